@@ -1,0 +1,59 @@
+#include "tensor/tensor.h"
+
+#include <malloc.h>
+#include <sched.h>
+
+#include <cstring>
+#include <new>
+
+namespace expunge::tensor {
+
+using base::Code;
+using base::Error;
+
+Error translate_current_exception() {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kNoMemory, "out of memory", "close other programs or use a smaller model",
+                 {}};
+  } catch (const c10::Error& e) {
+    const std::string what = e.what_without_backtrace();
+    if (what.find("alloc") != std::string::npos || what.find("out of memory") != std::string::npos)
+      return Error{Code::kNoMemory, what, "close other programs or use a smaller model", {}};
+    return Error{Code::kNumeric, what, "", {}};
+  } catch (const std::exception& e) {
+    return Error{Code::kInternal, e.what(), "", {}};
+  }
+}
+
+Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape) {
+  Tensor t = at::empty(shape, f32());
+  CHECK(static_cast<size_t>(t.numel()) == values.size(), "{} values for {} cells", values.size(),
+        t.numel());
+  std::memcpy(t.data_ptr<float>(), values.data(), values.size() * sizeof(float));
+  return t;
+}
+
+Tensor from_ids(const std::vector<int32_t>& ids) {
+  Tensor t = at::empty({static_cast<int64_t>(ids.size())}, i64());
+  std::copy(ids.begin(), ids.end(), t.data_ptr<int64_t>());
+  return t;
+}
+
+void start(int n_threads) {
+  // LibTorch allocates and frees large buffers every step; without this each one is mapped,
+  // zeroed and unmapped by the kernel.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2047 << 20);
+  if (n_threads == 0) {
+    cpu_set_t set;
+    n_threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  }
+  at::set_num_threads(n_threads);
+  at::globalContext().setFlushDenormal(true);
+}
+
+bool all_finite(const Tensor& t) { return at::isfinite(t).all().item<bool>(); }
+
+}  // namespace expunge::tensor
