@@ -6,6 +6,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <stdexcept>
 #include <string>
@@ -27,7 +28,7 @@ enum class Code {
   kRefused,      // the validator or a gate said no
   kNumeric,      // singular system, NaN, divergence
   kNoMemory,
-  kIo,  // read, write, disk full, permission
+  kIo,           // read, write, disk full, permission
   kUnavailable,  // an endpoint or device does not answer
   kCancelled,
   kInternal,  // a bug, translated from CHECK
@@ -71,24 +72,24 @@ class Bug : public std::logic_error {
 }  // namespace expunge::base
 
 // Value of a Result, or return its Error from the enclosing function.
-#define TRY(...)                                                               \
-  ({                                                                           \
-    auto&& try_result_ = (__VA_ARGS__);                                        \
-    if (!try_result_) [[unlikely]]                                             \
+#define TRY(...)                                                                       \
+  ({                                                                                   \
+    auto&& try_result_ = (__VA_ARGS__);                                                \
+    if (!try_result_) [[unlikely]]                                                     \
       return ::tl::unexpected<::expunge::base::Error>(std::move(try_result_.error())); \
-    ::expunge::base::take_value(std::move(try_result_));                       \
+    ::expunge::base::take_value(std::move(try_result_));                               \
   })
 // The same, adding a line of context to the error's trail.
-#define TRY_AT(where, ...)                                                     \
-  ({                                                                           \
-    auto&& try_result_ = (__VA_ARGS__);                                        \
-    if (!try_result_) [[unlikely]]                                             \
+#define TRY_AT(where, ...)                                                                       \
+  ({                                                                                             \
+    auto&& try_result_ = (__VA_ARGS__);                                                          \
+    if (!try_result_) [[unlikely]]                                                               \
       return ::tl::unexpected<::expunge::base::Error>(std::move(try_result_.error()).at(where)); \
-    ::expunge::base::take_value(std::move(try_result_));                       \
+    ::expunge::base::take_value(std::move(try_result_));                                         \
   })
-#define CHECK(condition, ...)                                                                \
-  do {                                                                                       \
-    if (!(condition)) [[unlikely]]                                                           \
+#define CHECK(condition, ...)                                                                     \
+  do {                                                                                            \
+    if (!(condition)) [[unlikely]]                                                                \
       ::expunge::base::check_failed(__FILE__, __LINE__, #condition, fmt::format("" __VA_ARGS__)); \
   } while (false)
 

@@ -18,12 +18,12 @@ namespace fs = std::filesystem;
 
 tl::unexpected<Error> io_error(std::string_view action, const std::string& path, int err) {
   const Code code = err == ENOENT ? Code::kNotFound : Code::kIo;
-  const char* hint = err == ENOENT    ? "check the path"
-                     : err == EACCES  ? "check the permissions"
-                     : err == EROFS   ? "the file system is read-only"
-                     : err == ENOSPC  ? "the disk is full: free some space and try again"
-                     : err == EISDIR  ? "a file is expected here, not a folder"
-                                      : "";
+  const char* hint = err == ENOENT   ? "check the path"
+                     : err == EACCES ? "check the permissions"
+                     : err == EROFS  ? "the file system is read-only"
+                     : err == ENOSPC ? "the disk is full: free some space and try again"
+                     : err == EISDIR ? "a file is expected here, not a folder"
+                                     : "";
   return fail(code, fmt::format("cannot {} {}: {}", action, path, std::strerror(err)), hint);
 }
 

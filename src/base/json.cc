@@ -10,11 +10,11 @@ Result<Json> parse_json(std::string_view text, std::string_view what) {
   bool too_deep = false;
   Json value;
   try {
-    value = Json::parse(text.begin(), text.end(),
-                        [&](int depth, Json::parse_event_t, Json&) -> bool {
-                          if (depth > kMaxDepth) throw std::length_error("too deep");
-                          return true;
-                        });
+    value =
+        Json::parse(text.begin(), text.end(), [&](int depth, Json::parse_event_t, Json&) -> bool {
+          if (depth > kMaxDepth) throw std::length_error("too deep");
+          return true;
+        });
   } catch (const std::length_error&) {
     too_deep = true;
   } catch (const nlohmann::json::exception& e) {

@@ -15,8 +15,8 @@ Error translate_current_exception() {
   try {
     throw;
   } catch (const std::bad_alloc&) {
-    return Error{Code::kNoMemory, "out of memory", "close other programs or use a smaller model",
-                 {}};
+    return Error{
+        Code::kNoMemory, "out of memory", "close other programs or use a smaller model", {}};
   } catch (const c10::Error& e) {
     const std::string what = e.what_without_backtrace();
     if (what.find("alloc") != std::string::npos || what.find("out of memory") != std::string::npos)

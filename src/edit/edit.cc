@@ -1,0 +1,134 @@
+#include "edit/edit.h"
+
+#include <cmath>
+#include <set>
+
+namespace expunge::edit {
+
+using base::Code;
+
+Tensor dense(const Delta& delta) {
+  if (const auto* low = std::get_if<LowRank>(&delta.change)) return at::mm(low->u, low->s);
+  return std::get<Dense>(delta.change).value;
+}
+
+bool Edit::is_zero() const {
+  for (const Delta& delta : deltas)
+    if (dense(delta).ne(0).any().item<bool>()) return false;
+  return true;
+}
+
+Edit scaled(const Edit& edit, double strength) {
+  Edit result = edit;
+  for (Delta& delta : result.deltas) {
+    if (auto* low = std::get_if<LowRank>(&delta.change))
+      low->u = low->u * strength;
+    else
+      std::get<Dense>(delta.change).value = std::get<Dense>(delta.change).value * strength;
+  }
+  return result;
+}
+
+Edit sum(const Edit& a, const Edit& b) {
+  Edit result = a;
+  for (const Delta& delta : b.deltas) {
+    const auto same = std::ranges::find(result.deltas, delta.tensor, &Delta::tensor);
+    if (same == result.deltas.end()) {
+      result.deltas.push_back(delta);
+      continue;
+    }
+    const auto* low_a = std::get_if<LowRank>(&same->change);
+    const auto* low_b = std::get_if<LowRank>(&delta.change);
+    if (low_a && low_b)
+      same->change = LowRank{at::cat({low_a->u, low_b->u}, 1), at::cat({low_a->s, low_b->s}, 0)};
+    else
+      same->change = Dense{dense(*same) + dense(delta)};
+  }
+  return result;
+}
+
+double relative_norm(const model::Model& model, const Edit& edit) {
+  double change = 0, weight = 0;
+  for (const Delta& delta : edit.deltas) {
+    change += dense(delta).to(at::kDouble).square().sum().item<double>();
+    weight += model.param(delta.tensor).value.to(at::kDouble).square().sum().item<double>();
+  }
+  return weight > 0 ? std::sqrt(change / weight) : 0;
+}
+
+base::Status validate(const model::Model& model, const Edit& edit) {
+  for (const Delta& delta : edit.deltas) {
+    if (!model.has(delta.tensor))
+      return base::fail(Code::kConflict,
+                        fmt::format("the edit names {}, which this model lacks", delta.tensor),
+                        "was the edit made for another model?");
+    const Tensor& w = model.param(delta.tensor).value;
+    int64_t out = 0, in = 0;
+    bool finite = true;
+    if (const auto* low = std::get_if<LowRank>(&delta.change)) {
+      if (low->u.dim() != 2 || low->s.dim() != 2 || low->u.size(1) != low->s.size(0))
+        return base::fail(Code::kInvalid,
+                          fmt::format("factors of {} do not multiply", delta.tensor));
+      out = low->u.size(0), in = low->s.size(1);
+      finite = tensor::all_finite(low->u) && tensor::all_finite(low->s);
+    } else {
+      const Tensor& value = std::get<Dense>(delta.change).value;
+      out = value.size(0), in = value.size(-1);
+      finite = tensor::all_finite(value);
+    }
+    if (w.dim() != 2 || w.size(0) != out || w.size(1) != in)
+      return base::fail(Code::kConflict,
+                        fmt::format("the change of {} is {}x{}, the weight {}x{}", delta.tensor,
+                                    out, in, w.size(0), w.size(-1)),
+                        "was the edit made for another model?");
+    if (!finite)
+      return base::fail(Code::kNumeric,
+                        fmt::format("the change of {} holds NaN or infinity", delta.tensor));
+  }
+  return {};
+}
+
+base::Status commit(model::Model& model, std::span<const Edit> edits) {
+  for (const Edit& edit : edits) TRY(validate(model, edit));
+  std::set<std::string> touched;
+  for (const std::string& name : model.changed()) touched.insert(name);
+  for (const Edit& edit : edits)
+    for (const Delta& delta : edit.deltas) touched.insert(delta.tensor);
+  return tensor::guarded([&]() -> base::Status {
+    for (const std::string& name : touched) {
+      TRY(model.restore(name));
+      Tensor value;
+      for (const Edit& edit : edits)
+        for (const Delta& delta : edit.deltas) {
+          if (delta.tensor != name) continue;
+          if (!value.defined()) value = model.param(name).value.clone();
+          value.add_(dense(delta));
+        }
+      if (value.defined()) model.set_weight(name, std::move(value));
+    }
+    return {};
+  });
+}
+
+base::Result<ScopedEdit> ScopedEdit::apply(model::Model& model, const Edit& edit) {
+  TRY(validate(model, edit));
+  return tensor::guarded([&]() -> base::Result<ScopedEdit> {
+    ScopedEdit scope(model);
+    for (const Delta& delta : edit.deltas) {
+      scope.saved_.emplace_back(delta.tensor, model.param(delta.tensor));
+      model.set_weight(delta.tensor, model.param(delta.tensor).value + dense(delta));
+    }
+    return scope;
+  });
+}
+
+ScopedEdit::ScopedEdit(ScopedEdit&& other) noexcept
+    : model_(std::exchange(other.model_, nullptr)), saved_(std::move(other.saved_)) {}
+
+ScopedEdit::~ScopedEdit() {
+  if (!model_) return;
+  for (auto it = saved_.rbegin(); it != saved_.rend(); ++it)
+    model_->set_param(it->first, std::move(it->second));
+}
+
+}  // namespace expunge::edit

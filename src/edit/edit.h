@@ -1,0 +1,67 @@
+// An edit is a value: which tensors change and by how much. Applying one is ScopedEdit's business.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "model/model.h"
+
+namespace expunge::edit {
+
+using tensor::Tensor;
+
+struct LowRank {
+  Tensor u;  // [O,R] float32
+  Tensor s;  // [R,I] float32
+};
+struct Dense {
+  Tensor value;  // [O,I] float32
+};
+
+struct Delta {
+  std::string tensor;  // checkpoint name
+  std::variant<LowRank, Dense> change;
+};
+Tensor dense(const Delta& delta);  // [O,I]: u s, or the dense value
+
+struct Edit {
+  std::vector<Delta> deltas;
+  base::Json provenance = base::Json::object();  // method, knobs, seed, figures of the solve
+  bool is_zero() const;
+};
+
+// strength * edit.
+Edit scaled(const Edit& edit, double strength);
+// Both changes; factors of the same tensor are stacked, so the rank adds up.
+Edit sum(const Edit& a, const Edit& b);
+// |edit| / |W| over the edited tensors (Frobenius).
+double relative_norm(const model::Model& model, const Edit& edit);
+
+// Every tensor exists in the model, shapes agree, all numbers are finite.
+base::Status validate(const model::Model& model, const Edit& edit);
+
+// One self-contained blob (safetensors, provenance in its metadata), for the journal.
+base::Result<std::string> serialise(const Edit& edit);
+base::Result<Edit> deserialise(std::string_view blob);
+
+// base weights + edits in this order, for every tensor that an edit names or that differs from the
+// file; everything else is as loaded. The state of a model is a function of its file and the list.
+base::Status commit(model::Model& model, std::span<const Edit> edits);
+
+// The model with `edit` on top of what it holds, as long as the object lives; restores every bit.
+class ScopedEdit {
+ public:
+  static base::Result<ScopedEdit> apply(model::Model& model, const Edit& edit);
+  ScopedEdit(ScopedEdit&& other) noexcept;
+  ScopedEdit& operator=(ScopedEdit&&) = delete;
+  ~ScopedEdit();
+
+ private:
+  explicit ScopedEdit(model::Model& model) : model_(&model) {}
+  model::Model* model_;
+  std::vector<std::pair<std::string, model::Param>> saved_;
+};
+
+}  // namespace expunge::edit

@@ -1,0 +1,137 @@
+#include "edit/solve.h"
+
+namespace expunge::edit {
+namespace {
+
+using base::Code;
+
+Tensor to_f64(const Tensor& t) { return t.to(at::kDouble); }
+
+base::Status check_rows(const Tensor& x, const Tensor& r) {
+  if (x.size(0) == 0) return base::fail(Code::kInvalid, "a solve needs at least one row");
+  if (x.size(0) != r.size(0))
+    return base::fail(Code::kInvalid,
+                      fmt::format("{} input rows for {} target rows", x.size(0), r.size(0)));
+  if (!tensor::all_finite(x) || !tensor::all_finite(r))
+    return base::fail(Code::kNumeric, "activations hold NaN or infinity",
+                      "is the model's file damaged?");
+  return {};
+}
+
+// (G + λ·mean_diag·I)⁻¹ R for a symmetric G [n,n].
+struct Solved {
+  Tensor value;
+  double condition;
+};
+base::Result<Solved> solve_gram(const Tensor& gram, const Tensor& r, double ridge) {
+  const int64_t n = gram.size(0);
+  const double scale = gram.diagonal().mean().item<double>();
+  const Tensor system = gram + at::eye(n, tensor::f64()) * (ridge * scale);
+  const auto [factor, info] = at::linalg_cholesky_ex(system);
+  if (info.item<int>() != 0)
+    return base::fail(Code::kNumeric,
+                      fmt::format("singular system of {} rows at ridge {}", n, ridge),
+                      "raise the ridge");
+  return Solved{at::cholesky_solve(r, factor), at::linalg_cond(system).item<double>()};
+}
+
+double relative_residual(const Tensor& x, const Tensor& delta_t, const Tensor& r) {
+  const double norm = r.norm().item<double>();
+  return norm > 0 ? (x.mm(delta_t) - r).norm().item<double>() / norm : 0;
+}
+
+// ΔWᵀ = left [F,n] · right [n,D] as factors; a rank no larger than that of the non-zero targets.
+// When few rows of R are non-zero, right = M R with M [n,n], so the factors are (left M)[:,nz],
+// R[nz].
+LowRank as_factors(const Tensor& delta_t, const Tensor& r) {
+  const Tensor nonzero = r.abs().sum(1).gt(0).nonzero().squeeze(1);
+  const int64_t rank = std::min<int64_t>({nonzero.size(0), delta_t.size(0), delta_t.size(1)});
+  const auto [u, sigma, vh] = at::linalg_svd(delta_t, /*full_matrices=*/false);
+  const double floor = sigma.numel() ? sigma[0].item<double>() * 1e-12 : 0;
+  const int64_t kept = std::max<int64_t>(1, std::min(rank, sigma.gt(floor).sum().item<int64_t>()));
+  const Tensor root = sigma.narrow(0, 0, kept).sqrt();
+  return {(vh.narrow(0, 0, kept) * root.unsqueeze(1)).t().contiguous().to(at::kFloat),
+          (u.narrow(1, 0, kept) * root).t().contiguous().to(at::kFloat)};
+}
+
+// STAMP-LR's pseudo-inverse X⁺ = Bᵀ(BBᵀ)⁻¹(AᵀA)⁻¹Aᵀ with A = U_r Σ_r, B = V_rᵀ.
+struct PseudoInverse {
+  Tensor value;  // [F,n]
+  double condition;
+};
+base::Result<PseudoInverse> low_rank_inverse(const Tensor& x, int64_t rank) {
+  const auto [u, sigma, vh] = at::linalg_svd(x, /*full_matrices=*/false);
+  const double top = sigma[0].item<double>();
+  const int64_t kept = std::min(rank, sigma.gt(top * 1e-10).sum().item<int64_t>());
+  if (kept == 0) return base::fail(Code::kNumeric, "the rows are all zero");
+  const Tensor s = sigma.narrow(0, 0, kept);
+  const Tensor value = (vh.narrow(0, 0, kept).t() / s).mm(u.narrow(1, 0, kept).t());
+  const double ratio = top / s[kept - 1].item<double>();
+  return PseudoInverse{value, ratio * ratio};
+}
+
+}  // namespace
+
+base::Result<Solution> solve_ridge(const Tensor& x, const Tensor& r, double ridge) {
+  TRY(check_rows(x, r));
+  const Tensor xd = to_f64(x), rd = to_f64(r);
+  const Solved y = TRY(solve_gram(xd.mm(xd.t()), rd, ridge));
+  const Tensor delta_t = xd.t().mm(y.value);  // [F,D]
+  return Solution{as_factors(delta_t, rd), relative_residual(xd, delta_t, rd), y.condition};
+}
+
+base::Result<Solution> solve_low_rank(const Tensor& x, const Tensor& r, int64_t rank) {
+  TRY(check_rows(x, r));
+  const Tensor xd = to_f64(x), rd = to_f64(r);
+  const PseudoInverse inverse = TRY(low_rank_inverse(xd, rank));
+  const Tensor delta_t = inverse.value.mm(rd);  // [F,D]
+  return Solution{as_factors(delta_t, rd), relative_residual(xd, delta_t, rd), inverse.condition};
+}
+
+base::Result<Replacement> solve_replace(const Tensor& x, const Tensor& targets, const Tensor& w,
+                                        double ridge, int64_t rank) {
+  TRY(check_rows(x, targets));
+  const Tensor xd = to_f64(x), od = to_f64(targets);
+  Tensor weight_t;  // [F,D]
+  double condition = 0;
+  if (rank > 0) {
+    const PseudoInverse inverse = TRY(low_rank_inverse(xd, rank));
+    weight_t = inverse.value.mm(od);
+    condition = inverse.condition;
+  } else {
+    // (XᵀX + λI)⁻¹Xᵀ = Xᵀ(XXᵀ + λI)⁻¹; the smaller of the two systems is solved. The mean diagonal
+    // that scales λ is that of XᵀX, as in the primal form.
+    const double trace_ratio = static_cast<double>(xd.size(0)) / static_cast<double>(xd.size(1));
+    const Solved y = TRY(solve_gram(xd.mm(xd.t()), od, ridge * trace_ratio));
+    weight_t = xd.t().mm(y.value);
+    condition = y.condition;
+  }
+  return Replacement{Dense{(weight_t.t() - to_f64(w)).contiguous().to(at::kFloat)},
+                     relative_residual(xd, weight_t, od), condition};
+}
+
+base::Result<Metric> Metric::from_moments(const Tensor& second_moment, double count,
+                                          double epsilon) {
+  if (count <= 0) return base::fail(Code::kInvalid, "a metric needs at least one row");
+  Tensor a = to_f64(second_moment) / count;  // [F,F]
+  a = a + at::eye(a.size(0), tensor::f64()) * (epsilon * a.diagonal().mean().item<double>());
+  const auto [factor, info] = at::linalg_cholesky_ex(a);
+  if (info.item<int>() != 0)
+    return base::fail(Code::kNumeric, "the retain covariance is not positive definite",
+                      "use more retain text or a larger epsilon");
+  return Metric(factor);
+}
+
+Tensor Metric::inverse_times(const Tensor& x) const { return at::cholesky_solve(x, factor_); }
+
+base::Result<Solution> solve_in_metric(const Metric& metric, const Tensor& x, const Tensor& r,
+                                       double ridge) {
+  TRY(check_rows(x, r));
+  const Tensor xd = to_f64(x), rd = to_f64(r);
+  const Tensor solved = metric.inverse_times(xd.t().contiguous());  // [F,n]
+  const Solved y = TRY(solve_gram(xd.mm(solved), rd, ridge));
+  const Tensor delta_t = solved.mm(y.value);  // [F,D]
+  return Solution{as_factors(delta_t, rd), relative_residual(xd, delta_t, rd), y.condition};
+}
+
+}  // namespace expunge::edit

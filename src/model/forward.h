@@ -1,0 +1,64 @@
+// The forward pass, two ways over the same weights and the same family definition:
+//  - Runner: inference on packed rows of many sequences with a KV pool, no padding, no autograd;
+//  - forward_plain: one sequence, plain operations, differentiable; Runner's readable twin.
+// Both offer named taps: a hook sees a value and may replace it.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "model/family.h"
+#include "model/kv_pool.h"
+#include "model/model.h"
+
+namespace expunge::model {
+
+// Returns the value to go on with: `value` itself, or a replacement of the same shape.
+using Hook = std::function<Tensor(Point point, int64_t layer, Tensor value)>;
+
+// Rotary tables: cos and sin [n, K/2] float32 of positions 0..n-1 (Su et al. 2021, eq. 34; Llama 3
+// scaling where the config has it).
+struct RopeTable {
+  Tensor cos, sin;
+};
+RopeTable rope_table(const Config& config, int64_t n);
+
+// New tokens of one sequence in a pass; they follow what the sequence holds already.
+struct Chunk {
+  Sequence* sequence;
+  std::span<const int32_t> ids;
+};
+
+class Runner {
+ public:
+  explicit Runner(const Model& model) : model_(model), pool_(model.config()) {}
+  const Model& model() const { return model_; }
+  KvPool& pool() { return pool_; }
+
+  // Runs the chunks as one packed batch and extends their sequences.
+  // -> final normed hidden states [rows,D], rows in the chunks' order.
+  // `last_layer` >= 0 stops after that layer and returns its residual stream, not normed.
+  Tensor forward(std::span<const Chunk> chunks, const Hook& hook = {}, int64_t last_layer = -1);
+  // The same for tokens already in the pool at layers < `layer`, from the residual stream that
+  // enters `layer`, hidden [rows,D]: what an edit at `layer` leaves unchanged is not run again.
+  // The chunks' ids give the row counts; their sequences must hold exactly those rows at the end.
+  Tensor resume(std::span<const Chunk> chunks, int64_t layer, Tensor hidden, const Hook& hook = {});
+  // Logits of hidden rows: [n,D] -> [n,V].
+  Tensor logits(const Tensor& hidden) const;
+
+ private:
+  Tensor run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64_t last,
+             const Hook& hook);
+
+  const Model& model_;
+  KvPool pool_;
+  RopeTable rope_;
+};
+
+// ids [T] -> final normed hidden states [T,D]. Differentiable in whatever a hook injects and in
+// `weights` that require gradients. Starts at position 0.
+Tensor forward_plain(const Model& model, std::span<const int32_t> ids, const Hook& hook = {});
+Tensor plain_logits(const Model& model, const Tensor& hidden);  // [n,D] -> [n,V]
+
+}  // namespace expunge::model

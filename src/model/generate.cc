@@ -1,0 +1,154 @@
+#include "model/generate.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace expunge::model {
+namespace {
+
+using base::Code;
+
+struct Running {
+  size_t index;  // of the prompt
+  Sequence sequence;
+  std::span<const int32_t> fresh;  // tokens not yet in the pool
+  Sampler sampler;
+  std::vector<int32_t> seen;
+};
+
+class Batch {
+ public:
+  Batch(const Model& model, std::span<const std::vector<int32_t>> prompts,
+        const GenerateOptions& options, const OnToken& on_token)
+      : model_(model),
+        prompts_(prompts),
+        options_(options),
+        on_token_(on_token),
+        runner_(model),
+        results_(prompts.size()) {}
+
+  base::Result<std::vector<Generation>> run() {
+    const size_t shared = common_prefix(prompts_);
+    constexpr size_t kWorthSharing = 8;
+    if (prompts_.size() > 1 && shared >= kWorthSharing) {
+      const Chunk chunk{&prefix_, std::span(prompts_[0]).first(shared)};
+      runner_.forward({&chunk, 1});
+    }
+    while (next_ < prompts_.size() || !running_.empty()) {
+      TRY(base::check_cancel());
+      admit();
+      step();
+    }
+    return std::move(results_);
+  }
+
+ private:
+  void admit() {
+    size_t rows = running_.size();
+    while (next_ < prompts_.size() && running_.size() < options_.max_batch) {
+      const std::span<const int32_t> own = std::span(prompts_[next_]).subspan(prefix_.length());
+      if (rows > 0 && rows + own.size() > options_.max_rows) return;
+      rows += own.size();
+      Sampling sampling = options_.sampling;
+      sampling.seed += next_;
+      running_.push_back({next_, KvPool::fork(prefix_), own, Sampler(sampling), prompts_[next_]});
+      ++next_;
+    }
+  }
+
+  void step() {
+    std::vector<Chunk> chunks;
+    std::vector<int64_t> last_rows;
+    int64_t rows = 0;
+    for (Running& r : running_) {
+      chunks.push_back({&r.sequence, r.fresh});
+      last_rows.push_back((rows += static_cast<int64_t>(r.fresh.size())) - 1);
+    }
+    Tensor hidden = runner_.forward(chunks);  // [rows,D]
+    if (rows > static_cast<int64_t>(last_rows.size()))
+      hidden = hidden.index_select(
+          0, at::tensor(at::ArrayRef<int64_t>(last_rows), tensor::i64()));  // [B,D]
+    const Tensor logits = runner_.logits(hidden);                           // [B,V]
+    const auto vocab = static_cast<size_t>(logits.size(1));
+    for (size_t i = 0; i < running_.size(); ++i)
+      advance(running_[i], {logits.data_ptr<float>() + i * vocab, vocab});
+    std::erase_if(running_, [](const Running& r) { return r.fresh.empty(); });
+  }
+
+  // Chooses the sequence's next token; an empty `fresh` afterwards means that it has finished.
+  void advance(Running& r, std::span<const float> logits) {
+    Generation& result = results_[r.index];
+    const int32_t id = r.sampler.next(logits, r.seen);
+    const auto& ends = model_.config().end_ids;
+    std::optional<Stop> stop;
+    if (std::ranges::find(ends, id) != ends.end()) {
+      stop = Stop::kEndOfTurn;
+    } else {
+      result.ids.push_back(id);
+      r.seen.push_back(id);
+      if (on_token_ && on_token_(r.index, result.ids) == Next::kStop)
+        stop = Stop::kCaller;
+      else if (static_cast<int64_t>(result.ids.size()) >= options_.max_new_tokens ||
+               static_cast<int64_t>(r.seen.size()) >= model_.config().context_length)
+        stop = Stop::kLength;
+    }
+    if (stop) {
+      result.stop = *stop;
+      runner_.pool().truncate(r.sequence, r.sequence.n_shared);
+      r.fresh = {};
+    } else {
+      r.fresh = std::span(r.seen).last(1);
+    }
+  }
+
+  const Model& model_;
+  std::span<const std::vector<int32_t>> prompts_;
+  const GenerateOptions& options_;
+  const OnToken& on_token_;
+  Runner runner_;
+  Sequence prefix_;
+  std::deque<Running> running_;
+  size_t next_ = 0;
+  std::vector<Generation> results_;
+};
+
+}  // namespace
+
+base::Status check_prompt(const Config& config, std::span<const int32_t> ids) {
+  if (ids.empty()) return base::fail(Code::kInvalid, "the prompt is empty", "give some text");
+  if (static_cast<int64_t>(ids.size()) >= config.context_length)
+    return base::fail(Code::kInvalid,
+                      fmt::format("the prompt has {} tokens, the model's context holds {}",
+                                  ids.size(), config.context_length),
+                      "shorten the prompt or start a new conversation");
+  for (const int32_t id : ids)
+    if (id < 0 || id >= config.vocab_size)
+      return base::fail(Code::kInvalid, fmt::format("token id {} is outside the vocabulary of {}",
+                                                    id, config.vocab_size));
+  return {};
+}
+
+size_t common_prefix(std::span<const std::vector<int32_t>> prompts) {
+  if (prompts.empty()) return 0;
+  size_t n = prompts[0].size() - 1;
+  for (const auto& p : prompts) {
+    n = std::min(n, p.size() - 1);
+    n = static_cast<size_t>(
+        std::mismatch(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(n), prompts[0].begin())
+            .first -
+        p.begin());
+  }
+  return n;
+}
+
+base::Result<std::vector<Generation>> generate(const Model& model,
+                                               std::span<const std::vector<int32_t>> prompts,
+                                               const GenerateOptions& options,
+                                               const OnToken& on_token) {
+  TRY(validate(options.sampling));
+  for (size_t i = 0; i < prompts.size(); ++i)
+    TRY_AT(fmt::format("prompt {}", i + 1), check_prompt(model.config(), prompts[i]));
+  return tensor::guarded([&] { return Batch(model, prompts, options, on_token).run(); });
+}
+
+}  // namespace expunge::model

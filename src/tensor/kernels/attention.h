@@ -1,0 +1,29 @@
+// Causal attention over a pool of keys and values, one slot a token, for packed rows of many
+// sequences. Inference only; the differentiable path uses LibTorch's attention.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace expunge::tensor::kernels {
+
+// What a query row sees: the first n_visible entries of its sequence's slot list.
+struct AttentionRow {
+  const int32_t* slots;
+  int32_t n_visible;
+};
+struct AttentionShape {
+  int64_t n_heads;     // N
+  int64_t n_kv_heads;  // G, divides N
+  int64_t head_dim;    // K
+  float scale;
+};
+
+// q [rows,N,K], k_pool and v_pool [slots,G,K] -> out [rows,N,K] = softmax(scale q kᵀ) v.
+void attention(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
+               const float* v_pool, const AttentionShape& shape, float* out);
+// The same in plain loops and float64: the kernel's twin in tests.
+void attention_plain(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
+                     const float* v_pool, const AttentionShape& shape, float* out);
+
+}  // namespace expunge::tensor::kernels

@@ -1,0 +1,186 @@
+#include "tensor/kernels/matvec.h"
+
+#include <ATen/Parallel.h>
+
+#include <cstring>
+#include <vector>
+
+#include "base/error.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/matvec.cc"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace expunge::tensor::kernels::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+struct Job {
+  const uint8_t* weight;
+  const float* x;     // [rows,I]
+  const float* sums;  // [rows,I/32], sums of x over blocks; Q4_1 alone
+  int64_t in, out;
+  float* y;
+};
+
+HWY_INLINE float half_at(const uint8_t* p) {
+  const hn::CappedTag<float, 1> d1;
+  const hn::Rebind<hwy::float16_t, decltype(d1)> dh;
+  hwy::float16_t h;
+  std::memcpy(&h, p, sizeof h);
+  return hn::GetLane(hn::PromoteTo(d1, hn::Load(dh, &h)));
+}
+
+template <int kRows>
+void f32_rows(const Job& job, int64_t begin, int64_t end) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t o = begin; o < end; ++o) {
+    const float* w = reinterpret_cast<const float*>(job.weight) + o * job.in;
+    for (int r = 0; r < kRows; ++r) {
+      const float* x = job.x + r * job.in;
+      auto s0 = hn::Zero(d), s1 = hn::Zero(d), s2 = hn::Zero(d), s3 = hn::Zero(d);
+      int64_t i = 0;
+      for (; i + 4 * lanes <= job.in; i += 4 * lanes) {
+        s0 = hn::MulAdd(hn::LoadU(d, w + i), hn::LoadU(d, x + i), s0);
+        s1 = hn::MulAdd(hn::LoadU(d, w + i + lanes), hn::LoadU(d, x + i + lanes), s1);
+        s2 = hn::MulAdd(hn::LoadU(d, w + i + 2 * lanes), hn::LoadU(d, x + i + 2 * lanes), s2);
+        s3 = hn::MulAdd(hn::LoadU(d, w + i + 3 * lanes), hn::LoadU(d, x + i + 3 * lanes), s3);
+      }
+      for (; i + lanes <= job.in; i += lanes)
+        s0 = hn::MulAdd(hn::LoadU(d, w + i), hn::LoadU(d, x + i), s0);
+      float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(s0, s1), hn::Add(s2, s3))));
+      for (; i < job.in; ++i) sum += w[i] * x[i];
+      job.y[r * job.out + o] = sum;
+    }
+  }
+}
+
+using DF = hn::CappedTag<float, 8>;
+using V = hn::Vec<DF>;
+
+// Σ q x over the 32 weights of a block of signed bytes, and of the two nibbles of 16 bytes.
+template <class DB>
+HWY_INLINE V widen(DB db, hn::Vec<DB> bytes) {
+  const DF d;
+  const hn::Rebind<int32_t, DF> di;
+  (void)db;
+  return hn::ConvertTo(d, hn::PromoteTo(di, bytes));
+}
+
+HWY_INLINE V byte_block(const uint8_t* q, const float* x) {
+  const DF d;
+  const hn::Rebind<int8_t, DF> db;
+  V s = hn::Zero(d);
+  for (size_t i = 0; i < 32; i += hn::Lanes(d))
+    s = hn::MulAdd(widen(db, hn::LoadU(db, reinterpret_cast<const int8_t*>(q) + i)),
+                   hn::LoadU(d, x + i), s);
+  return s;
+}
+HWY_INLINE V nibble_block(const uint8_t* q, const float* x) {
+  const DF d;
+  const hn::Rebind<uint8_t, DF> db;
+  const auto mask = hn::Set(db, uint8_t{15});
+  V low = hn::Zero(d), high = hn::Zero(d);
+  for (size_t i = 0; i < 16; i += hn::Lanes(d)) {
+    const auto bytes = hn::LoadU(db, q + i);
+    low = hn::MulAdd(widen(db, hn::And(bytes, mask)), hn::LoadU(d, x + i), low);
+    high = hn::MulAdd(widen(db, hn::And(hn::ShiftRightSame(bytes, 4), mask)),
+                      hn::LoadU(d, x + 16 + i), high);
+  }
+  return hn::Add(low, high);
+}
+
+template <DType kType, int kRows>
+void block_rows(const Job& job, int64_t begin, int64_t end) {
+  constexpr int64_t kBytes = kType == DType::kQ8_0 ? 34 : kType == DType::kQ4_0 ? 18 : 20;
+  const DF d;
+  const int64_t blocks = job.in / 32;
+  for (int64_t o = begin; o < end; ++o) {
+    const uint8_t* p = job.weight + o * blocks * kBytes;
+    V sum[kRows];
+    float offset[kRows] = {};
+    for (V& s : sum) s = hn::Zero(d);
+    for (int64_t b = 0; b < blocks; ++b, p += kBytes) {
+      const float scale = half_at(p);
+      for (int r = 0; r < kRows; ++r) {
+        const float* x = job.x + r * job.in + b * 32;
+        const V products = kType == DType::kQ8_0   ? byte_block(p + 2, x)
+                           : kType == DType::kQ4_0 ? nibble_block(p + 2, x)
+                                                   : nibble_block(p + 4, x);
+        sum[r] = hn::MulAdd(hn::Set(d, scale), products, sum[r]);
+        if (kType == DType::kQ4_1) offset[r] += half_at(p + 2) * job.sums[r * blocks + b];
+        if (kType == DType::kQ4_0) offset[r] -= 8 * scale * job.sums[r * blocks + b];
+      }
+    }
+    for (int r = 0; r < kRows; ++r)
+      job.y[r * job.out + o] = hn::GetLane(hn::SumOfLanes(d, sum[r])) + offset[r];
+  }
+}
+
+template <int kRows>
+void rows_target(DType dtype, const Job& job, int64_t begin, int64_t end) {
+  switch (dtype) {
+    case DType::kQ4_0:
+      return block_rows<DType::kQ4_0, kRows>(job, begin, end);
+    case DType::kQ4_1:
+      return block_rows<DType::kQ4_1, kRows>(job, begin, end);
+    case DType::kQ8_0:
+      return block_rows<DType::kQ8_0, kRows>(job, begin, end);
+    default:
+      return f32_rows<kRows>(job, begin, end);
+  }
+}
+
+void matvec_target(DType dtype, const uint8_t* weight, const float* x, const float* sums,
+                   int64_t rows, int64_t in, int64_t out, int64_t begin, int64_t end, float* y) {
+  const Job job{weight, x, sums, in, out, y};
+  switch (rows) {
+    case 1:
+      return rows_target<1>(dtype, job, begin, end);
+    case 2:
+      return rows_target<2>(dtype, job, begin, end);
+    case 3:
+      return rows_target<3>(dtype, job, begin, end);
+    default:
+      return rows_target<4>(dtype, job, begin, end);
+  }
+}
+
+}  // namespace
+}  // namespace expunge::tensor::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace expunge::tensor::kernels {
+
+HWY_EXPORT(matvec_target);
+
+bool matvec_supports(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kQ4_0 || dtype == DType::kQ4_1 ||
+         dtype == DType::kQ8_0;
+}
+
+void matvec(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
+            int64_t out, float* y) {
+  CHECK(matvec_supports(dtype) && rows >= 1 && rows <= kMatvecMaxRows);
+  std::vector<float> sums;
+  if (dtype == DType::kQ4_0 || dtype == DType::kQ4_1) {
+    sums.resize(static_cast<size_t>(rows * in / 32));
+    for (size_t b = 0; b < sums.size(); ++b)
+      for (size_t i = 0; i < 32; ++i) sums[b] += x[b * 32 + i];
+  }
+  // Several outputs a task: waking the pool costs as much as a few thousand products.
+  const int64_t grain = std::max<int64_t>(16, (int64_t{1} << 17) / in);
+  at::parallel_for(0, out, grain, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(matvec_target)
+    (dtype, reinterpret_cast<const uint8_t*>(weight), x, sums.data(), rows, in, out, begin, end, y);
+  });
+}
+
+}  // namespace expunge::tensor::kernels
+#endif

@@ -1,0 +1,20 @@
+// The small per-row operations between the matrix products of a block, one pass over memory each.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace expunge::tensor::kernels {
+
+// y = x / sqrt(mean(x²) + eps) * weight; x, y [rows,D] (RMSNorm, Zhang and Sennrich 2019, eq. 4).
+void rms_norm(const float* x, const float* weight, int64_t rows, int64_t d, float eps, float* y);
+
+// Rotates x [rows,heads,K] in place by the row's position (rotate_half order): pairs (i, i + K/2).
+// cos, sin [positions, K/2].
+void rope(float* x, std::span<const int32_t> positions, int64_t heads, int64_t head_dim,
+          const float* cos, const float* sin);
+
+// y = silu(gate) * up, n elements; y may be gate.
+void swiglu(const float* gate, const float* up, int64_t n, float* y);
+
+}  // namespace expunge::tensor::kernels

@@ -1,0 +1,355 @@
+// Compiled with -ffp-contract=off: a fused multiply-add would round differently from the reference.
+#include "tensor/quant.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+// Each clone is chosen at load time by what the processor has.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define EXPUNGE_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define EXPUNGE_CLONES
+#endif
+
+namespace expunge::tensor {
+namespace {
+
+constexpr std::array<DTypeInfo, 13> kTypes = {{
+    {DType::kF32, "F32", 0, 1, 4, true},
+    {DType::kF16, "F16", 1, 1, 2, true},
+    {DType::kBF16, "BF16", 30, 1, 2, true},
+    {DType::kQ4_0, "Q4_0", 2, 32, 18, true},
+    {DType::kQ4_1, "Q4_1", 3, 32, 20, true},
+    {DType::kQ5_0, "Q5_0", 6, 32, 22, true},
+    {DType::kQ5_1, "Q5_1", 7, 32, 24, true},
+    {DType::kQ8_0, "Q8_0", 8, 32, 34, true},
+    {DType::kQ2_K, "Q2_K", 10, 256, 84, false},
+    {DType::kQ3_K, "Q3_K", 11, 256, 110, false},
+    {DType::kQ4_K, "Q4_K", 12, 256, 144, false},
+    {DType::kQ5_K, "Q5_K", 13, 256, 176, false},
+    {DType::kQ6_K, "Q6_K", 14, 256, 210, false},
+}};
+
+inline float half_to_float(uint16_t h) {
+  const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16;
+  const uint32_t exponent = (h >> 10) & 31, mantissa = h & 0x3ff;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000 | (mantissa << 13));
+  if (exponent == 0) {
+    const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
+    return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
+  }
+  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+}
+
+inline uint16_t float_to_half(float f) {  // to nearest, ties to even
+  const uint32_t bits = std::bit_cast<uint32_t>(f);
+  const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
+  const uint32_t magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000)
+    return sign | 0x7e00 | static_cast<uint16_t>((magnitude >> 13) & 0x3ff);
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {  // subnormal: adding 0.5 aligns the mantissa and rounds it
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
+    return sign | static_cast<uint16_t>(std::bit_cast<uint32_t>(shifted) - 0x3f000000);
+  }
+  const uint32_t odd = (magnitude >> 13) & 1;
+  return sign | static_cast<uint16_t>((magnitude - 0x38000000 + 0xfff + odd) >> 13);
+}
+
+template <class T>
+inline T load(const uint8_t* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+inline float half_at(const uint8_t* p) { return half_to_float(load<uint16_t>(p)); }
+
+EXPUNGE_CLONES void from_f16(const uint8_t* p, size_t n, float* y) {
+  for (size_t i = 0; i < n; ++i) y[i] = half_to_float(load<uint16_t>(p + 2 * i));
+}
+EXPUNGE_CLONES void from_bf16(const uint8_t* p, size_t n, float* y) {
+  for (size_t i = 0; i < n; ++i)
+    y[i] = std::bit_cast<float>(static_cast<uint32_t>(load<uint16_t>(p + 2 * i)) << 16);
+}
+EXPUNGE_CLONES void from_q4_0(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 18, y += 32) {
+    const float d = half_at(p);
+    for (int i = 0; i < 16; ++i) {
+      y[i] = d * static_cast<float>((p[2 + i] & 15) - 8);
+      y[16 + i] = d * static_cast<float>((p[2 + i] >> 4) - 8);
+    }
+  }
+}
+EXPUNGE_CLONES void from_q4_1(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 20, y += 32) {
+    const float d = half_at(p), m = half_at(p + 2);
+    for (int i = 0; i < 16; ++i) {
+      y[i] = d * static_cast<float>(p[4 + i] & 15) + m;
+      y[16 + i] = d * static_cast<float>(p[4 + i] >> 4) + m;
+    }
+  }
+}
+EXPUNGE_CLONES void from_q5_0(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 22, y += 32) {
+    const float d = half_at(p);
+    const uint32_t high = load<uint32_t>(p + 2);
+    for (int i = 0; i < 16; ++i) {
+      const auto low = static_cast<uint32_t>(p[6 + i] & 15),
+                 up = static_cast<uint32_t>(p[6 + i] >> 4);
+      y[i] = d * static_cast<float>(static_cast<int>(low | (((high >> i) & 1) << 4)) - 16);
+      y[16 + i] =
+          d * static_cast<float>(static_cast<int>(up | (((high >> (16 + i)) & 1) << 4)) - 16);
+    }
+  }
+}
+EXPUNGE_CLONES void from_q5_1(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 24, y += 32) {
+    const float d = half_at(p), m = half_at(p + 2);
+    const uint32_t high = load<uint32_t>(p + 4);
+    for (int i = 0; i < 16; ++i) {
+      const auto low = static_cast<uint32_t>(p[8 + i] & 15),
+                 up = static_cast<uint32_t>(p[8 + i] >> 4);
+      y[i] = d * static_cast<float>(low | (((high >> i) & 1) << 4)) + m;
+      y[16 + i] = d * static_cast<float>(up | (((high >> (16 + i)) & 1) << 4)) + m;
+    }
+  }
+}
+EXPUNGE_CLONES void from_q8_0(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 34, y += 32) {
+    const float d = half_at(p);
+    for (int i = 0; i < 32; ++i) y[i] = static_cast<float>(static_cast<int8_t>(p[2 + i])) * d;
+  }
+}
+void from_q2_k(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 84, y += 256) {
+    const uint8_t* q = p + 16;
+    const float d = half_at(p + 80), dmin = half_at(p + 82);
+    for (int i = 0; i < 256; ++i) {
+      const int sub = i / 16, scale = p[sub];
+      const int value = (q[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2)) & 3;
+      y[i] = (d * static_cast<float>(scale & 15)) * static_cast<float>(value) -
+             dmin * static_cast<float>(scale >> 4);
+    }
+  }
+}
+void from_q3_k(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 110, y += 256) {
+    const uint8_t *mask = p, *q = p + 32, *s = p + 96;
+    const float d = half_at(p + 108);
+    for (int i = 0; i < 256; ++i) {
+      const int sub = i / 16;
+      const int low = sub < 8 ? s[sub] & 15 : s[sub - 8] >> 4;
+      const int high = (s[8 + sub % 4] >> (sub / 4 * 2)) & 3;
+      const int value = (q[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2)) & 3;
+      const int missing = ((mask[i % 32] >> (i / 32)) & 1) ^ 1;
+      y[i] = (d * static_cast<float>((low | (high << 4)) - 32)) *
+             static_cast<float>(value - (missing << 2));
+    }
+  }
+}
+// The six-bit scale and minimum of sub-block `sub`, shared by Q4_K and Q5_K.
+inline void scale_min(const uint8_t* s, int sub, int& scale, int& minimum) {
+  if (sub < 4) {
+    scale = s[sub] & 63, minimum = s[sub + 4] & 63;
+  } else {
+    scale = (s[sub + 4] & 15) | ((s[sub - 4] >> 2) & 48);
+    minimum = (s[sub + 4] >> 4) | ((s[sub] >> 2) & 48);
+  }
+}
+// Q4_K and Q5_K: `high` holds the fifth bits, or is null.
+void from_q45_k(const uint8_t* p, const uint8_t* high, const uint8_t* q, float* y) {
+  const float d = half_at(p), dmin = half_at(p + 2);
+  for (int sub = 0; sub < 8; ++sub) {
+    int scale = 0, minimum = 0;
+    scale_min(p + 4, sub, scale, minimum);
+    const float dl = d * static_cast<float>(scale), m = dmin * static_cast<float>(minimum);
+    for (int i = 0; i < 32; ++i) {
+      int value = (q[sub / 2 * 32 + i] >> (sub % 2 * 4)) & 15;
+      if (high) value |= ((high[i] >> sub) & 1) << 4;
+      y[sub * 32 + i] = dl * static_cast<float>(value) - m;
+    }
+  }
+}
+void from_q6_k(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 210, y += 256) {
+    const uint8_t *low = p, *high = p + 128;
+    const auto* scales = reinterpret_cast<const int8_t*>(p + 192);
+    const float d = half_at(p + 208);
+    for (int i = 0; i < 256; ++i) {
+      const int half = i / 128, r = i % 128;
+      const int ql = (low[half * 64 + r % 64] >> (r / 64 * 4)) & 15;
+      const int qh = (high[half * 32 + r % 32] >> (r / 32 * 2)) & 3;
+      y[i] = (d * static_cast<float>(scales[i / 16])) * static_cast<float>((ql | (qh << 4)) - 32);
+    }
+  }
+}
+
+void store_half(uint8_t* p, float f) {
+  const uint16_t h = float_to_half(f);
+  std::memcpy(p, &h, sizeof h);
+}
+
+// Legacy formats store q = trunc(x/d + bias) (symmetric) or trunc((x - min)/d + 0.5) (affine).
+struct Levels {
+  float d, m;
+  std::array<uint8_t, 32> q;
+};
+Levels symmetric(const float* x, int levels) {
+  const float extreme =
+      *std::max_element(x, x + 32, [](float a, float b) { return std::abs(a) < std::abs(b); });
+  Levels result{extreme / static_cast<float>(-levels), 0, {}};
+  const float id = result.d == 0 ? 0 : 1 / result.d;
+  for (int i = 0; i < 32; ++i)
+    result.q[static_cast<size_t>(i)] = static_cast<uint8_t>(std::clamp(
+        static_cast<int>(x[i] * id + (static_cast<float>(levels) + 0.5F)), 0, 2 * levels - 1));
+  return result;
+}
+Levels affine(const float* x, int top) {
+  const auto [low, high] = std::minmax_element(x, x + 32);
+  Levels result{(*high - *low) / static_cast<float>(top), *low, {}};
+  const float id = result.d == 0 ? 0 : 1 / result.d;
+  for (int i = 0; i < 32; ++i)
+    result.q[static_cast<size_t>(i)] =
+        static_cast<uint8_t>(std::clamp(static_cast<int>((x[i] - *low) * id + 0.5F), 0, top));
+  return result;
+}
+void store_nibbles(uint8_t* p, const std::array<uint8_t, 32>& q) {
+  for (size_t i = 0; i < 16; ++i)
+    p[i] = static_cast<uint8_t>((q[i] & 15) | ((q[i + 16] & 15) << 4));
+}
+void store_fifth_bits(uint8_t* p, const std::array<uint8_t, 32>& q) {
+  uint32_t bits = 0;
+  for (size_t i = 0; i < 32; ++i) bits |= static_cast<uint32_t>(q[i] >> 4) << i;
+  std::memcpy(p, &bits, sizeof bits);
+}
+
+void to_q8_0(const float* x, uint8_t* p) {
+  float top = 0;
+  for (int i = 0; i < 32; ++i) top = std::max(top, std::abs(x[i]));
+  const float d = top / 127, id = d == 0 ? 0 : 1 / d;
+  store_half(p, d);
+  for (int i = 0; i < 32; ++i) {
+    // np_roundf: half away from zero.
+    const float v = x[i] * id, a = std::abs(v), whole = std::floor(a);
+    const float rounded = whole + std::floor(2 * (a - whole));
+    p[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(v < 0 ? -rounded : rounded));
+  }
+}
+
+void quantise_block(DType dtype, const float* x, uint8_t* p) {
+  switch (dtype) {
+    case DType::kQ4_0: {
+      const Levels l = symmetric(x, 8);
+      store_half(p, l.d), store_nibbles(p + 2, l.q);
+      return;
+    }
+    case DType::kQ4_1: {
+      const Levels l = affine(x, 15);
+      store_half(p, l.d), store_half(p + 2, l.m), store_nibbles(p + 4, l.q);
+      return;
+    }
+    case DType::kQ5_0: {
+      const Levels l = symmetric(x, 16);
+      store_half(p, l.d), store_fifth_bits(p + 2, l.q), store_nibbles(p + 6, l.q);
+      return;
+    }
+    case DType::kQ5_1: {
+      const Levels l = affine(x, 31);
+      store_half(p, l.d), store_half(p + 2, l.m);
+      store_fifth_bits(p + 4, l.q), store_nibbles(p + 8, l.q);
+      return;
+    }
+    case DType::kQ8_0:
+      to_q8_0(x, p);
+      return;
+    case DType::kF16:
+      store_half(p, *x);
+      return;
+    case DType::kBF16: {
+      uint32_t bits = std::bit_cast<uint32_t>(*x);
+      if ((bits & 0x7fffffff) > 0x7f800000) bits = (bits & 0xffff0000) | (64U << 16);
+      const auto top = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+      std::memcpy(p, &top, sizeof top);
+      return;
+    }
+    default:
+      std::memcpy(p, x, sizeof *x);  // F32
+  }
+}
+
+}  // namespace
+
+const DTypeInfo& info(DType dtype) { return *std::ranges::find(kTypes, dtype, &DTypeInfo::dtype); }
+std::optional<DType> dtype_from_ggml(uint32_t ggml_id) {
+  const auto found = std::ranges::find(kTypes, ggml_id, &DTypeInfo::ggml_id);
+  return found == kTypes.end() ? std::nullopt : std::optional(found->dtype);
+}
+std::optional<DType> dtype_from_name(std::string_view name) {
+  const auto same = [&](const DTypeInfo& t) {
+    return std::ranges::equal(t.name, name, [](char a, char b) {
+      return std::toupper(static_cast<unsigned char>(a)) ==
+             std::toupper(static_cast<unsigned char>(b));
+    });
+  };
+  const auto found = std::ranges::find_if(kTypes, same);
+  return found == kTypes.end() ? std::nullopt : std::optional(found->dtype);
+}
+
+void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out) {
+  const DTypeInfo& type = info(dtype);
+  CHECK(out.size() % type.block == 0 && in.size() == out.size() / type.block * type.bytes);
+  const auto* p = reinterpret_cast<const uint8_t*>(in.data());
+  const size_t blocks = out.size() / type.block;
+  float* y = out.data();
+  switch (dtype) {
+    case DType::kF32:
+      std::memcpy(y, p, in.size());
+      return;
+    case DType::kF16:
+      return from_f16(p, blocks, y);
+    case DType::kBF16:
+      return from_bf16(p, blocks, y);
+    case DType::kQ4_0:
+      return from_q4_0(p, blocks, y);
+    case DType::kQ4_1:
+      return from_q4_1(p, blocks, y);
+    case DType::kQ5_0:
+      return from_q5_0(p, blocks, y);
+    case DType::kQ5_1:
+      return from_q5_1(p, blocks, y);
+    case DType::kQ8_0:
+      return from_q8_0(p, blocks, y);
+    case DType::kQ2_K:
+      return from_q2_k(p, blocks, y);
+    case DType::kQ3_K:
+      return from_q3_k(p, blocks, y);
+    case DType::kQ4_K:
+      for (size_t b = 0; b < blocks; ++b)
+        from_q45_k(p + b * 144, nullptr, p + b * 144 + 16, y + b * 256);
+      return;
+    case DType::kQ5_K:
+      for (size_t b = 0; b < blocks; ++b)
+        from_q45_k(p + b * 176, p + b * 176 + 16, p + b * 176 + 48, y + b * 256);
+      return;
+    case DType::kQ6_K:
+      return from_q6_k(p, blocks, y);
+  }
+}
+
+base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byte> out) {
+  const DTypeInfo& type = info(dtype);
+  if (!type.can_quantise)
+    return base::fail(base::Code::kUnsupported,
+                      fmt::format("{} can be read but not written", type.name),
+                      "choose one of F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0");
+  CHECK(in.size() % type.block == 0 && out.size() == in.size() / type.block * type.bytes);
+  auto* p = reinterpret_cast<uint8_t*>(out.data());
+  for (size_t b = 0; b < in.size() / type.block; ++b)
+    quantise_block(dtype, in.data() + b * type.block, p + b * type.bytes);
+  return {};
+}
+
+}  // namespace expunge::tensor

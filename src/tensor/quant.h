@@ -1,0 +1,50 @@
+// Block formats of GGUF: sizes, dequantisation to float32 and quantisation from it.
+//
+// Bit-equal with the `gguf` Python package (gguf/quants.py, MIT), which is the reference of
+// llama.cpp's own formats. A block of the legacy formats holds 32 weights, a K block 256.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace expunge::tensor {
+
+enum class DType {
+  kF32,
+  kF16,
+  kBF16,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K
+};
+
+struct DTypeInfo {
+  DType dtype;
+  std::string_view name;  // "Q4_1"
+  uint32_t ggml_id;       // the number in a GGUF
+  size_t block;           // weights a block
+  size_t bytes;           // bytes a block
+  bool can_quantise;
+};
+const DTypeInfo& info(DType dtype);
+std::optional<DType> dtype_from_ggml(uint32_t ggml_id);
+std::optional<DType> dtype_from_name(std::string_view name);  // any case
+
+// `in` holds whole blocks, out.size() weights. CHECKs the sizes.
+void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out);
+// Errors: kUnsupported for a format that can only be read.
+base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byte> out);
+
+}  // namespace expunge::tensor

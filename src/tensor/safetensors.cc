@@ -1,0 +1,127 @@
+// safetensors (huggingface/safetensors, format section of its README): 8 bytes of header length,
+// a JSON header, tensor data.
+#include <cstring>
+
+#include "tensor/tensor_file.h"
+
+namespace expunge::tensor {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+
+constexpr uint64_t kMaxHeader = 100'000'000;  // the reference implementation's bound
+constexpr const char* kHint = "the file is damaged or not a safetensors file; download it again";
+
+struct Header {
+  Json json;
+  size_t data_offset;
+};
+Result<Header> read_header(std::span<const std::byte> bytes) {
+  uint64_t size = 0;
+  if (bytes.size() < sizeof size)
+    return fail(Code::kCorrupt, "safetensors: shorter than its header", kHint);
+  std::memcpy(&size, bytes.data(), sizeof size);
+  if (size > kMaxHeader || size > bytes.size() - sizeof size)
+    return fail(
+        Code::kCorrupt,
+        fmt::format("safetensors: a header of {} bytes in a file of {}", size, bytes.size()),
+        kHint);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof size, size);
+  Header header{TRY(base::parse_json(text, "safetensors header")), sizeof size + size};
+  if (!header.json.is_object())
+    return fail(Code::kCorrupt, "safetensors: the header is no object", kHint);
+  return header;
+}
+
+std::optional<DType> dtype_from_safetensors(const std::string& name) {
+  if (name == "F32" || name == "F16" || name == "BF16") return dtype_from_name(name);
+  return std::nullopt;
+}
+
+bool is_count(const Json& v) {
+  return v.is_number_unsigned() && v.get<uint64_t>() < (uint64_t{1} << 48);
+}
+
+Result<TensorInfo> read_tensor(const std::string& name, const Json& entry,
+                               std::span<const std::byte> data) {
+  const auto bad = [&](std::string_view what) {
+    return fail(Code::kCorrupt, fmt::format("safetensors: {}: {}", name, what), kHint);
+  };
+  if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
+      !entry.contains("shape") || !entry["shape"].is_array() || !entry.contains("data_offsets") ||
+      !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2)
+    return bad("dtype, shape and data_offsets are wanted");
+  const auto dtype = dtype_from_safetensors(entry["dtype"]);
+  if (!dtype)
+    return fail(Code::kUnsupported,
+                fmt::format("safetensors: {} has type {}", name, entry["dtype"].get<std::string>()),
+                "F32, F16 and BF16 are supported");
+  TensorInfo t{name, {}, *dtype, {}};
+  uint64_t numel = 1;
+  if (entry["shape"].size() > 8) return bad("more than 8 dimensions");
+  for (const Json& dim : entry["shape"]) {
+    if (!is_count(dim)) return bad("a dimension is no count");
+    const auto d = dim.get<uint64_t>();
+    if (d != 0 && numel > (uint64_t{1} << 40) / d) return bad("too large");
+    numel *= d;
+    t.shape.push_back(static_cast<int64_t>(d));
+  }
+  const Json &first = entry["data_offsets"][0], &second = entry["data_offsets"][1];
+  if (!is_count(first) || !is_count(second)) return bad("data_offsets are no counts");
+  const auto begin = first.get<uint64_t>(), end = second.get<uint64_t>();
+  if (begin > end || end > data.size()) return bad("data_offsets lie outside the file");
+  if (end - begin != numel * info(*dtype).bytes) return bad("shape and size disagree");
+  t.bytes = data.subspan(begin, end - begin);
+  return t;
+}
+
+}  // namespace
+
+size_t TensorInfo::numel() const {
+  size_t n = 1;
+  for (const int64_t d : shape) n *= static_cast<size_t>(d);
+  return n;
+}
+
+Result<ParsedFile> parse_safetensors(std::span<const std::byte> bytes) {
+  const Header header = TRY(read_header(bytes));
+  ParsedFile file;
+  file.data_offset = header.data_offset;
+  for (const auto& [name, entry] : header.json.items()) {
+    if (name == "__metadata__") continue;
+    file.tensors.push_back(TRY(read_tensor(name, entry, bytes.subspan(header.data_offset))));
+  }
+  return file;
+}
+
+Result<Json> safetensors_metadata(std::span<const std::byte> bytes) {
+  const Header header = TRY(read_header(bytes));
+  return header.json.value("__metadata__", Json::object());
+}
+
+std::string safetensors_image(const std::vector<NamedBytes>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  Json json = Json::object();
+  if (!metadata.empty()) json["__metadata__"] = metadata;
+  uint64_t offset = 0;
+  for (const NamedBytes& t : tensors) {
+    json[t.name] = {{"dtype", info(t.dtype).name},
+                    {"shape", t.shape},
+                    {"data_offsets", {offset, offset + t.bytes.size()}}};
+    offset += t.bytes.size();
+  }
+  std::string header = base::dump_json(json);
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const uint64_t size = header.size();
+  std::string image(reinterpret_cast<const char*>(&size), sizeof size);
+  image.reserve(image.size() + header.size() + offset);
+  image += header;
+  for (const NamedBytes& t : tensors)
+    image.append(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
+  return image;
+}
+
+}  // namespace expunge::tensor

@@ -1,0 +1,46 @@
+// Conversations to prompts, by the model's own Jinja template.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "text/message.h"
+#include "text/tokenizer.h"
+
+namespace expunge::text {
+
+enum class AddGenerationPrompt { kNo, kYes };
+
+class ChatTemplate {
+ public:
+  // Errors: the template is no valid Jinja.
+  static base::Result<ChatTemplate> compile(std::string_view source, std::string bos_token,
+                                            std::string eos_token);
+  // Errors: the template raised one ("roles must alternate"), or ran out of its step bound.
+  base::Result<std::string> render(std::span<const Message> messages, AddGenerationPrompt) const;
+
+ private:
+  struct Free {
+    void operator()(void* handle) const;
+  };
+  std::unique_ptr<void, Free> handle_;
+  std::string bos_token_, eos_token_;
+};
+
+// A rendered conversation as ids. Special tokens in the messages' contents are text.
+struct EncodedChat {
+  std::string text;                 // as rendered
+  Encoding tokens;                  // over text
+  std::vector<ByteRange> contents;  // of each message within text; empty if the template hid it
+
+  // Tokens that overlap the byte range.
+  std::vector<int64_t> tokens_in(ByteRange range) const;
+};
+// `prefill` is put behind the generation prompt: the beginning of the assistant's answer.
+base::Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
+                                      std::span<const Message> messages, AddGenerationPrompt,
+                                      std::string_view prefill = {});
+
+}  // namespace expunge::text
