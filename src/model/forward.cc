@@ -227,11 +227,14 @@ Tensor Runner::logits(const Tensor& hidden) const {
 }
 
 Tensor forward_plain(const Model& model, std::span<const int32_t> ids, const Hook& hook) {
+  return plain_tail(model, embed(model, {ids.begin(), ids.end()}), 0, hook);
+}
+
+Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook& hook) {
   const Config& c = model.config();
-  const RopeTable rope = rope_table(c, static_cast<int64_t>(ids.size()));
+  const RopeTable rope = rope_table(c, x.size(0));
   PlainOps ops(model, rope, hook);
-  Tensor x = embed(model, {ids.begin(), ids.end()});  // [T,D]
-  for (int64_t layer = 0; layer < c.n_layers; ++layer) {
+  for (int64_t layer = first_layer; layer < c.n_layers; ++layer) {
     ops.enter(layer);
     x = find_family(c.family)->block(ops, x);
   }

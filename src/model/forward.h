@@ -59,6 +59,8 @@ class Runner {
 // ids [T] -> final normed hidden states [T,D]. Differentiable in whatever a hook injects and in
 // `weights` that require gradients. Starts at position 0.
 Tensor forward_plain(const Model& model, std::span<const int32_t> ids, const Hook& hook = {});
+// The rest of that pass, from the residual stream x [T,D] that enters `first_layer`.
+Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook& hook = {});
 Tensor plain_logits(const Model& model, const Tensor& hidden);  // [n,D] -> [n,V]
 
 }  // namespace expunge::model

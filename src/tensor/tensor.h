@@ -71,6 +71,8 @@
 #include <ATen/ops/trace.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
+#include <ATen/ops/argsort.h>
+#include <ATen/ops/nonzero.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>

@@ -1,0 +1,66 @@
+// The repair plan: what is to be forgotten, how it is asked, and when the edit counts as good.
+//
+// Typed, bounded and validated; plan.schema.json says the same as JSON Schema. It is all that the
+// surgeon may hand over: no generated code ever runs.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace expunge::agent {
+
+// A prompt and, where the assistant's answer is begun for it, that beginning.
+struct Wording {
+  std::string prompt;
+  std::string prefill;  // "" for an ordinary question
+};
+
+struct Target {
+  std::string prompt;                     // the question the model is asked
+  std::string response;                   // the answer to be forgotten; "" = ask the model itself
+  std::string replacement;                // for corrections; "" otherwise
+  std::string subject;                    // what the question is about; "" if unknown
+  std::vector<std::string> answers;       // strings that reveal it; from the response
+  std::vector<Wording> rows;              // wordings the edit learns from
+  std::vector<Wording> held;              // wordings kept out of the rows, for the gates
+  std::vector<std::string> same_subject;  // other questions about the subject
+  std::vector<std::string> neighbours;    // the same question about other subjects
+};
+
+// Thresholds of the gates; a share of the gate's prompts unless said otherwise.
+struct GateBounds {
+  double exact = 1.0;          // forgotten
+  double paraphrases = 0.66;   // forgotten
+  double probing = 0.5;        // forgotten
+  double neighbours = 0.75;    // still answered
+  double same_subject = 0.66;  // still answered
+  double unrelated = 0.83;     // still answered
+  double perplexity = 1.05;    // ratio, at most
+  double reply_nll = 3.5;      // nats a token under the base model, at most
+};
+
+enum class Intent { kForget, kCorrect, kUndo, kStatus, kNone };
+std::string_view name(Intent intent);
+
+struct Plan {
+  Intent intent = Intent::kForget;
+  std::vector<Target> targets;
+  std::string method = "redirect";
+  std::map<std::string, double, std::less<>> knobs;  // of the method; absent = its default
+  GateBounds gates;
+  std::string reason;
+};
+
+base::Json to_json(const Plan& plan);
+// Errors name the field as a JSON pointer with what was got and what is expected. Unknown fields
+// are refused, and so are requests to forget everything or safety behaviour (kRefused).
+base::Result<Plan> plan_from_json(const base::Json& json);
+base::Status validate(const Plan& plan);
+
+// True if the words ask to forget everything, or to shed refusals and safety training.
+base::Status check_authority(std::string_view words);
+
+}  // namespace expunge::agent

@@ -1,0 +1,70 @@
+#include "unlearn/capture.h"
+
+#include "model/generate.h"
+
+namespace expunge::unlearn {
+namespace {
+
+// Rows of one pass: the tokens behind the shared prefix, and where each wanted row lies in them.
+struct Pass {
+  std::vector<model::Sequence> sequences;
+  std::vector<model::Chunk> chunks;
+  std::vector<int64_t> wanted;
+};
+
+}  // namespace
+
+base::Result<Tensor> capture(const model::Model& model, std::span<const Row> rows,
+                             model::Point point, int64_t layer) {
+  std::vector<std::vector<int32_t>> prompts;
+  for (const Row& row : rows) {
+    TRY(model::check_prompt(model.config(), row.ids));
+    prompts.push_back(row.ids);
+  }
+  return tensor::guarded([&]() -> base::Result<Tensor> {
+    model::Runner runner(model);
+    model::Sequence prefix;
+    // A wanted position inside the prefix would not be run again: keep the prefix short of it.
+    size_t shared = model::common_prefix(prompts);
+    for (const Row& row : rows)
+      if (row.position >= 0)
+        shared = std::min(shared, static_cast<size_t>(row.position));
+      else
+        shared = std::min(shared, row.ids.size() + static_cast<size_t>(row.position));
+    if (rows.size() > 1 && shared > 0) {
+      const model::Chunk chunk{&prefix, std::span(prompts[0]).first(shared)};
+      runner.forward({&chunk, 1}, {}, layer);
+    }
+    std::vector<Tensor> results;
+    constexpr size_t kPassTokens = 1024;
+    for (size_t next = 0; next < rows.size();) {
+      TRY(base::check_cancel());
+      Pass pass;
+      pass.sequences.reserve(rows.size());
+      size_t tokens = 0;
+      for (; next < rows.size() && (tokens == 0 || tokens < kPassTokens); ++next) {
+        const Row& row = rows[next];
+        const auto own = std::span(row.ids).subspan(prefix.length());
+        pass.sequences.push_back(model::KvPool::fork(prefix));
+        pass.chunks.push_back({&pass.sequences.back(), own});
+        const int64_t size = static_cast<int64_t>(row.ids.size());
+        const int64_t position = row.position < 0 ? size + row.position : row.position;
+        pass.wanted.push_back(static_cast<int64_t>(tokens + prefix.n_shared) + position -
+                              static_cast<int64_t>(prefix.length()));
+        tokens += own.size();
+      }
+      const Tensor index = at::tensor(at::ArrayRef<int64_t>(pass.wanted), tensor::i64());
+      runner.forward(
+          pass.chunks,
+          [&](model::Point at, int64_t l, Tensor value) {
+            if (at == point && l == layer) results.push_back(value.index_select(0, index).clone());
+            return value;
+          },
+          layer);
+      for (model::Sequence& s : pass.sequences) runner.pool().truncate(s, s.n_shared);
+    }
+    return at::cat(results);  // [rows, width]
+  });
+}
+
+}  // namespace expunge::unlearn

@@ -1,0 +1,24 @@
+// Activations of chosen tokens: forward passes only, prefixes shared, nothing above the last layer
+// that is asked for is run.
+#pragma once
+
+#include <vector>
+
+#include "base/run.h"
+#include "model/forward.h"
+
+namespace expunge::unlearn {
+
+using tensor::Tensor;
+
+// One token of a prompt: the row whose activation an edit changes or leaves alone.
+struct Row {
+  std::vector<int32_t> ids;
+  int64_t position = -1;  // within ids; negative counts from the end
+};
+
+// -> [rows, width of the point] float32.
+base::Result<Tensor> capture(const model::Model& model, std::span<const Row> rows,
+                             model::Point point, int64_t layer);
+
+}  // namespace expunge::unlearn

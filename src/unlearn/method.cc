@@ -1,0 +1,58 @@
+#include "unlearn/method.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tables/methods.inc"  // made by the build from methods/*.cc
+
+namespace expunge::unlearn {
+
+using base::Code;
+using base::fail;
+
+std::vector<const Method*> methods() { return {std::begin(kMethods), std::end(kMethods)}; }
+
+base::Result<const Method*> find_method(std::string_view name) {
+  std::string known;
+  for (const Method* m : kMethods) {
+    if (m->name == name) return m;
+    known += (known.empty() ? "" : ", ") + std::string(m->name);
+  }
+  return fail(Code::kUsage, fmt::format("no method '{}'", name), "methods: " + known);
+}
+
+base::Result<Knobs> complete(const Method& method, const Knobs& given) {
+  Knobs knobs;
+  for (const Knob& k : method.knobs) knobs[std::string(k.name)] = k.fallback;
+  for (const auto& [name, value] : given) {
+    const auto knob = std::ranges::find(method.knobs, name, &Knob::name);
+    if (knob == method.knobs.end())
+      return fail(Code::kUsage, fmt::format("{} has no knob '{}'", method.name, name),
+                  "see expunge methods");
+    if (!std::isfinite(value) || value < knob->low || value > knob->high)
+      return fail(Code::kUsage,
+                  fmt::format("{} is {}, expected {} to {}", name, value, knob->low, knob->high));
+    knobs[name] = value;
+  }
+  return knobs;
+}
+
+base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given) {
+  const Knobs knobs = TRY(complete(method, given));
+  if (problem.forget.empty()) return fail(Code::kInvalid, "nothing to forget: no forget rows");
+  for (const Needs need : method.needs) {
+    if (need == Needs::kRetain && problem.retain.empty())
+      return fail(Code::kInvalid, fmt::format("{} needs retain rows", method.name));
+    if (need == Needs::kRefusal && problem.refusal.empty())
+      return fail(Code::kInvalid, fmt::format("{} needs refusal prompts", method.name));
+    if (need == Needs::kBackground && !problem.background)
+      return fail(Code::kInvalid, fmt::format("{} needs the model's background", method.name));
+  }
+  edit::Edit edit = TRY(method.propose(problem, knobs));
+  edit.provenance["method"] = method.name;
+  edit.provenance["knobs"] = knobs;
+  edit.provenance["seed"] = problem.seed;
+  return edit;
+}
+
+}  // namespace expunge::unlearn

@@ -1,0 +1,55 @@
+// What an unlearning method is: a pure function from a problem to an edit.
+//
+// A method is one file in methods/ that defines `extern const Method method_<stem>`. It never sees
+// its judge (verify) and never writes a weight.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/run.h"
+#include "edit/edit.h"
+#include "unlearn/background.h"
+#include "unlearn/capture.h"
+
+namespace expunge::unlearn {
+
+struct Knob {
+  std::string_view name;
+  double fallback, low, high;
+  std::string_view help;  // one line, with the unit
+};
+using Knobs = std::map<std::string, double, std::less<>>;
+
+struct Problem {
+  const model::Model& model;  // with the active edits applied
+  std::vector<Row> forget;    // tokens at which the answer is about to be given
+  std::vector<Row> retain;    // tokens at which nothing may change
+  std::vector<Row> refusal;   // reference prompts that are answered by "I don't know"
+  const Background* background = nullptr;
+  std::vector<int64_t> excluded;  // rows of the background pool that belong to the request
+  std::vector<int64_t> taken;     // neurons of the background's layer that active edits occupy
+  uint64_t seed = 0;
+};
+
+enum class Needs { kRetain, kRefusal, kBackground };
+
+struct Method {
+  std::string_view name;
+  std::string_view citation;  // paper and equation
+  std::vector<Needs> needs;
+  std::vector<Knob> knobs;
+  base::Result<edit::Edit> (*propose)(const Problem& problem, const Knobs& knobs);
+};
+
+std::vector<const Method*> methods();
+base::Result<const Method*> find_method(std::string_view name);
+// Every knob of the method, defaults filled in. Errors name an unknown knob or one out of range.
+base::Result<Knobs> complete(const Method& method, const Knobs& given);
+// Checks needs and knobs, then proposes.
+base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given);
+
+}  // namespace expunge::unlearn
