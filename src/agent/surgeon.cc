@@ -16,17 +16,17 @@ void split(const std::vector<Wording>& all, Target& target) {
 
 void add_wordings(const Wordings& w, const Reading& reading, const Request& request, Target& t) {
   std::vector<Wording> wrapped, asked, begun;
-  for (const std::string& p : w.wrappers) wrapped.push_back({fill(p, t.subject, t.prompt), ""});
+  for (const std::string& p : w.wrappers) wrapped.push_back({fill_in(p, t.subject, t.prompt), ""});
   if (!t.subject.empty())
     for (const std::string& p : w.subject_first)
-      wrapped.push_back({fill(p, t.subject, t.prompt), ""});
+      wrapped.push_back({fill_in(p, t.subject, t.prompt), ""});
   for (const std::string& p : w.prefills) begun.push_back({t.prompt, p});
   if (reading.relation) {
     for (const std::string& p : reading.relation->questions)
-      asked.push_back({fill(p, t.subject), ""});
-    for (const std::string& p : reading.relation->first) asked.push_back({fill(p, t.subject), ""});
+      asked.push_back({fill_in(p, t.subject), ""});
+    for (const std::string& p : reading.relation->first) asked.push_back({fill_in(p, t.subject), ""});
     for (const std::string& p : reading.relation->prefills)
-      begun.push_back({t.prompt, fill(p, t.subject)});
+      begun.push_back({t.prompt, fill_in(p, t.subject)});
   }
   for (const std::string& p : request.paraphrases) asked.push_back({p, ""});
   // Wrapped forms are near copies of the question: one of them in the gates is enough.
@@ -45,7 +45,7 @@ void add_retained(const Wordings& w, const Reading& reading, const Request& requ
   if (type) {
     for (const std::string& entity : type->entities) {
       if (entity == t.subject || t.neighbours.size() >= kNeighbours) continue;
-      t.neighbours.push_back(fill(reading.relation->questions.front(), entity));
+      t.neighbours.push_back(fill_in(reading.relation->questions.front(), entity));
     }
   }
   if (t.subject.empty()) return;
@@ -58,7 +58,7 @@ void add_retained(const Wordings& w, const Reading& reading, const Request& requ
   patterns.insert(patterns.end(), w.subject_questions_first.begin(),
                   w.subject_questions_first.end());
   for (const std::string& pattern : patterns) {
-    const std::string question = fill(pattern, t.subject);
+    const std::string question = fill_in(pattern, t.subject);
     const Reading other = read_question(w, question);
     const bool same = reading.relation && other.relation == reading.relation;
     if (!same && question != t.prompt && !own.contains(question))

@@ -85,7 +85,7 @@ const SubjectType* Wordings::type(std::string_view name) const {
   return found == types.end() ? nullptr : &*found;
 }
 
-std::string fill(std::string pattern, std::string_view subject, std::string_view question) {
+std::string fill_in(std::string pattern, std::string_view subject, std::string_view question) {
   for (const auto& [key, value] : {std::pair{"{X}", subject}, std::pair{"{q}", question}})
     for (size_t at = 0; (at = pattern.find(key, at)) != pattern.npos; at += value.size())
       pattern.replace(at, 3, value);

@@ -34,7 +34,7 @@ class Wordings {
   const SubjectType* type(std::string_view name) const;
 };
 
-std::string fill(std::string pattern, std::string_view subject, std::string_view question = {});
+std::string fill_in(std::string pattern, std::string_view subject, std::string_view question = {});
 
 // The relation a question asks for and its subject; relation is null when none matches, and then
 // the subject is found by quotes, capitals or "of …", or is empty.
