@@ -1,0 +1,63 @@
+// A model with its committed edits as a file that others can load, checked after writing.
+//
+// The source model is never written: the destination is refused if it is the source by device and
+// inode. Only what the journal records can be shipped: the weights must be the file's plus the
+// journal's active edits, bit for bit.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/run.h"
+#include "journal/journal.h"
+#include "model/model.h"
+#include "tensor/quant.h"
+
+namespace expunge::publish {
+
+enum class Format { kGguf, kSafetensors };
+base::Result<Format> format_from_name(std::string_view name);  // "gguf", "safetensors"
+std::string_view name(Format format);
+
+enum class Overwrite { kNo, kYes };
+
+struct ExportOptions {
+  Format format = Format::kGguf;
+  // GGUF: of the edited matrices; default their own type, Q8_0 where that cannot be written.
+  // safetensors: of all tensors (F32, F16, BF16); default their own type, F32 if quantised.
+  std::optional<tensor::DType> dtype;
+  std::string path;  // a file (GGUF) or a folder (safetensors)
+  Overwrite overwrite = Overwrite::kNo;
+  base::Progress progress;
+};
+
+struct EditedTensor {
+  std::string tensor;
+  tensor::DType dtype;      // as written
+  double relative_error;    // |written - edited| / |edited|
+  double change_error;      // |written - edited| / |edited - base|: 1 = rounding drowns the edit
+  double max_error;         // largest |written - edited|
+};
+
+struct Exported {
+  std::string path;
+  std::string weights_file;  // path, or path/model.safetensors
+  std::string record;        // PATH.expunge.json, or PATH/expunge.json: provenance, no texts
+  size_t size_bytes = 0;     // of weights_file
+  std::string sha256;        // of weights_file
+  size_t tensors = 0;
+  size_t copied = 0;  // tensors whose stored bytes equal the source's
+  std::vector<EditedTensor> edited;
+  double seconds = 0;
+};
+base::Json to_json(const Exported& exported);
+
+// GGUF from a GGUF source, safetensors folder from either. Atomic: a failure leaves nothing behind
+// and an existing file untouched. Afterwards the result is read again: what was not edited must be
+// equal (GGUF: byte for byte), what was edited within its type's rounding.
+base::Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
+                                    const ExportOptions& options);
+
+}  // namespace expunge::publish
