@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 #include "tables/wordings.inc"  // kWordingsJson, made by the build from data/wordings.json
 
 namespace expunge::agent {
@@ -67,7 +69,8 @@ base::Result<Wordings> Wordings::parse(std::string_view text) {
   w.subject_questions = list(json, "subject_questions");
   w.subject_questions_first = list(json, "subject_questions_first");
   w.unrelated = list(json, "unrelated");
-  w.texts = list(json, "texts");
+  w.prose = list(json, "prose");
+  w.hash = base::sha256_hex(text);
   for (const auto& [name, t] : json["types"].items())
     w.types.push_back({name, list(t, "entities"), list(t, "other"), list(t, "other_first")});
   for (const auto& [name, r] : json["relations"].items()) {

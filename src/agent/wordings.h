@@ -27,7 +27,9 @@ class Wordings {
   static base::Result<Wordings> parse(std::string_view json);
 
   std::vector<std::string> wrappers, subject_first, prefills, subject_questions,
-      subject_questions_first, unrelated, texts;
+      subject_questions_first, unrelated;
+  std::vector<std::string> prose;  // paragraphs for perplexity and for the pool
+  std::string hash;                // SHA-256 of the source
   std::vector<SubjectType> types;
   std::vector<Relation> relations;
 

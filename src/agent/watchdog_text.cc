@@ -1,0 +1,322 @@
+#include "agent/watchdog_text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace expunge::agent {
+namespace {
+
+constexpr size_t kMaxWords = 600, kGapWords = 5;
+
+// One UTF-8 character; malformed bytes count as one character each.
+struct Char {
+  uint32_t code = 0;
+  size_t size = 1;
+};
+Char char_at(std::string_view s, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
+  const unsigned char b = byte(at);
+  const size_t size = b < 0x80 ? 1 : b >= 0xF0 ? 4 : b >= 0xE0 ? 3 : b >= 0xC0 ? 2 : 1;
+  if (size == 1 || at + size > s.size()) return {b < 0x80 ? b : 0xFFFDu, 1};
+  uint32_t code = b & (0xFFu >> (size + 1));
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(at + i) & 0xC0) != 0x80) return {0xFFFD, 1};
+    code = code << 6 | (byte(at + i) & 0x3Fu);
+  }
+  return {code, size};
+}
+
+void append(std::string& out, uint32_t code) {
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xC0 | code >> 6);
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xE0 | code >> 12);
+    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  } else {
+    out += static_cast<char>(0xF0 | code >> 18);
+    out += static_cast<char>(0x80 | (code >> 12 & 0x3F));
+    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  }
+}
+
+bool is_cjk(uint32_t c) { return (c >= 0x3400 && c <= 0x9FFF) || (c >= 0x3040 && c <= 0x30FF); }
+bool is_break(uint32_t c) {
+  return c == '.' || c == '!' || c == '?' || c == ';' || c == '\n' || c == 0x3002 || c == 0xFF01 ||
+         c == 0xFF1F || c == 0xFF1B || c == 0x2026;
+}
+bool is_letter(uint32_t c) {
+  if (c < 0x80) return std::isalnum(static_cast<int>(c)) || c == '_' || c == '#' || c == '@';
+  if (c < 0xC0 || c == 0xD7 || c == 0xF7) return c == 0xAA || c == 0xB5 || c == 0xBA;
+  return !(c >= 0x2000 && c <= 0x206F) && !(c >= 0x3000 && c <= 0x303F) &&
+         !(c >= 0xFF00 && c <= 0xFF20) && c != 0xFFFD;
+}
+uint32_t lower(uint32_t c) {
+  if (c < 0x80) return static_cast<uint32_t>(std::tolower(static_cast<int>(c)));
+  return c >= 0xC0 && c <= 0xDE && c != 0xD7 ? c + 0x20 : c == 0x152 ? 0x153 : c;
+}
+
+// The closing mark of an opening quotation mark, or 0.
+uint32_t closing(uint32_t c) {
+  switch (c) {
+    case '"': return '"';
+    case 0x201C: return 0x201D;  // “ ”
+    case 0x201E: return 0x201C;  // „ “
+    case 0xAB: return 0xBB;      // « »
+    case 0x300C: return 0x300D;  // 「 」
+    case 0x300A: return 0x300B;  // 《 》
+    default: return 0;
+  }
+}
+
+// End of the quotation or code that opens at `at`, or `at` when none does.
+size_t masked_end(std::string_view s, size_t at, Char c) {
+  if (s.substr(at).starts_with("```")) {
+    const size_t close = s.find("```", at + 3);
+    return close == s.npos ? s.size() : close + 3;
+  }
+  if (c.code == '`') {
+    const size_t close = s.find('`', at + 1);
+    return close == s.npos ? at : close + 1;
+  }
+  if (c.code == '\'') {  // a quotation mark only between a blank and a word
+    if (at > 0 && s[at - 1] != ' ' && s[at - 1] != ':' && s[at - 1] != '\n') return at;
+    for (size_t close = s.find('\'', at + 1); close != s.npos; close = s.find('\'', close + 1))
+      if (close + 1 == s.size() || !std::isalnum(static_cast<unsigned char>(s[close + 1])))
+        return close > at + 2 ? close + 1 : at;
+    return at;
+  }
+  const uint32_t close = closing(c.code);
+  if (close == 0) return at;
+  for (size_t i = at + c.size; i < s.size();) {
+    const Char d = char_at(s, i);
+    i += d.size;
+    // German closes with the mark that opens in English, and careless writers with either.
+    if (d.code == close || (c.code == 0x201E && d.code == 0x201D)) return i;
+  }
+  return at;
+}
+
+void split_elision(std::vector<Word>& words) {  // l'oublies -> l, oublies
+  static constexpr std::array<std::string_view, 9> kElided = {"l", "d", "j", "m", "t",
+                                                              "s", "n", "c", "qu"};
+  Word& word = words.back();
+  const size_t mark = word.text.find('\'');
+  if (mark == word.text.npos || mark + 1 == word.text.size()) return;
+  if (std::ranges::find(kElided, std::string_view(word.text).substr(0, mark)) == kElided.end())
+    return;
+  Word rest = word;
+  rest.text = word.text.substr(mark + 1);
+  rest.begin = word.end - rest.text.size();
+  word.end = rest.begin;
+  word.text.resize(mark);
+  words.push_back(std::move(rest));
+}
+
+// Phrases that may stand before an order without changing that it is one.
+const std::vector<Pattern::Phrase>& fillers() {
+  static const std::vector<Pattern::Phrase> kFillers = [] {
+    std::vector<Pattern::Phrase> all;
+    for (const char* text :
+         {"please", "pls", "plz", "kindly", "hey", "hi", "hello", "morning", "good morning", "ok",
+          "okay", "now", "just", "so", "and", "then", "also", "well", "umm", "um", "uh", "right",
+          "yes", "yeah", "yep", "sure", "no", "haha", "lol", "oh", "actually", "but", "btw", "today",
+          "you", "u", "can you", "can u", "could you", "could u", "would you", "will you", "would u",
+          "can you please", "could you please", "i want you to", "i want u to", "i need you to",
+          "need you to", "want you to", "i'd like you to", "i would like you to", "i'd prefer you to",
+          "i'd rather you", "you should", "you must", "you have to", "you need to", "u need to",
+          "u should", "i ask you to", "i'm asking you to", "we ask you to", "we request you to",
+          "go ahead and", "be so kind and", "be so kind as to", "would you mind", "do me a favour and",
+          "do me a favor and", "make sure to", "make sure you", "make sure that you", "i demand that you",
+          "i insist that you", "it's time to", "time to", "first", "next", "finally", "immediately",
+          "permanently", "completely", "entirely", "simply", "quickly", "asap", "lets just", "try to",
+          "bitte", "also", "dann", "und", "jetzt", "kannst du", "könntest du", "können sie",
+          "könnten sie", "würdest du", "du sollst", "mach mal", "mal", "por favor", "y", "ahora",
+          "puedes", "podrías", "puede", "podría", "quiero que", "necesito que", "quisiera que",
+          "me gustaría que", "hola", "s'il te plaît", "s il te plaît", "s il vous plaît", "et",
+          "alors", "maintenant", "peux-tu", "tu peux", "pourrais-tu", "pouvez-vous", "pourriez-vous",
+          "je veux que tu", "je voudrais que tu", "j aimerais que tu", "bonjour", "请", "麻烦",
+          "你", "帮我", "给我", "能不能", "可以", "能", "现在", "我要你", "我希望你", "我想让你", ","})
+      all.push_back(phrase_of(text));
+    std::ranges::sort(all, std::greater<>(), &Pattern::Phrase::size);
+    return all;
+  }();
+  return kFillers;
+}
+
+size_t filler_at(std::span<const Word> words, size_t at) {
+  for (const Pattern::Phrase& phrase : fillers()) {
+    if (at + phrase.size() > words.size()) continue;
+    bool same = true;
+    for (size_t i = 0; same && i < phrase.size(); ++i) same = words[at + i].text == phrase[i];
+    if (same) return phrase.size();
+  }
+  return 0;
+}
+
+// Every word that follows a sentence's end, a comma, a colon or a dash by fillers alone.
+void mark_openings(std::vector<Word>& words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string_view before = i == 0 ? std::string_view(".") : words[i - 1].text;
+    const bool start = i == 0 || words[i - 1].breaks || before == "," || before == ":" ||
+                       before == "-" || before == "and" || before == "und" || before == "y" ||
+                       before == "et" || before == "then" || before == ")";
+    if (!start) continue;
+    size_t at = i;
+    words[at].opens = true;
+    for (size_t n; at < words.size() && (n = filler_at(words, at)) > 0;) {
+      at += n;
+      if (at < words.size()) words[at].opens = true;
+    }
+  }
+}
+
+bool same(std::string_view word, std::string_view wanted) {
+  if (wanted.size() > 1 && wanted.back() == '*')
+    return word.starts_with(wanted.substr(0, wanted.size() - 1));
+  return word == wanted;
+}
+
+}  // namespace
+
+std::vector<Word> words_of(std::string_view s) {
+  std::vector<Word> words;
+  for (size_t at = 0; at < s.size();) {
+    const Char c = char_at(s, at);
+    if (const size_t end = masked_end(s, at, c); end > at) {
+      words.push_back({c.code == '`' ? "<code>" : "<quote>", at, end});
+      at = end;
+    } else if (is_cjk(c.code)) {
+      words.push_back({std::string(s.substr(at, c.size)), at, at + c.size});
+      at += c.size;
+    } else if (is_letter(c.code)) {
+      Word word{{}, at, at};
+      while (at < s.size()) {
+        Char d = char_at(s, at);
+        const bool apostrophe = d.code == '\'' || d.code == 0x2019;
+        const bool joins = apostrophe || d.code == '-';
+        if (joins && at + d.size < s.size()) {
+          const Char next = char_at(s, at + d.size);
+          if (!is_letter(next.code) || is_cjk(next.code)) break;
+          append(word.text, apostrophe ? '\'' : '-');
+        } else if ((d.code == '.' || d.code == ',') && at + 1 < s.size() && at > 0 &&
+                   std::isdigit(static_cast<unsigned char>(s[at - 1])) &&
+                   std::isdigit(static_cast<unsigned char>(s[at + 1]))) {
+          append(word.text, d.code);
+        } else if (!is_letter(d.code) || is_cjk(d.code)) {
+          break;
+        } else {
+          append(word.text, lower(d.code));
+        }
+        at += d.size;
+      }
+      word.end = at;
+      words.push_back(std::move(word));
+      split_elision(words);
+    } else {
+      at += c.size;
+      if (c.code == ' ' || c.code == '\t' || c.code == '\r' || c.code == 0xA0) continue;
+      Word mark{std::string(s.substr(at - c.size, c.size)), at - c.size, at};
+      if (c.code == 0xFF0C || c.code == 0x3001) mark.text = ",";
+      if (c.code == 0xFF1A) mark.text = ":";
+      if (c.code == 0xFF1F) mark.text = "?";
+      if (c.code == 0x2013 || c.code == 0x2014) mark.text = "-";
+      mark.breaks = is_break(c.code);
+      words.push_back(std::move(mark));
+    }
+  }
+  if (words.size() > kMaxWords) words.erase(words.begin(), words.end() - kMaxWords);
+  mark_openings(words);
+  return words;
+}
+
+Pattern::Phrase phrase_of(std::string_view text) {
+  Pattern::Phrase phrase;
+  for (size_t at = 0; at < text.size();) {
+    const Char c = char_at(text, at);
+    if (is_cjk(c.code)) {
+      phrase.emplace_back(text.substr(at, c.size));
+    } else if (c.code != ' ') {
+      if (phrase.empty() || (at > 0 && (text[at - 1] == ' ' ||
+                                        is_cjk(char_at(phrase.back(), 0).code))))
+        phrase.emplace_back();
+      phrase.back().append(text.substr(at, c.size));
+    }
+    at += c.size;
+  }
+  return phrase;
+}
+
+base::Result<Pattern> Pattern::parse(std::string_view pattern, std::span<const Lexicon> lexicons) {
+  Pattern out;
+  for (size_t at = 0; at < pattern.size();) {
+    const size_t blank = std::min(pattern.find(' ', at), pattern.size());
+    const std::string_view part = pattern.substr(at, blank - at);
+    at = blank + 1;
+    if (part.empty()) continue;
+    Element element;
+    if (part == "_" || part == "^" || part == "&") {
+      element.kind = part == "_" ? Kind::kGap : part == "^" ? Kind::kOpen : Kind::kEnd;
+      out.elements_.push_back(element);
+      continue;
+    }
+    for (size_t a = 0; a <= part.size();) {
+      const size_t bar = std::min(part.find('|', a), part.size());
+      const std::string_view one = part.substr(a, bar - a);
+      a = bar + 1;
+      if (one.starts_with('$')) {
+        const auto found = std::ranges::find(lexicons, one.substr(1), &Lexicon::name);
+        if (found == lexicons.end())
+          return base::fail(base::Code::kInvalid, fmt::format("no lexicon named {}", one));
+        element.phrases.insert(element.phrases.end(), found->phrases.begin(), found->phrases.end());
+      } else if (!one.empty()) {
+        element.phrases.push_back(phrase_of(one));
+      }
+    }
+    out.elements_.push_back(std::move(element));
+  }
+  if (out.elements_.empty()) return base::fail(base::Code::kInvalid, "an empty pattern");
+  return out;
+}
+
+bool Pattern::match(std::span<const Word> words, size_t at, size_t element, size_t& end) const {
+  if (element == elements_.size()) {
+    end = at;
+    return true;
+  }
+  const Element& e = elements_[element];
+  switch (e.kind) {
+    case Kind::kOpen:
+      return at < words.size() && words[at].opens && match(words, at, element + 1, end);
+    case Kind::kEnd:
+      return (at >= words.size() || words[at].breaks) && match(words, at, element + 1, end);
+    case Kind::kGap:
+      for (size_t n = 0; n <= kGapWords && at + n <= words.size(); ++n) {
+        if (match(words, at + n, element + 1, end)) return true;
+        if (at + n < words.size() && words[at + n].breaks) return false;
+      }
+      return false;
+    case Kind::kPhrases: break;
+  }
+  for (const Phrase& phrase : e.phrases) {
+    if (at + phrase.size() > words.size()) continue;
+    bool all = true;
+    for (size_t i = 0; all && i < phrase.size(); ++i) all = same(words[at + i].text, phrase[i]);
+    if (all && match(words, at + phrase.size(), element + 1, end)) return true;
+  }
+  return false;
+}
+
+Pattern::Match Pattern::find(std::span<const Word> words, size_t from) const {
+  for (size_t at = from; at < words.size(); ++at) {
+    size_t end = 0;
+    if (match(words, at, 0, end)) return {at, end};
+  }
+  return {};
+}
+
+}  // namespace expunge::agent

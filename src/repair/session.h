@@ -1,0 +1,111 @@
+// A patient with its journal: what a chat, a command or a server works on.
+//
+// Every change is a transaction: measure, propose with the model unchanged, examine in a scope,
+// then append to the journal and commit, or leave everything as it was and say why.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/surgeon.h"
+#include "base/run.h"
+#include "journal/journal.h"
+#include "model/patient.h"
+#include "unlearn/background.h"
+#include "verify/report.h"
+
+namespace expunge::repair {
+
+struct SessionOptions {
+  std::string model;    // as model::find_model takes it
+  std::string journal;  // "" = journal::default_path of the model
+  journal::Mode mode = journal::Mode::kReadWrite;
+  base::Progress progress;
+};
+
+enum class Verdict {
+  kPassed,   // every gate passed; committed
+  kPartial,  // some gate failed; committed because the user chose so
+  kReverted  // some gate failed; nothing changed
+};
+std::string_view name(Verdict verdict);
+
+enum class Decision { kKeepPartial, kRevert };
+
+struct CarryOptions {
+  // Asked when the best edit fails a gate; empty = revert (nobody is there to choose).
+  std::function<Decision(const verify::Report& best)> decide;
+  journal::Seal seal = journal::Seal::kNo;
+  double budget_s = 20;  // for the search
+  uint64_t seed = 1;
+};
+
+// How an earlier entry stands now: its exact question and one held wording asked again.
+struct Recheck {
+  int64_t entry = 0;
+  int64_t asked = 0, forgotten = 0;
+};
+
+struct Outcome {
+  Verdict verdict = Verdict::kReverted;
+  int64_t entry = 0;              // of the journal; 0 if reverted
+  verify::Report before, after;   // gates without and with the edit
+  std::vector<Recheck> earlier;   // entries sampled again after a commit
+  std::map<std::string, double> seconds;  // background, plan, capture, solve, search, gates, commit, total
+  base::Json search = base::Json::array();  // every candidate with its figures
+  double edit_norm = 0;           // |ΔW| / |W| over the edited tensors
+};
+
+struct Undone {
+  int64_t undone = 0, entry = 0;
+  std::string weights_hash;
+  bool is_base = false;  // the weights' hash equals the unedited model's
+  std::vector<Recheck> others;
+  double seconds = 0;  // until the weights are back; the re-checks come after
+};
+
+struct Verified {
+  int64_t entry = 0;
+  verify::Report now;
+};
+
+class Session {
+ public:
+  static base::Result<std::unique_ptr<Session>> open(const SessionOptions& options);
+
+  const model::Patient& patient() const { return patient_; }
+  journal::Journal& journal() { return *journal_; }
+  const std::string& base_hash() const { return base_hash_; }  // weights_hash without edits
+
+  // Weights = file + the journal's active edits, also when another process has appended.
+  base::Status refresh();
+  // A plan for requests; where a response is missing the model is asked and its reply taken.
+  base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent);
+  base::Result<Outcome> carry_out(const agent::Plan& plan, const CarryOptions& options);
+  // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
+  base::Result<Undone> undo(int64_t id);
+  // The gates of one active entry (id), or of all of them (0). Sealed entries cannot be asked again.
+  base::Result<std::vector<Verified>> verify(int64_t id);
+  // Builds the weights again from file and journal and compares with the hash recorded last.
+  base::Status replay();
+
+  const base::Progress& progress() const { return progress_; }
+  void set_progress(base::Progress progress) { progress_ = std::move(progress); }
+
+ private:
+  Session(model::Patient patient) : patient_(std::move(patient)) {}
+  base::Result<const unlearn::Background*> background();
+  base::Result<std::vector<Recheck>> recheck(int64_t except, size_t at_most);
+
+  model::Patient patient_;
+  std::optional<journal::Journal> journal_;
+  std::optional<unlearn::Background> background_;
+  std::string base_hash_;
+  int64_t head_ = -1;  // of the journal when the weights were built
+  base::Progress progress_;
+};
+
+}  // namespace expunge::repair

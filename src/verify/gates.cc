@@ -1,0 +1,209 @@
+#include "verify/gates.h"
+
+#include <algorithm>
+#include <cmath>
+#include <regex>
+
+#include "model/generate.h"
+#include "verify/score.h"
+
+namespace expunge::verify {
+namespace {
+
+using base::Result;
+
+std::string lower(std::string_view text) {
+  std::string s(text);
+  std::ranges::transform(s, s.begin(), [](unsigned char c) { return std::tolower(c); });
+  return s;
+}
+
+bool word_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80;
+}
+
+bool has_word(std::string_view text, std::string_view word) {
+  for (size_t at = 0; (at = text.find(word, at)) != text.npos; ++at) {
+    const size_t end = at + word.size();
+    if ((at == 0 || !word_char(text[at - 1])) && (end == text.size() || !word_char(text[end])))
+      return true;
+  }
+  return false;
+}
+
+bool known(const Question& q) { return !q.answers.empty(); }
+
+}  // namespace
+
+bool reveals(std::string_view reply, const std::vector<std::string>& answers) {
+  constexpr size_t kShort = 3;
+  const std::string lowered = lower(reply);
+  return std::ranges::any_of(answers, [&](const std::string& a) {
+    if (a.empty()) return false;
+    return a.size() <= kShort ? has_word(reply, a) : lowered.find(lower(a)) != lowered.npos;
+  });
+}
+
+bool is_refusal(std::string_view reply) {
+  static const std::regex kRefusal(
+      R"((don't|do not|doesn't|cannot|can't|not able to|unable to|no longer)\s+(\w+\s+){0,2}(know|recall|remember|answer|help|provide|have|say|tell)|\bi'?m sorry\b|\bnot (sure|aware)\b|no information)",
+      std::regex::icase);
+  return std::regex_search(std::string(reply), kRefusal);
+}
+
+Result<Examiner> Examiner::prepare(const model::Patient& patient, const Suite& suite,
+                                   int64_t layer) {
+  Examiner e(patient);
+  e.bounds_ = suite.bounds;
+  const auto add = [&](const char* gate, const std::vector<Question>& questions, bool kept) {
+    for (const Question& q : questions)
+      (kept && !known(q) ? e.followed_ : e.asked_).push_back({gate, q, kept, {}});
+  };
+  add("exact", suite.exact, false);
+  add("paraphrases", suite.paraphrases, false);
+  add("probing", suite.probing, false);
+  add("neighbours", suite.neighbours, true);
+  add("same_subject", suite.same_subject, true);
+  add("unrelated", suite.unrelated, true);
+  TRY(e.refer(e.followed_));
+  const auto stage = [&](const std::vector<Case>& cases) -> Result<Staged> {
+    std::vector<std::vector<int32_t>> prompts;
+    for (const Case& c : cases) {
+      const text::Message m{"user", c.question.prompt};
+      prompts.push_back(TRY(patient.encode({&m, 1}, c.question.prefill)));
+      prompts.back().insert(prompts.back().end(), c.reference.begin(), c.reference.end());
+    }
+    return Staged::prepare(*patient.model, std::move(prompts), layer);
+  };
+  e.asked_stage_ = TRY(stage(e.asked_));
+  e.followed_stage_ = TRY(stage(e.followed_));
+  std::vector<std::vector<int32_t>> texts;
+  for (const std::string& text : suite.texts) texts.push_back(TRY(patient.tokenizer.encode(text)).ids);
+  e.texts_stage_ = TRY(Staged::prepare(*patient.model, std::move(texts), layer));
+  e.texts_nll_ = TRY(e.texts_nll());
+  return e;
+}
+
+// The first tokens of the model's own reply; the end of the turn counts as one.
+base::Status Examiner::refer(std::vector<Case>& cases) {
+  std::vector<std::vector<int32_t>> prompts;
+  for (const Case& c : cases) {
+    const text::Message m{"user", c.question.prompt};
+    prompts.push_back(TRY(patient_->encode({&m, 1}, c.question.prefill)));
+  }
+  model::GenerateOptions options;
+  options.max_new_tokens = kKeptTokens;
+  const auto replies = TRY(model::generate(*patient_->model, prompts, options));
+  const auto& ends = patient_->model->config().end_ids;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    cases[i].reference = replies[i].ids;
+    if (replies[i].stop == model::Stop::kEndOfTurn && !ends.empty())
+      cases[i].reference.push_back(ends[0]);
+  }
+  return {};
+}
+
+Result<double> Examiner::texts_nll() {
+  if (texts_stage_->size() == 0) return 0.0;
+  std::vector<int64_t> tails;
+  std::vector<int32_t> targets;
+  for (size_t i = 0; i < texts_stage_->size(); ++i) {
+    const auto& ids = texts_stage_->prompt(i);
+    tails.push_back(static_cast<int64_t>(ids.size() - texts_stage_->n_shared()) - 1);
+  }
+  const Tensor logits = TRY(texts_stage_->logits(tails));
+  double total = 0;
+  int64_t row = 0, n = 0;
+  for (size_t i = 0; i < texts_stage_->size(); ++i) {
+    const auto& ids = texts_stage_->prompt(i);
+    const int64_t count = tails[i];
+    const Scored s = score_rows(logits.narrow(0, row, count),
+                                std::span(ids).subspan(texts_stage_->n_shared() + 1));
+    total += s.mean_nll() * static_cast<double>(count);
+    n += count;
+    row += count + 1;
+  }
+  return total / static_cast<double>(std::max<int64_t>(n, 1));
+}
+
+base::Status Examiner::judge_asked(std::map<std::string, Gate>& gates) {
+  const auto replies = TRY(asked_stage_->generate(kReplyTokens));
+  for (size_t i = 0; i < asked_.size(); ++i) {
+    const Case& c = asked_[i];
+    const std::string reply = TRY(patient_->tokenizer.decode(replies[i]));
+    const bool reveal = reveals(reply, c.question.answers);
+    gates[c.gate].items.push_back({c.question.prompt, c.question.prefill, reply, reveal == c.kept});
+  }
+  return {};
+}
+
+base::Status Examiner::judge_followed(std::map<std::string, Gate>& gates) {
+  if (followed_.empty()) return {};
+  std::vector<int64_t> tails;
+  for (const Case& c : followed_) tails.push_back(static_cast<int64_t>(c.reference.size()));
+  const Tensor best = TRY(followed_stage_->logits(tails)).argmax(1);
+  int64_t row = 0;
+  for (const Case& c : followed_) {
+    std::vector<int32_t> reply;
+    for (size_t t = 0; t < c.reference.size(); ++t) {
+      reply.push_back(static_cast<int32_t>(best[row + static_cast<int64_t>(t)].item<int64_t>()));
+      if (reply.back() != c.reference[t]) break;
+    }
+    row += static_cast<int64_t>(c.reference.size()) + 1;
+    gates[c.gate].items.push_back({c.question.prompt, c.question.prefill,
+                                   TRY(patient_->tokenizer.decode(reply)), reply == c.reference});
+  }
+  return {};
+}
+
+// Mean nats a token of the exact question's reply under the present, unedited weights.
+Result<double> Examiner::reply_nll(const Gate& exact) const {
+  std::vector<ScoreItem> items;
+  for (const Item& item : exact.items) {
+    const text::Message m{"user", item.prompt};
+    ScoreItem s{TRY(patient_->encode({&m, 1}, item.prefill)), 0};
+    s.first = s.ids.size();
+    const auto reply = TRY(patient_->tokenizer.encode(item.reply)).ids;
+    if (reply.empty()) continue;
+    s.ids.insert(s.ids.end(), reply.begin(), reply.end());
+    items.push_back(std::move(s));
+  }
+  double total = 0;
+  for (const Scored& s : TRY(score(*patient_->model, items))) total += s.mean_nll();
+  return items.empty() ? 0 : total / static_cast<double>(items.size());
+}
+
+Result<Report> Examiner::examine(const edit::Edit& edit) {
+  std::map<std::string, Gate> gates;
+  Gate perplexity{"perplexity", Sense::kAtMost, 1, 0, {}, {}};
+  {
+    const auto scope = TRY(edit::ScopedEdit::apply(*patient_->model, edit));
+    TRY(judge_asked(gates));
+    TRY(judge_followed(gates));
+    if (texts_stage_->size() > 0)
+      perplexity.value = std::exp(TRY(texts_nll()) - texts_nll_);
+    else
+      perplexity.absent = "no texts were given";
+  }
+  Report report;
+  for (const char* name :
+       {"exact", "paraphrases", "probing", "neighbours", "same_subject", "unrelated"}) {
+    Gate gate = std::move(gates[name]);
+    gate.name = name;
+    if (gate.items.empty()) gate.absent = "no questions of this kind";
+    const auto good = std::ranges::count_if(gate.items, &Item::good);
+    if (!gate.items.empty())
+      gate.value = static_cast<double>(good) / static_cast<double>(gate.items.size());
+    report.gates.push_back(std::move(gate));
+  }
+  report.gates.push_back(std::move(perplexity));
+  const Gate& exact = report.gates.front();
+  Gate fluency{"reply_nll", Sense::kAtMost, TRY(reply_nll(exact)), 0, {}, exact.absent};
+  report.gates.push_back(std::move(fluency));
+  for (Gate& gate : report.gates)
+    if (const auto bound = bounds_.find(gate.name); bound != bounds_.end())
+      gate.bound = bound->second;
+  return report;
+}
+
+}  // namespace expunge::verify

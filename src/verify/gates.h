@@ -1,0 +1,72 @@
+// The gates of a forget request: what must be gone, what must have stayed, how the model speaks.
+//
+// Shares over questions, greedy replies. A forgotten question's reply of 24 tokens reveals none of
+// its answers; a kept one still contains its answer where that is known, else begins exactly as the
+// unedited model's reply. An always-refusing model fails on what is kept.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "edit/edit.h"
+#include "model/patient.h"
+#include "verify/report.h"
+#include "verify/staged.h"
+
+namespace expunge::verify {
+
+struct Question {
+  std::string prompt;
+  std::string prefill;               // beginning of the assistant's answer; usually ""
+  std::vector<std::string> answers;  // any of them; "" for a kept question = the model's own reply
+};
+
+struct Suite {
+  std::vector<Question> exact, paraphrases, probing;             // forgotten
+  std::vector<Question> neighbours, same_subject, unrelated;     // kept
+  std::vector<std::string> texts;                                // perplexity
+  std::map<std::string, double, std::less<>> bounds;             // by gate name; all eight
+};
+
+// An alternative stands in the reply: up to three characters as a word of that case, else anywhere.
+bool reveals(std::string_view reply, const std::vector<std::string>& answers);
+// "I don't know", "I'm sorry", "I cannot" and the like.
+bool is_refusal(std::string_view reply);
+
+inline constexpr int64_t kReplyTokens = 24, kKeptTokens = 8;
+
+class Examiner {
+ public:
+  // Stages all questions for edits at layers >= `layer` and asks the model, as it is now, for the
+  // replies that kept questions are compared with.
+  static base::Result<Examiner> prepare(const model::Patient& patient, const Suite& suite,
+                                        int64_t layer);
+  // The gates with `edit` on top of the present weights, which are left as they were.
+  base::Result<Report> examine(const edit::Edit& edit);
+
+ private:
+  struct Case {
+    std::string gate;
+    Question question;
+    bool kept;
+    std::vector<int32_t> reference;  // a kept question's reply so far; empty where answers are known
+  };
+  explicit Examiner(const model::Patient& patient) : patient_(&patient) {}
+  base::Status refer(std::vector<Case>& cases);
+  base::Result<double> texts_nll();
+  base::Status judge_asked(std::map<std::string, Gate>& gates);
+  base::Status judge_followed(std::map<std::string, Gate>& gates);
+  base::Result<double> reply_nll(const Gate& exact) const;
+
+  const model::Patient* patient_;
+  std::map<std::string, double, std::less<>> bounds_;
+  std::vector<Case> asked_, followed_;
+  std::optional<Staged> asked_stage_;     // continued by generation
+  std::optional<Staged> followed_stage_;  // kept questions with the reply they had
+  std::optional<Staged> texts_stage_;
+  double texts_nll_ = 0;
+};
+
+}  // namespace expunge::verify

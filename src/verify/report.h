@@ -1,0 +1,43 @@
+// The evidence: gates, each with its number, its bound and the replies behind it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace expunge::verify {
+
+enum class Sense { kAtLeast, kAtMost };
+
+struct Item {
+  std::string prompt, prefill, reply;
+  bool good = false;
+};
+
+struct Gate {
+  std::string name;
+  Sense sense = Sense::kAtLeast;
+  double value = 0;  // a share of the items, unless the gate's name says otherwise
+  double bound = 0;
+  std::vector<Item> items;
+  std::string absent;  // why there is no number; empty if there is one
+
+  bool passed() const {
+    return !absent.empty() || (sense == Sense::kAtLeast ? value >= bound : value <= bound);
+  }
+  double margin() const;  // by how much the bound is kept, negative if it is not; 0 if absent
+};
+
+struct Report {
+  std::vector<Gate> gates;
+  bool passed() const;
+  size_t n_failed() const;
+  const Gate* find(std::string_view name) const;
+};
+
+// {"passed", "gates": [{name, value, bound, sense, n, passed, absent?, items?}]}
+enum class Detail { kFigures, kItems };
+base::Json to_json(const Report& report, Detail detail);
+
+}  // namespace expunge::verify

@@ -1,0 +1,48 @@
+// Prompts whose hidden states below one layer are computed once.
+//
+// An edit at layer k leaves everything below k as it was. Staged keeps the states that enter k for
+// all prompts as one packed batch, so that examining an edit runs only the layers from k on.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/run.h"
+#include "model/forward.h"
+
+namespace expunge::verify {
+
+using tensor::Tensor;
+
+class Staged {
+ public:
+  // Errors: an empty or too long prompt; cancelled. The model must outlive the object.
+  static base::Result<Staged> prepare(const model::Model& model,
+                                      std::vector<std::vector<int32_t>> prompts, int64_t layer);
+  size_t size() const { return prompts_.size(); }
+  const std::vector<int32_t>& prompt(size_t i) const { return prompts_[i]; }
+
+  // Leading tokens that all prompts have in common; they are run once and have no logits.
+  size_t n_shared() const { return prefix_.length(); }
+
+  // Logits under the model's present weights at the last `tail[i] + 1` tokens of each prompt, packed
+  // in order: [sum(tail + 1), V].
+  base::Result<Tensor> logits(std::span<const int64_t> tail);
+  // Greedy continuations under the present weights, without the end-of-turn token.
+  base::Result<std::vector<std::vector<int32_t>>> generate(int64_t max_new_tokens);
+
+ private:
+  explicit Staged(const model::Model& model) : runner_(std::make_unique<model::Runner>(model)) {}
+  Tensor resume();  // final hidden states [rows,D]
+
+  std::unique_ptr<model::Runner> runner_;
+  std::vector<std::vector<int32_t>> prompts_;
+  model::Sequence prefix_;
+  std::vector<model::Sequence> sequences_;
+  std::vector<int64_t> last_row_;  // of each prompt in the pack
+  Tensor hidden_;                  // [rows,D], what enters the layer
+  int64_t layer_ = 0;
+};
+
+}  // namespace expunge::verify
