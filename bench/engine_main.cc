@@ -1,0 +1,21 @@
+// The engine's figures without the rest of the program: engine_bench [MODEL] [REPEATS].
+#include <fmt/core.h>
+
+#include <cstdlib>
+
+#include "app/bench_engine.h"
+
+int main(int argc, char** argv) {
+  expunge::tensor::start();
+  const auto patient = expunge::model::load_patient(argc > 1 ? argv[1] : "");
+  expunge::app::BenchEngineOptions options;
+  if (argc > 2) options.repeats = std::atoi(argv[2]);
+  const auto figures =
+      patient ? expunge::app::bench_engine(*patient, options)
+              : expunge::base::Result<expunge::base::Json>(tl::unexpected(patient.error()));
+  if (!figures) {
+    fmt::print(stderr, "{}\n", figures.error().message);
+    return 1;
+  }
+  fmt::print("{}\n", figures->dump(2));
+}

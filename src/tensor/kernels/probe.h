@@ -1,0 +1,16 @@
+// What the machine can do, measured: the denominators of the benchmark's ratios. Not used to compute.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace expunge::tensor::kernels {
+
+// Sum of all values, read once by all threads: the fastest way through memory there is.
+float read_all(std::span<const float> values);
+
+// Runs fused multiply-adds on registers alone in every thread; returns the floating-point operations
+// done (two a multiply-add and lane). `rounds` sets the length.
+double run_fma(int64_t rounds);
+
+}  // namespace expunge::tensor::kernels
