@@ -83,7 +83,7 @@ base::Json to_json(const Entry& entry);
 enum class Mode { kReadWrite, kReadOnly };
 struct OpenOptions {
   Mode mode = Mode::kReadWrite;
-  std::string expunge, libtorch;  // versions of the writer, recorded with each entry
+  std::string expunge, libtorch;  // versions recorded with each entry; "" = this build's
   int busy_timeout_ms = 5000;     // how long to wait for another process's transaction
 };
 
@@ -128,9 +128,12 @@ class Journal {
 
  private:
   Journal() = default;
+  base::Status check_still_there() const;
+  base::Status finish_scrub();
   std::string path_;
   ModelIdentity model_;
   OpenOptions options_;
+  uint64_t device_ = 0, inode_ = 0;  // of the file when it was opened
   struct Close {
     void operator()(sqlite3* db) const;
   };

@@ -1,0 +1,342 @@
+#include "journal/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/version.h"
+#include "edit/version.h"
+#include "journal/row.h"
+#include "journal/schema.h"
+
+namespace expunge::journal {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::fail;
+using base::Result;
+
+// A new journal is readable by its owner only: it tells what was to be forgotten.
+base::Status touch(const std::string& path) {
+  if (const fs::path folder = fs::path(path).parent_path(); !folder.empty())
+    TRY(base::make_dirs(folder.string()));
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return fail(Code::kIo, fmt::format("cannot open the journal {}: {}", path, strerror(errno)),
+                errno == ENOSPC
+                    ? "the disk is full: free some space and try again"
+                    : "check the permissions, or set EXPUNGE_HOME to a folder that can be written");
+  ::close(fd);
+  return {};
+}
+
+Result<sqlite3*> connect(const std::string& path, int flags, bool immutable = false) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#')
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    else
+      uri += c;
+  }
+  if (immutable) uri += "?immutable=1";
+  sqlite3* db = nullptr;
+  const int code = sqlite3_open_v2(uri.c_str(), &db, flags | SQLITE_OPEN_URI, nullptr);
+  if (code == SQLITE_OK) {
+    sqlite3_extended_result_codes(db, 1);
+    return db;
+  }
+  auto error = sql_error(db, "open the journal " + path);
+  sqlite3_close_v2(db);
+  return error;
+}
+
+// Reading in write-ahead mode needs to write the index beside the file. In a folder where that is
+// impossible, a journal whose log is empty can still be read as a file that does not change.
+Result<sqlite3*> connect_read_only(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0)
+    return fail(Code::kNotFound, fmt::format("there is no journal at {}", path),
+                "nothing was recorded for this model yet");
+  const std::string folder = fs::path(path).parent_path().string();
+  const bool can_index = ::faccessat(AT_FDCWD, folder.empty() ? "." : folder.c_str(), W_OK,
+                                     AT_EACCESS) == 0;
+  struct stat log {};
+  const bool has_log = ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+  return connect(path, SQLITE_OPEN_READONLY, !can_index && !has_log);
+}
+
+base::Status check_model(const ModelIdentity& recorded, const ModelIdentity& given,
+                         const std::string& path) {
+  const bool same =
+      recorded.file_hash == given.file_hash &&
+      (recorded.weights_hash.empty() || given.weights_hash.empty() ||
+       recorded.weights_hash == given.weights_hash);
+  if (same) return {};
+  return fail(Code::kConflict,
+              fmt::format("the journal {} belongs to another model: it was made for {} ({:.16}), "
+                          "this is {} ({:.16})",
+                          path, recorded.path, recorded.file_hash, given.path, given.file_hash),
+              "open it with the model that it was made for, or use another journal");
+}
+
+// What decides which entries hold.
+struct Link {
+  int64_t id;
+  Kind kind;
+  int64_t undoes;
+  std::vector<int64_t> replaces;
+};
+
+std::set<int64_t> active_ids(const std::vector<Link>& links) {
+  std::set<int64_t> undone, active, replaced;
+  for (const Link& link : links)
+    if (link.kind == Kind::kUndo) undone.insert(link.undoes);
+  for (const Link& link : links)
+    if ((link.kind == Kind::kEdit || link.kind == Kind::kConsolidate) && !undone.contains(link.id))
+      active.insert(link.id);
+  for (const Link& link : links)
+    if (active.contains(link.id)) replaced.insert(link.replaces.begin(), link.replaces.end());
+  for (const int64_t id : replaced) active.erase(id);
+  return active;
+}
+
+Result<std::vector<Row>> read_rows(sqlite3* db) {
+  Statement s =
+      TRY(Statement::make(db, fmt::format("SELECT {} FROM entries ORDER BY id", kColumns)));
+  std::vector<Row> rows;
+  while (TRY(s.step())) rows.push_back(TRY(read_row(s)));
+  return rows;
+}
+
+std::set<int64_t> active_ids(const std::vector<Row>& rows) {
+  std::vector<Link> links;
+  for (const Row& r : rows)
+    links.push_back({r.entry.id, r.entry.kind, r.entry.undoes, r.entry.replaces});
+  return active_ids(links);
+}
+
+tl::unexpected<base::Error> no_entry(int64_t id, int64_t head) {
+  return fail(Code::kNotFound, fmt::format("there is no entry {}", id),
+              head == 0 ? "the journal is empty" : fmt::format("entries go from 1 to {}", head));
+}
+
+base::Status check_draft(const Draft& d) {
+  const bool edits = d.kind == Kind::kEdit || d.kind == Kind::kConsolidate;
+  CHECK(edits == d.edit.has_value(), "an entry of kind {}", name(d.kind));
+  CHECK((d.kind == Kind::kUndo) == (d.undoes != 0) || d.undoes < 0);
+  CHECK(d.kind == Kind::kConsolidate || d.replaces.empty());
+  for (const auto& [what, word] : {std::pair("method", d.method), std::pair("verdict", d.verdict)})
+    if (!is_word(word))
+      return fail(Code::kInvalid, fmt::format("the {} '{}' is no word", what, word),
+                  "words are made of a-z, 0-9, _ and -");
+  return {};
+}
+
+base::Status check_targets(const Draft& draft, const std::vector<Row>& rows) {
+  const std::set<int64_t> active = active_ids(rows);
+  std::vector<int64_t> targets = draft.replaces;
+  if (draft.kind == Kind::kUndo) targets.push_back(draft.undoes);
+  const int64_t head = rows.empty() ? 0 : rows.back().entry.id;
+  for (const int64_t id : targets) {
+    if (id < 1 || id > head) return no_entry(id, head);
+    if (active.contains(id)) continue;
+    const Row& row = rows[static_cast<size_t>(id - 1)];
+    if (!row.entry.edit_bytes)
+      return fail(Code::kConflict,
+                  fmt::format("entry {} is of kind {} and holds no edit", id, name(row.entry.kind)),
+                  "only edits can be undone");
+    for (const Row& other : rows) {
+      if (other.entry.kind == Kind::kUndo && other.entry.undoes == id)
+        return fail(Code::kConflict,
+                    fmt::format("entry {} was undone by entry {}", id, other.entry.id));
+      if (active.contains(other.entry.id) && std::ranges::count(other.entry.replaces, id))
+        return fail(Code::kConflict,
+                    fmt::format("entry {} is part of consolidation {}", id, other.entry.id),
+                    fmt::format("undo entry {} first", other.entry.id));
+    }
+  }
+  return {};
+}
+
+Result<std::string> factors_of(const Draft& draft) {
+  if (!draft.edit) return std::string();
+  edit::Edit bare = *draft.edit;  // the provenance has a column of its own, which sealing can empty
+  bare.provenance = base::Json::object();
+  return edit::serialise(bare);
+}
+
+Row make_row(const Draft& d, const ModelIdentity& model, const OpenOptions& options,
+             std::string_view factors, std::string salt) {
+  Row row;
+  Entry& e = row.entry;
+  e.kind = d.kind;
+  e.method = d.method;
+  e.verdict = d.verdict;
+  e.base_hash = model.file_hash;
+  e.weights_hash = d.weights_hash;
+  e.expunge = options.expunge;
+  e.libtorch = options.libtorch;
+  e.schema = kSchema;
+  e.seed = d.seed;
+  e.undoes = d.undoes;
+  e.replaces = d.replaces;
+  e.salt = std::move(salt);
+  e.edit_hash = factors.empty() ? "" : base::sha256_hex(factors);
+  e.edit_bytes = factors.size();
+  const base::Json provenance = d.edit ? d.edit->provenance : base::Json::object();
+  row.report_figures = base::dump_json(figures_of(d.report));
+  row.provenance_figures = base::dump_json(figures_of(provenance));
+  const base::Json* sources[kTexts] = {&d.request, &d.plan, &d.report, &provenance};
+  for (size_t i = 0; i < kTexts; ++i) {
+    row.texts[i] = base::dump_json(*sources[i]);
+    row.hashes[i] = salted(e.salt, *row.texts[i]);
+  }
+  return row;
+}
+
+}  // namespace
+
+void Journal::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+Journal::Journal(Journal&&) noexcept = default;
+Journal& Journal::operator=(Journal&&) noexcept = default;
+Journal::~Journal() = default;
+
+Result<std::string> default_path(const std::string& file_hash) {
+  return TRY(base::data_dir()) + "/journals/" + file_hash.substr(0, 16) + ".db";
+}
+
+Result<Journal> Journal::open(const std::string& path, const ModelIdentity& model,
+                              const OpenOptions& options) {
+  Journal journal;
+  journal.path_ = path;
+  journal.options_ = options;
+  if (journal.options_.expunge.empty()) journal.options_.expunge = base::kVersion;
+  if (journal.options_.libtorch.empty()) journal.options_.libtorch = edit::libtorch_version();
+  const bool writes = options.mode == Mode::kReadWrite;
+  if (writes) TRY(touch(path));
+  journal.db_.reset(TRY(writes ? connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX)
+                               : connect_read_only(path)));
+  sqlite3* db = journal.db_.get();
+  if (writes && sqlite3_db_readonly(db, "main") == 1)
+    return fail(Code::kIo, fmt::format("the journal {} is read-only", path),
+                "check the permissions, or set EXPUNGE_HOME to a folder that can be written");
+  TRY_AT(path, configure(db, journal.options_));
+  if (writes) TRY_AT(path, create(db, model));
+  TRY_AT(path, check_format(db, path));
+  journal.model_ = TRY_AT(path, read_model(db));
+  TRY(check_model(journal.model_, model, path));
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) {
+    journal.device_ = info.st_dev;
+    journal.inode_ = info.st_ino;
+  }
+  if (writes) TRY_AT(path, journal.finish_scrub());
+  return journal;
+}
+
+Result<int64_t> Journal::head() const {
+  Statement s = TRY(Statement::make(db_.get(), "SELECT COALESCE(MAX(id), 0) FROM entries"));
+  TRY(s.step());
+  return s.integer(0);
+}
+
+// SQLite would go on writing to a file that is no longer reachable by its name.
+base::Status Journal::check_still_there() const {
+  struct stat info {};
+  if (::stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
+    return {};
+  return fail(Code::kIo, fmt::format("the journal {} was moved or deleted while in use", path_),
+              "put it back and start again; nothing was recorded");
+}
+
+Result<int64_t> Journal::append(const Draft& draft, int64_t expected_head, Seal seal) {
+  TRY(check_draft(draft));
+  if (options_.mode == Mode::kReadOnly)
+    return fail(Code::kIo, fmt::format("the journal {} was opened for reading", path_));
+  TRY(check_still_there());
+  const std::string factors = TRY(factors_of(draft));
+  Row row = make_row(draft, model_, options_, factors, TRY(random_salt()));
+  if (seal == Seal::kYes) {
+    row.entry.sealed = true;
+    row.texts = {};
+  }
+  Transaction transaction = TRY(Transaction::begin(db_.get()));
+  const int64_t head = TRY(this->head());
+  if (head != expected_head)
+    return fail(Code::kConflict,
+                fmt::format("another process has added to the journal: its last entry is {}, "
+                            "expected {}",
+                            head, expected_head),
+                "load what was added and try again");
+  if (draft.undoes != 0 || !draft.replaces.empty())
+    TRY(check_targets(draft, TRY(read_rows(db_.get()))));
+  row.entry.id = head + 1;
+  row.entry.time = utc_now();
+  row.entry.chain = chain_after(TRY(chain()), row);
+  TRY(insert(db_.get(), row, factors));
+  TRY(transaction.commit());
+  return row.entry.id;
+}
+
+Result<std::vector<Entry>> Journal::entries() const {
+  std::vector<Entry> entries;
+  for (Row& row : TRY(read_rows(db_.get()))) entries.push_back(TRY(entry_of(std::move(row))));
+  return entries;
+}
+
+Result<Entry> Journal::entry(int64_t id) const {
+  Statement s = TRY(
+      Statement::make(db_.get(), fmt::format("SELECT {} FROM entries WHERE id = ?1", kColumns), id));
+  if (!TRY(s.step())) return no_entry(id, TRY(head()));
+  return entry_of(TRY(read_row(s)));
+}
+
+Result<std::vector<Entry>> Journal::active() const {
+  std::vector<Row> rows = TRY(read_rows(db_.get()));
+  const std::set<int64_t> ids = active_ids(rows);
+  std::vector<Entry> entries;
+  for (Row& row : rows)
+    if (ids.contains(row.entry.id)) entries.push_back(TRY(entry_of(std::move(row))));
+  return entries;
+}
+
+Result<edit::Edit> Journal::edit(int64_t id) const {
+  Statement s = TRY(Statement::make(
+      db_.get(),
+      "SELECT factors, COALESCE(provenance, provenance_figures), edit_hash FROM entries "
+      "WHERE id = ?1",
+      id));
+  if (!TRY(s.step())) return no_entry(id, TRY(head()));
+  const std::string factors = s.text(0);
+  if (factors.empty())
+    return fail(Code::kNotFound, fmt::format("entry {} holds no edit", id));
+  if (base::sha256_hex(factors) != s.text(2))
+    return fail(Code::kCorrupt, fmt::format("entry {}: the factors were changed", id),
+                "the journal is damaged: restore it from a backup");
+  const std::string where = fmt::format("entry {}", id);
+  edit::Edit edit = TRY_AT(where, edit::deserialise(factors));
+  edit.provenance = TRY(base::parse_json(s.text(1), where));
+  return edit;
+}
+
+Result<std::vector<edit::Edit>> Journal::active_edits() const {
+  std::vector<edit::Edit> edits;
+  for (const int64_t id : active_ids(TRY(read_rows(db_.get())))) edits.push_back(TRY(edit(id)));
+  return edits;
+}
+
+Result<std::string> Journal::chain() const {
+  Statement s =
+      TRY(Statement::make(db_.get(), "SELECT chain FROM entries ORDER BY id DESC LIMIT 1"));
+  return TRY(s.step()) ? s.text(0) : chain_start(model_);
+}
+
+}  // namespace expunge::journal

@@ -1,0 +1,19 @@
+// The database's tables, and how a file becomes or is recognised as one of ours.
+#pragma once
+
+#include "journal/journal.h"
+#include "journal/sqlite.h"
+
+namespace expunge::journal {
+
+inline constexpr int64_t kSchema = 1;
+
+// Write-ahead log, durable commits, freed bytes overwritten, temporaries in memory only.
+base::Status configure(sqlite3* db, const OpenOptions& options);
+// Makes the tables unless another process already has.
+base::Status create(sqlite3* db, const ModelIdentity& model);
+// kCorrupt unless it is a journal, kUnsupported for a newer schema.
+base::Status check_format(sqlite3* db, const std::string& path);
+base::Result<ModelIdentity> read_model(sqlite3* db);
+
+}  // namespace expunge::journal
