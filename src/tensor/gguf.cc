@@ -246,10 +246,30 @@ Result<ParsedFile> parse_gguf(std::span<const std::byte> bytes) {
   return file;
 }
 
+// Each replacement names a tensor and has the bytes that its shape and type ask for.
+static Status check_replacements(const TensorFile& source,
+                                 const std::map<std::string, Replacement>& replacements) {
+  for (const auto& [name, r] : replacements) {
+    const TensorInfo* t = source.find(name);
+    if (!t) return fail(Code::kNotFound, fmt::format("{} has no tensor {}", source.path(), name));
+    const DTypeInfo& type = info(r.dtype);
+    if (static_cast<uint64_t>(t->shape.back()) % type.block != 0 ||
+        r.bytes.size() != t->numel() / type.block * type.bytes)
+      return fail(Code::kInvalid,
+                  fmt::format("{} bytes of {} do not fit {} of shape [{}]", r.bytes.size(),
+                              type.name, name, fmt::join(t->shape, ",")));
+  }
+  return {};
+}
+
 // The header is copied but for the types and offsets of the tensor table, which starts where the
 // keys end; tensor data is laid out anew in file order.
 Status write_gguf(const std::string& path, const TensorFile& source,
                   const std::map<std::string, Replacement>& replacements) {
+  if (source.format() != Format::kGguf)
+    return fail(Code::kUnsupported, fmt::format("{} is no GGUF", source.path()),
+                "only a GGUF can be the model for a GGUF");
+  TRY(check_replacements(source, replacements));
   const std::span<const std::byte> bytes = source.maps().front()->bytes();
   Cursor in(bytes);
   const Header header = TRY(read_header(in));

@@ -35,6 +35,8 @@ Result<double> GgufMeta::real(std::string_view key) const {
   const Value* v = find(key);
   if (!v) return missing(key);
   if (const auto* r = std::get_if<double>(v)) return *r;
+  if (const auto* i = std::get_if<int64_t>(v)) return static_cast<double>(*i);
+  if (const auto* u = std::get_if<uint64_t>(v)) return static_cast<double>(*u);
   return wrong_type(key, "a number");
 }
 Result<std::string> GgufMeta::text(std::string_view key) const {

@@ -197,11 +197,16 @@ struct Levels {
   float d, m;
   std::array<uint8_t, 32> q;
 };
+// 0 for a scale whose inverse overflows: float16 stores such a scale as 0.
+float inverse(float d) {
+  const float id = 1 / d;
+  return std::isfinite(id) ? id : 0;
+}
 Levels symmetric(const float* x, int levels) {
   const float extreme =
       *std::max_element(x, x + 32, [](float a, float b) { return std::abs(a) < std::abs(b); });
   Levels result{extreme / static_cast<float>(-levels), 0, {}};
-  const float id = result.d == 0 ? 0 : 1 / result.d;
+  const float id = inverse(result.d);
   for (int i = 0; i < 32; ++i)
     result.q[static_cast<size_t>(i)] = static_cast<uint8_t>(std::clamp(
         static_cast<int>(x[i] * id + (static_cast<float>(levels) + 0.5F)), 0, 2 * levels - 1));
@@ -210,7 +215,7 @@ Levels symmetric(const float* x, int levels) {
 Levels affine(const float* x, int top) {
   const auto [low, high] = std::minmax_element(x, x + 32);
   Levels result{(*high - *low) / static_cast<float>(top), *low, {}};
-  const float id = result.d == 0 ? 0 : 1 / result.d;
+  const float id = inverse(result.d);
   for (int i = 0; i < 32; ++i)
     result.q[static_cast<size_t>(i)] =
         static_cast<uint8_t>(std::clamp(static_cast<int>((x[i] - *low) * id + 0.5F), 0, top));
@@ -229,7 +234,7 @@ void store_fifth_bits(uint8_t* p, const std::array<uint8_t, 32>& q) {
 void to_q8_0(const float* x, uint8_t* p) {
   float top = 0;
   for (int i = 0; i < 32; ++i) top = std::max(top, std::abs(x[i]));
-  const float d = top / 127, id = d == 0 ? 0 : 1 / d;
+  const float d = top / 127, id = inverse(d);
   store_half(p, d);
   for (int i = 0; i < 32; ++i) {
     // np_roundf: half away from zero.
@@ -346,6 +351,10 @@ base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byt
                       fmt::format("{} can be read but not written", type.name),
                       "choose one of F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0");
   CHECK(in.size() % type.block == 0 && out.size() == in.size() / type.block * type.bytes);
+  if (type.block > 1 && !std::ranges::all_of(in, [](float v) { return std::isfinite(v); }))
+    return base::fail(base::Code::kNumeric,
+                      fmt::format("{} cannot hold NaN or infinity", type.name),
+                      "the weights to be written are damaged");
   auto* p = reinterpret_cast<uint8_t*>(out.data());
   for (size_t b = 0; b < in.size() / type.block; ++b)
     quantise_block(dtype, in.data() + b * type.block, p + b * type.bytes);

@@ -44,7 +44,7 @@ std::optional<DType> dtype_from_name(std::string_view name);  // any case
 
 // `in` holds whole blocks, out.size() weights. CHECKs the sizes.
 void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out);
-// Errors: kUnsupported for a format that can only be read.
+// Errors: kUnsupported for a format that can only be read; kNumeric for NaN or infinity in a block.
 base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byte> out);
 
 }  // namespace expunge::tensor

@@ -1,5 +1,6 @@
 // safetensors (huggingface/safetensors, format section of its README): 8 bytes of header length,
 // a JSON header, tensor data.
+#include <algorithm>
 #include <cstring>
 
 #include "tensor/tensor_file.h"
@@ -78,6 +79,31 @@ Result<TensorInfo> read_tensor(const std::string& name, const Json& entry,
   return t;
 }
 
+// The reference implementation's rule: tensors fill the data without a gap or an overlap. A name
+// that stands twice in the header leaves a gap.
+base::Status check_contiguous(const std::vector<TensorInfo>& tensors,
+                              std::span<const std::byte> data) {
+  std::vector<std::pair<size_t, const TensorInfo*>> order;
+  for (const TensorInfo& t : tensors)
+    order.emplace_back(static_cast<size_t>(t.bytes.data() - data.data()), &t);
+  std::ranges::sort(order, {}, [](const auto& o) {
+    return std::pair(o.first, o.second->bytes.size());
+  });
+  size_t end = 0;
+  for (const auto& [begin, t] : order) {
+    if (begin != end)
+      return fail(Code::kCorrupt,
+                  fmt::format("safetensors: {} begins at byte {}, expected {}", t->name, begin,
+                              end),
+                  kHint);
+    end = begin + t->bytes.size();
+  }
+  if (end != data.size())
+    return fail(Code::kCorrupt,
+                fmt::format("safetensors: tensors end at byte {} of {}", end, data.size()), kHint);
+  return {};
+}
+
 }  // namespace
 
 size_t TensorInfo::numel() const {
@@ -94,6 +120,7 @@ Result<ParsedFile> parse_safetensors(std::span<const std::byte> bytes) {
     if (name == "__metadata__") continue;
     file.tensors.push_back(TRY(read_tensor(name, entry, bytes.subspan(header.data_offset))));
   }
+  TRY(check_contiguous(file.tensors, bytes.subspan(header.data_offset)));
   return file;
 }
 

@@ -14,9 +14,10 @@ using base::fail;
 // The shards of a Hugging Face folder, in name order.
 base::Result<std::vector<std::string>> shards(const std::string& dir) {
   const fs::path root(dir), index = root / "model.safetensors.index.json";
-  if (fs::exists(root / "model.safetensors"))
+  std::error_code ec;  // a path that cannot be looked at fails when it is opened
+  if (fs::exists(root / "model.safetensors", ec))
     return std::vector{(root / "model.safetensors").string()};
-  if (!fs::exists(index))
+  if (!fs::exists(index, ec))
     return fail(Code::kNotFound, fmt::format("{} has no model.safetensors", dir),
                 "give a .gguf file or a Hugging Face folder with safetensors weights");
   const base::Json json = TRY(base::read_json(index.string()));
@@ -29,6 +30,7 @@ base::Result<std::vector<std::string>> shards(const std::string& dir) {
                   fmt::format("{}: {} has no plain file name", index.string(), tensor));
     names.insert((root / file.get<std::string>()).string());
   }
+  if (names.empty()) return fail(Code::kCorrupt, index.string() + ": names no shard");
   return std::vector(names.begin(), names.end());
 }
 
@@ -37,7 +39,8 @@ base::Result<std::vector<std::string>> shards(const std::string& dir) {
 base::Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) {
   auto file = std::shared_ptr<TensorFile>(new TensorFile);
   file->path_ = path;
-  if (fs::is_directory(path)) {
+  std::error_code ec;
+  if (fs::is_directory(path, ec)) {
     for (const std::string& shard : TRY(shards(path))) TRY_AT(shard, file->add(shard));
   } else {
     TRY_AT(path, file->add(path));
@@ -48,7 +51,10 @@ base::Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::stri
 base::Status TensorFile::add(const std::string& path) {
   auto map = TRY(base::MappedFile::open(path));
   const std::span<const std::byte> bytes = map->bytes();
-  const bool safetensors = bytes.size() > 8 && static_cast<char>(bytes[8]) == '{';
+  const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
+                              std::min<size_t>(bytes.size(), 9));
+  // The magic first: the ninth byte of a GGUF of 123 tensors is '{' too.
+  const bool safetensors = !head.starts_with("GGUF") && head.size() == 9 && head[8] == '{';
   ParsedFile parsed = TRY(safetensors ? parse_safetensors(bytes) : parse_gguf(bytes));
   format_ = safetensors ? Format::kSafetensors : Format::kGguf;
   maps_.push_back(std::move(map));

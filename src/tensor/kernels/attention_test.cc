@@ -1,0 +1,107 @@
+#include "tensor/kernels/attention.h"
+
+#include "tensor/kernels/kernel_test.h"
+
+namespace expunge::tensor::kernels {
+namespace {
+
+struct Problem {
+  AttentionShape shape;
+  std::vector<int32_t> slots;
+  std::vector<AttentionRow> rows;
+  std::vector<float> q, k, v;
+};
+
+// Row r sees r + 1 … of a list of shuffled slots; the pool holds slots that nobody sees, too.
+Problem problem(AttentionShape shape, int32_t n_visible, int32_t n_rows, double magnitude) {
+  std::mt19937_64 rng(static_cast<uint64_t>(n_visible * 1009 + shape.head_dim));
+  Problem p{shape, {}, {}, {}, {}, {}};
+  const int32_t pool = 2 * n_visible + 3;
+  for (int32_t s = 0; s < pool; ++s) p.slots.push_back(s);
+  std::shuffle(p.slots.begin(), p.slots.end(), rng);
+  for (int32_t r = 0; r < n_rows; ++r)
+    p.rows.push_back({p.slots.data(), std::max(1, n_visible - n_rows + 1 + r)});
+  p.q = random_floats(rng, static_cast<size_t>(n_rows * shape.n_heads * shape.head_dim), magnitude);
+  const auto width = static_cast<size_t>(shape.n_kv_heads * shape.head_dim);
+  p.k = random_floats(rng, static_cast<size_t>(pool) * width, magnitude);
+  p.v = random_floats(rng, static_cast<size_t>(pool) * width, magnitude);
+  return p;
+}
+
+// softmax(scale q kᵀ) v by its definition, in T.
+template <class T>
+std::vector<T> plain(const Problem& p) {
+  const auto& s = p.shape;
+  const int64_t group = s.n_heads / s.n_kv_heads;
+  std::vector<T> out;
+  for (size_t r = 0; r < p.rows.size(); ++r)
+    for (int64_t h = 0; h < s.n_heads; ++h) {
+      const auto cell = [&](const std::vector<float>& pool, int64_t t, int64_t i) {
+        const int64_t slot = p.rows[r].slots[t];
+        return static_cast<T>(
+            pool[static_cast<size_t>((slot * s.n_kv_heads + h / group) * s.head_dim + i)]);
+      };
+      std::vector<T> weight;
+      for (int64_t t = 0; t < p.rows[r].n_visible; ++t) {
+        T score = 0;
+        for (int64_t i = 0; i < s.head_dim; ++i)
+          score += static_cast<T>(p.q[(r * static_cast<size_t>(s.n_heads) +
+                                       static_cast<size_t>(h)) *
+                                          static_cast<size_t>(s.head_dim) +
+                                      static_cast<size_t>(i)]) *
+                   cell(p.k, t, i);
+        weight.push_back(score * static_cast<T>(s.scale));
+      }
+      const T top = *std::max_element(weight.begin(), weight.end());
+      T total = 0;
+      for (T& w : weight) total += w = std::exp(w - top);
+      for (int64_t i = 0; i < s.head_dim; ++i) {
+        T y = 0;
+        for (size_t t = 0; t < weight.size(); ++t)
+          y += weight[t] / total * cell(p.v, static_cast<int64_t>(t), i);
+        out.push_back(y);
+      }
+    }
+  return out;
+}
+
+void check(AttentionShape shape, int32_t n_visible, int32_t n_rows, double magnitude) {
+  const Problem p = problem(shape, n_visible, n_rows, magnitude);
+  const std::vector<double> want = plain<double>(p);
+  std::vector<float> got(p.q.size(), -1), twin(p.q.size(), -1);
+  attention(p.rows, p.q.data(), p.k.data(), p.v.data(), shape, got.data());
+  const std::string where =
+      fmt::format("heads {}/{} K {} visible {} rows {} magnitude {}", shape.n_heads,
+                  shape.n_kv_heads, shape.head_dim, n_visible, n_rows, magnitude);
+  expect_at_floor(got, plain<float>(p), want, where);
+  attention_plain(p.rows, p.q.data(), p.k.data(), p.v.data(), shape, twin.data());
+  EXPECT_LT(tests::relative_l2(twin, want), 1e-7) << where;
+}
+
+TEST(Attention, EqualsItsPlainTwinOverOddShapes) {
+  for (const int64_t head_dim : {1, 31, 32, 33, 64})
+    for (const int32_t n_visible : {1, 31, 32, 33})
+      for (const int32_t n_rows : {1, 3, 33})
+        check({6, 2, head_dim, 1 / std::sqrt(static_cast<float>(head_dim))}, n_visible, n_rows, 1);
+}
+
+TEST(Attention, HoldsForEveryHeadGrouping) {
+  for (const auto& [heads, kv] : {std::pair<int64_t, int64_t>{1, 1}, {3, 3}, {9, 3}, {8, 1}})
+    check({heads, kv, 32, 0.18F}, 33, 5, 1);
+}
+
+TEST(Attention, HoldsOverMagnitudes) {
+  for (const double magnitude : {1e-4, 1e-2, 4.0}) check({4, 2, 32, 0.18F}, 33, 5, magnitude);
+}
+
+TEST(Attention, LongContext) { check({4, 2, 16, 0.25F}, 1500, 2, 1); }
+
+TEST(Attention, LargeScoresDoNotOverflow) {
+  const Problem p = problem({2, 1, 32, 1.0F}, 9, 2, 300);
+  std::vector<float> got(p.q.size(), -1);
+  attention(p.rows, p.q.data(), p.k.data(), p.v.data(), p.shape, got.data());
+  EXPECT_LT(tests::relative_l2(got, plain<double>(p)), 1e-5);
+}
+
+}  // namespace
+}  // namespace expunge::tensor::kernels
