@@ -1,0 +1,68 @@
+# make          builds build/release/expunge (fetches what is missing first)
+# make demo     the same, then the demonstration on the default model
+# make test     every quick test; make test-all: the long ones too
+# make check    format, clang-tidy, layering, file lengths
+# make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
+# make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
+# make golden   makes the golden files again (fetches transformers into build/golden-venv)
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+CACHE := $(or $(EXPUNGE_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/expunge,$(HOME)/.cache/expunge))
+export PATH := $(CACHE)/bin:$(PATH)
+FUZZ_SECONDS ?= 300
+SANITIZED := base text agent tensor_files
+FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan
+
+# Configures build/$(1) when that has not been done, or LibTorch has moved.
+configure = root=$$(cat "$(CACHE)/torch-root"); \
+  if [ ! -f build/$(1)/build.ninja ] || ! grep -qxF "TORCH_ROOT:PATH=$$root" build/$(1)/CMakeCache.txt; then \
+    cmake -S . -B build/$(1) -G Ninja -DTORCH_ROOT="$$root" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
+  fi
+
+.PHONY: build deps configure configure-asan tests demo test test-all check tidy-all format sanitize fuzz golden clean
+deps:
+	@tools/deps.sh
+configure: deps
+	@mkdir -p build; $(call configure,release,)
+build: configure
+	@ninja -C build/release expunge
+demo: build
+	@build/release/expunge demo
+
+tests: configure
+	@ninja -C build/release all
+test: tests
+	@python3 tools/run_tests.py build/release
+test-all: tests
+	@python3 tools/run_tests.py build/release --long
+
+check:
+	@tools/deps.sh --check
+	@mkdir -p build; $(call configure,release,)
+	@python3 tools/check.py --clang "$(CACHE)/clang-18.1.8" --build build/release
+tidy-all:  # clang-tidy on every file: 17 s of processor time for each that sees LibTorch
+	@tools/deps.sh --check
+	@mkdir -p build; $(call configure,release,)
+	@python3 tools/check.py --clang "$(CACHE)/clang-18.1.8" --build build/release --tidy-all
+format:
+	@tools/deps.sh --check
+	@git ls-files '*.cc' '*.h' | xargs "$(CACHE)/clang-18.1.8/clang_format/data/bin/clang-format" -i
+
+configure-asan: deps
+	@mkdir -p build; $(call configure,asan,-DEXPUNGE_SANITIZE=ON)
+sanitize: configure-asan
+	@ninja -C build/asan sanitize_built
+	@python3 tools/run_tests.py build/asan $(SANITIZED) $(FUZZERS)
+fuzz: configure-asan
+	@ninja -C build/asan $(FUZZERS)
+	@for target in $(FUZZERS); do build/asan/$$target --seconds $(FUZZ_SECONDS); done
+
+golden:
+	@tools/deps.sh --golden
+	@[ -x build/golden-venv/bin/pip ] || python3 -m venv build/golden-venv
+	@build/golden-venv/bin/pip install -q --disable-pip-version-check -r tests/golden/requirements.txt
+	@for script in tests/golden/*.py; do echo "$$script"; build/golden-venv/bin/python "$$script"; done
+
+clean:
+	@rm -rf build
