@@ -10,39 +10,60 @@ namespace {
 using base::Json;
 using base::Result;
 
-// A noncharacter (U+FDD0 … U+FDEF) that no message contains: put inside every special token of a
-// message's content, it keeps that spelling from being taken for a control token.
-std::string pick_breaker(std::span<const Message> messages, std::string_view prefill) {
-  for (unsigned char last = 0x90; last < 0xB0; ++last) {
-    const std::string breaker{'\xEF', '\xB7', static_cast<char>(last)};
-    if (prefill.find(breaker) == prefill.npos &&
-        std::ranges::none_of(
-            messages, [&](const Message& m) { return m.content.find(breaker) != m.content.npos; }))
-      return breaker;
+// Noncharacters (U+FDD0 … U+FDEF) that no message contains. A breaker inside every special token
+// of a message's content keeps that spelling from being taken for a control token; a marker behind
+// the first and before the last character of a content shows where the template put it.
+struct Signs {
+  std::string breaker, marker;
+};
+Signs pick_signs(std::span<const Message> messages, std::string_view prefill) {
+  std::vector<std::string> unused;
+  for (unsigned char last = 0x90; last < 0xB0 && unused.size() < 2; ++last) {
+    const std::string sign{'\xEF', '\xB7', static_cast<char>(last)};
+    if (prefill.find(sign) == prefill.npos && std::ranges::none_of(messages, [&](const Message& m) {
+          return m.content.find(sign) != m.content.npos;
+        }))
+      unused.push_back(sign);
   }
-  return {};
+  return unused.size() < 2 ? Signs{} : Signs{unused[0], unused[1]};
+}
+
+size_t character_size(std::string_view text) {
+  size_t n = 1;
+  while (n < text.size() && (static_cast<unsigned char>(text[n]) & 0xC0) == 0x80) ++n;
+  return n;
 }
 
 std::string break_specials(std::string text, const Tokenizer& tokenizer,
                            const std::string& breaker) {
-  for (const auto& special : tokenizer.specials())
-    for (size_t at = 0; (at = text.find(special.text, at)) != text.npos; at += 1 + breaker.size())
-      text.insert(at + 1, breaker);
+  for (const auto& special : tokenizer.specials()) {
+    const size_t first = character_size(special.text);
+    for (size_t at = 0; (at = text.find(special.text, at)) != text.npos;
+         at += first + breaker.size())
+      text.insert(at + first, breaker);
+  }
   return text;
 }
 
-// Splits the rendered text at control tokens, removes the breakers and encodes what lies between.
-Result<Encoding> encode_rendered(const Tokenizer& tokenizer, std::string_view rendered,
-                                 const std::string& breaker, std::string& clean) {
-  Encoding result;
+// The rendered text in pieces: ids, the text without signs, and where markers stood in it.
+struct Cleaned {
+  Encoding tokens;
+  std::string text;
+  std::vector<size_t> markers;
+};
+
+// Splits the rendered text at control tokens, removes the signs and encodes what lies between.
+Result<Cleaned> encode_rendered(const Tokenizer& tokenizer, std::string_view rendered,
+                                const Signs& signs) {
+  Cleaned result;
   std::string piece;
   const auto flush = [&]() -> base::Status {
-    const size_t begin = clean.size();
+    const size_t begin = result.text.size();
     const Encoding encoded = TRY(tokenizer.encode(piece));
-    result.ids.insert(result.ids.end(), encoded.ids.begin(), encoded.ids.end());
+    result.tokens.ids.insert(result.tokens.ids.end(), encoded.ids.begin(), encoded.ids.end());
     for (const ByteRange& r : encoded.bytes)
-      result.bytes.push_back({begin + r.begin, begin + r.end});
-    clean += piece;
+      result.tokens.bytes.push_back({begin + r.begin, begin + r.end});
+    result.text += piece;
     piece.clear();
     return {};
   };
@@ -51,12 +72,15 @@ Result<Encoding> encode_rendered(const Tokenizer& tokenizer, std::string_view re
         tokenizer.specials(), [&](const auto& s) { return rendered.starts_with(s.text); });
     if (special != tokenizer.specials().end()) {
       TRY(flush());
-      result.ids.push_back(special->id);
-      result.bytes.push_back({clean.size(), clean.size() + special->text.size()});
-      clean += special->text;
+      result.tokens.ids.push_back(special->id);
+      result.tokens.bytes.push_back({result.text.size(), result.text.size() + special->text.size()});
+      result.text += special->text;
       rendered.remove_prefix(special->text.size());
-    } else if (!breaker.empty() && rendered.starts_with(breaker)) {
-      rendered.remove_prefix(breaker.size());
+    } else if (rendered.starts_with(signs.breaker)) {
+      rendered.remove_prefix(signs.breaker.size());
+    } else if (rendered.starts_with(signs.marker)) {
+      result.markers.push_back(result.text.size() + piece.size());
+      rendered.remove_prefix(signs.marker.size());
     } else {
       piece += rendered.front();
       rendered.remove_prefix(1);
@@ -70,6 +94,67 @@ std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == text.npos) return {};
   return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+// First and last character of a content without its outer white space.
+struct Ends {
+  size_t first, last;  // their sizes in bytes; 0 for an empty content
+};
+Ends ends_of(std::string_view content) {
+  const std::string_view text = trimmed(content);
+  if (text.empty()) return {0, 0};
+  size_t last = 1;
+  while ((static_cast<unsigned char>(text[text.size() - last]) & 0xC0) == 0x80 &&
+         last < text.size())
+    ++last;
+  return {character_size(text), last};
+}
+
+std::string mark(std::string content, const std::string& marker) {
+  const Ends ends = ends_of(content);
+  if (ends.first == 0) return content;
+  const size_t begin = content.find_first_not_of(" \t\r\n");
+  const size_t end = content.find_last_not_of(" \t\r\n") + 1;
+  if (end - begin == ends.first) return content.insert(end, marker + marker);
+  content.insert(end - ends.last, marker);
+  return content.insert(begin + ends.first, marker);
+}
+
+// Where each content stands, from the markers; nothing if the template hid or repeated one.
+std::vector<ByteRange> contents_by_markers(std::span<const Message> messages,
+                                           const std::vector<size_t>& markers) {
+  std::vector<ByteRange> ranges;
+  size_t next = 0;
+  for (const Message& m : messages) {
+    const Ends ends = ends_of(m.content);
+    const size_t here = ranges.empty() ? 0 : ranges.back().end;
+    if (ends.first == 0) {
+      ranges.push_back({here, here});
+      continue;
+    }
+    if (next + 2 > markers.size()) return {};
+    const bool one_character = trimmed(m.content).size() == ends.first;
+    ranges.push_back(
+        {markers[next] - ends.first, markers[next + 1] + (one_character ? 0 : ends.last)});
+    if (ranges.back().end - ranges.back().begin != trimmed(m.content).size()) return {};
+    next += 2;
+  }
+  return next == markers.size() ? ranges : std::vector<ByteRange>();
+}
+
+// The first place of each content behind the one before it.
+std::vector<ByteRange> contents_by_search(std::span<const Message> messages,
+                                          std::string_view text) {
+  std::vector<ByteRange> ranges;
+  size_t from = 0;
+  for (const Message& m : messages) {
+    const std::string_view content = trimmed(m.content);
+    const size_t at = text.find(content, from);
+    ranges.push_back(at == text.npos ? ByteRange{from, from}
+                                     : ByteRange{at, at + content.size()});
+    from = ranges.back().end;
+  }
+  return ranges;
 }
 
 }  // namespace
@@ -97,7 +182,13 @@ Result<std::string> ChatTemplate::render(std::span<const Message> messages,
       {"tools", nullptr},          {"documents", nullptr}};
   for (const Message& m : messages)
     context["messages"].push_back({{"role", m.role}, {"content", m.content}});
-  const std::string json = base::dump_json(context);
+  std::string json;
+  try {
+    json = context.dump();
+  } catch (const Json::type_error&) {  // dump_json would put U+FFFD there
+    return base::fail(base::Code::kInvalid, "a message is not valid UTF-8",
+                      "the text must be UTF-8");
+  }
   ffi::Bytes out{}, error{};
   if (ffi::expunge_template_render(handle_.get(), json.data(), json.size(), &out, &error))
     return ffi::failed("chat template", error);
@@ -115,26 +206,22 @@ std::vector<int64_t> EncodedChat::tokens_in(ByteRange range) const {
 Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                 std::span<const Message> messages, AddGenerationPrompt add,
                                 std::string_view prefill) {
-  const std::string breaker = pick_breaker(messages, prefill);
-  if (breaker.empty())
+  const Signs signs = pick_signs(messages, prefill);
+  if (signs.marker.empty())
     return base::fail(base::Code::kInvalid, "the messages hold every Unicode noncharacter");
   std::vector<Message> broken(messages.begin(), messages.end());
-  for (Message& m : broken) m.content = break_specials(m.content, tokenizer, breaker);
-  const std::string rendered =
-      TRY(chat.render(broken, add)) + break_specials(std::string(prefill), tokenizer, breaker);
-  EncodedChat result;
-  result.tokens = TRY(encode_rendered(tokenizer, rendered, breaker, result.text));
-  size_t from = 0;
-  for (const Message& m : messages) {
-    const std::string_view content = trimmed(m.content);
-    const size_t at = result.text.find(content, from);
-    if (at == std::string::npos) {
-      result.contents.push_back({from, from});
-      continue;
-    }
-    result.contents.push_back({at, at + content.size()});
-    from = at + content.size();
+  for (Message& m : broken) m.content = break_specials(m.content, tokenizer, signs.breaker);
+  const std::string tail = break_specials(std::string(prefill), tokenizer, signs.breaker);
+  Cleaned clean =
+      TRY(encode_rendered(tokenizer, TRY(chat.render(broken, add)) + tail, signs));
+  // The markers are in a second rendering, so that they cannot change what the model reads.
+  for (Message& m : broken) m.content = mark(std::move(m.content), signs.marker);
+  EncodedChat result{std::move(clean.text), std::move(clean.tokens), {}};
+  if (const auto marked = chat.render(broken, add)) {
+    const Cleaned found = TRY(encode_rendered(tokenizer, *marked + tail, signs));
+    if (found.text == result.text) result.contents = contents_by_markers(messages, found.markers);
   }
+  if (result.contents.empty()) result.contents = contents_by_search(messages, result.text);
   return result;
 }
 

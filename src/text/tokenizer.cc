@@ -68,10 +68,11 @@ Result<Encoding> Tokenizer::encode_with_specials(std::string_view text) const {
 
 Result<std::string> Tokenizer::decode(std::span<const int32_t> ids, Specials specials) const {
   const std::vector<uint32_t> unsigned_ids(ids.begin(), ids.end());
+  const size_t n = vocab_size();
   for (const uint32_t id : unsigned_ids)
-    if (id >= vocab_size())
+    if (id >= n)
       return base::fail(base::Code::kInvalid, fmt::format("no token has id {}", id),
-                        fmt::format("ids go from 0 to {}", vocab_size() - 1));
+                        fmt::format("ids go from 0 to {}", n - 1));
   ffi::Bytes out{}, error{};
   if (ffi::expunge_tokenizer_decode(handle_.get(), unsigned_ids.data(), unsigned_ids.size(),
                                     specials == Specials::kSkip, &out, &error))
@@ -100,13 +101,14 @@ Result<std::string> StreamDecoder::push(int32_t id) {
   if (text.size() <= given_ || text.ends_with(kUnfinished)) return std::string();
   std::string fresh = text.substr(given_);
   given_ = text.size();
-  // A window that ends on a whole character can start anew; one token of context is kept because
-  // a decoder may treat a text's first token in its own way.
+  // A long window starts anew. The tokens of the last text given stay as context: a decoder treats a
+  // text's first token in its own way, and byte tokens are read together, so none may be cut off.
   constexpr size_t kLongWindow = 32;
   if (ids_.size() > kLongWindow) {
-    ids_.erase(ids_.begin(), ids_.end() - 1);
+    ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(whole_));
     given_ = TRY(tokenizer_.decode(ids_)).size();
   }
+  whole_ = ids_.size();
   return fresh;
 }
 
@@ -114,7 +116,7 @@ Result<std::string> StreamDecoder::finish() {
   const std::string text = TRY(tokenizer_.decode(ids_));
   std::string rest = text.size() > given_ ? text.substr(given_) : std::string();
   ids_.clear();
-  given_ = 0;
+  given_ = whole_ = 0;
   return rest;
 }
 

@@ -36,6 +36,8 @@ struct GgufVocab {
   int64_t unk = -1;
   bool add_space_prefix = true;
 };
+// The tokenizer.json that a GGUF's vocabulary stands for.
+base::Result<std::string> tokenizer_json(const GgufVocab& vocab);
 
 enum class Specials { kKeep, kSkip };
 
@@ -82,6 +84,7 @@ class StreamDecoder {
   const Tokenizer& tokenizer_;
   std::vector<int32_t> ids_;
   size_t given_ = 0;  // bytes of the decoded window that were handed out
+  size_t whole_ = 0;  // tokens of the window when text was last handed out
 };
 
 }  // namespace expunge::text

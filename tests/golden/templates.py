@@ -13,7 +13,6 @@ import container
 HERE = Path(__file__).resolve().parent
 
 
-
 def turn(role, content):
     return {"role": role, "content": content}
 

@@ -81,16 +81,20 @@ fn strftime_now(format: String) -> String {
         .replace("%S", &format!("{:02}", seconds % 60))
 }
 
-/// `{% generation %}` and its end mark training spans and print nothing.
-fn drop_generation_tags(source: &str) -> String {
+/// `{% generation %}` and its end mark training spans and print nothing. As an `if` that holds they
+/// keep their say over the white space around them.
+fn neutral_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(begin) = rest.find("{%") {
         let Some(length) = rest[begin..].find("%}") else { break };
-        let inner = rest[begin + 2..begin + length].trim_matches(|c: char| c == '-' || c.is_whitespace());
+        let tag = &rest[begin..begin + length + 2];
+        let word = tag[2..length].trim_matches(|c: char| c == '-' || c == '+' || c.is_whitespace());
         out.push_str(&rest[..begin]);
-        if inner != "generation" && inner != "endgeneration" {
-            out.push_str(&rest[begin..begin + length + 2]);
+        match word {
+            "generation" => out.push_str(&tag.replace("generation", "if true")),
+            "endgeneration" => out.push_str(&tag.replace("endgeneration", "endif")),
+            _ => out.push_str(tag),
         }
         rest = &rest[begin + length + 2..];
     }
@@ -108,7 +112,7 @@ pub unsafe extern "C" fn expunge_template_compile(
     error: *mut Bytes,
 ) -> i32 {
     guarded(error, || {
-        let source = drop_generation_tags(&text(data, len)?.replace("\r\n", "\n"));
+        let source = neutral_generation_tags(&text(data, len)?.replace("\r\n", "\n"));
         let mut env = Environment::new();
         env.set_trim_blocks(true);
         env.set_lstrip_blocks(true);
