@@ -1,6 +1,7 @@
 #include "model/generate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 
 namespace expunge::model {
@@ -37,7 +38,7 @@ class Batch {
     while (next_ < prompts_.size() || !running_.empty()) {
       TRY(base::check_cancel());
       admit();
-      step();
+      TRY(step());
     }
     return std::move(results_);
   }
@@ -56,7 +57,7 @@ class Batch {
     }
   }
 
-  void step() {
+  base::Status step() {
     std::vector<Chunk> chunks;
     std::vector<int64_t> last_rows;
     int64_t rows = 0;
@@ -71,14 +72,18 @@ class Batch {
     const Tensor logits = runner_.logits(hidden);                           // [B,V]
     const auto vocab = static_cast<size_t>(logits.size(1));
     for (size_t i = 0; i < running_.size(); ++i)
-      advance(running_[i], {logits.data_ptr<float>() + i * vocab, vocab});
+      TRY(advance(running_[i], {logits.data_ptr<float>() + i * vocab, vocab}));
     std::erase_if(running_, [](const Running& r) { return r.fresh.empty(); });
+    return {};
   }
 
   // Chooses the sequence's next token; an empty `fresh` afterwards means that it has finished.
-  void advance(Running& r, std::span<const float> logits) {
+  base::Status advance(Running& r, std::span<const float> logits) {
     Generation& result = results_[r.index];
     const int32_t id = r.sampler.next(logits, r.seen);
+    if (const float value = logits[static_cast<size_t>(id)]; !std::isfinite(value))
+      return base::fail(Code::kNumeric, fmt::format("a logit is {}", value),
+                        "the weights or an edit are damaged");
     const auto& ends = model_.config().end_ids;
     std::optional<Stop> stop;
     if (std::ranges::find(ends, id) != ends.end()) {
@@ -99,6 +104,7 @@ class Batch {
     } else {
       r.fresh = std::span(r.seen).last(1);
     }
+    return {};
   }
 
   const Model& model_;
@@ -146,6 +152,9 @@ base::Result<std::vector<Generation>> generate(const Model& model,
                                                const GenerateOptions& options,
                                                const OnToken& on_token) {
   TRY(validate(options.sampling));
+  if (options.max_new_tokens < 1 || options.max_batch < 1)
+    return base::fail(Code::kUsage, fmt::format("{} new tokens in batches of {}, expected 1 or more",
+                                                options.max_new_tokens, options.max_batch));
   for (size_t i = 0; i < prompts.size(); ++i)
     TRY_AT(fmt::format("prompt {}", i + 1), check_prompt(model.config(), prompts[i]));
   return tensor::guarded([&] { return Batch(model, prompts, options, on_token).run(); });

@@ -18,18 +18,6 @@ std::span<const std::byte> bytes_of(const Tensor& t) {
   return {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()};
 }
 
-Result<Config> read_config(const std::string& path, const tensor::TensorFile& file) {
-  if (file.format() == tensor::Format::kGguf) {
-    Config config = TRY(config_from_gguf(file.meta()));
-    config.tied_embeddings = file.find("output.weight") == nullptr;
-    return config;
-  }
-  const fs::path dir = fs::is_directory(path) ? fs::path(path) : fs::path(path).parent_path();
-  const Json config = TRY(base::read_json((dir / "config.json").string()));
-  const auto generation = base::read_json((dir / "generation_config.json").string());
-  return config_from_hf(config, generation ? *generation : Json());
-}
-
 // Values of a tensor as float32, large ones in parallel, whole blocks a task.
 Tensor read_values(const tensor::TensorInfo& t) {
   Tensor values = at::empty(t.shape, tensor::f32());
@@ -42,6 +30,30 @@ Tensor read_values(const tensor::TensorInfo& t) {
                        {out + first * type.block, n * type.block});
   });
   return values;
+}
+
+Result<Config> read_gguf_config(const tensor::TensorFile& file) {
+  Config config = TRY(config_from_gguf(file.meta()));
+  config.tied_embeddings = file.find("output.weight") == nullptr;
+  if (const tensor::TensorInfo* t = file.find("rope_freqs.weight")) {
+    const Tensor factors = read_values(*t);
+    config.rope_scaling = TRY(rope_scaling_from_factors(
+        config, {factors.data_ptr<float>(), static_cast<size_t>(factors.numel())}));
+  }
+  return config;
+}
+
+Result<Config> read_config(const std::string& path, const tensor::TensorFile& file) {
+  for (const tensor::TensorInfo& t : file.tensors())
+    if (t.name.ends_with(".bias"))
+      return fail(Code::kUnsupported, fmt::format("{}: biases are not supported", t.name),
+                  "the model is of another family");
+  if (file.format() == tensor::Format::kGguf) return read_gguf_config(file);
+  std::error_code ec;
+  const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
+  const Json config = TRY(base::read_json((dir / "config.json").string()));
+  const auto generation = base::read_json((dir / "generation_config.json").string());
+  return config_from_hf(config, generation ? *generation : Json());
 }
 
 std::vector<std::byte> permute_rows(std::span<const std::byte> bytes,

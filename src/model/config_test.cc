@@ -1,0 +1,122 @@
+#include "model/config.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "tensor/tensor_file.h"
+
+namespace expunge::model {
+namespace {
+
+using base::Code;
+using base::Json;
+using testing::HasSubstr;
+
+Json sound() {
+  return Json::parse(R"({"model_type":"llama","num_hidden_layers":2,"hidden_size":32,
+    "intermediate_size":48,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":64,
+    "max_position_embeddings":128,"rope_theta":5e5,"rms_norm_eps":1e-5,"eos_token_id":[3,4]})");
+}
+Json with(const char* key, Json value) {
+  Json json = sound();
+  json[key] = std::move(value);
+  return json;
+}
+
+TEST(Config, ReadsConfigJson) {
+  const Config c = config_from_hf(sound(), {}).value();
+  EXPECT_EQ(c.head_dim, 8);
+  EXPECT_EQ(c.rope_theta, 5e5);
+  EXPECT_THAT(c.end_ids, testing::ElementsAre(3, 4));
+  EXPECT_THAT(config_from_hf(sound(), {{"eos_token_id", 9}})->end_ids, testing::ElementsAre(9));
+  Json bare = sound();
+  bare.erase("num_key_value_heads");
+  bare["head_dim"] = nullptr;
+  EXPECT_EQ(config_from_hf(bare, {})->n_kv_heads, 4);
+  EXPECT_EQ(config_from_hf(bare, {})->head_dim, 8);
+}
+
+TEST(Config, ReadsBothSpellingsOfTheRotaryParameters) {
+  const Json scaling = {{"rope_type", "llama3"}, {"factor", 32.0}, {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 8192}};
+  Json fresh = sound(), old = with("rope_scaling", scaling);
+  fresh.erase("rope_theta");
+  fresh["rope_parameters"] = {{"rope_theta", 100000}, {"rope_type", "default"}};
+  EXPECT_EQ(config_from_hf(fresh, {})->rope_theta, 100000);
+  EXPECT_FALSE(config_from_hf(fresh, {})->rope_scaling);
+  fresh["rope_parameters"] = scaling;
+  fresh["rope_parameters"]["rope_theta"] = 5e5;
+  for (const Json& json : {fresh, old}) {
+    const Config c = config_from_hf(json, {}).value();
+    EXPECT_EQ(c.rope_theta, 5e5);
+    ASSERT_TRUE(c.rope_scaling);
+    EXPECT_EQ(c.rope_scaling->factor, 32);
+  }
+}
+
+TEST(Config, SurvivesItsOwnJson) {
+  Config c = config_from_hf(sound(), {}).value();
+  c.rope_scaling = RopeScaling{4, 1, 2, 99};
+  c.tied_embeddings = true;
+  const Config back = config_from_hf(config_to_hf(c), {}).value();
+  EXPECT_EQ(base::dump_json(config_to_hf(back)), base::dump_json(config_to_hf(c)));
+  EXPECT_EQ(back.rope_scaling->original_context, 99);
+}
+
+// Within the window a sliding attention sees all that a full one sees.
+TEST(Config, ASlidingWindowBoundsTheContext) {
+  EXPECT_EQ(config_from_hf(with("sliding_window", 64), {})->context_length, 64);
+  EXPECT_EQ(config_from_hf(with("sliding_window", nullptr), {})->context_length, 128);
+}
+
+TEST(Config, WrongTypesAndValuesNameTheKey) {
+  for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
+           {"model_type", 5}, {"num_hidden_layers", "two"}, {"hidden_size", 1e300},
+           {"hidden_size", 32.5}, {"tie_word_embeddings", "yes"}, {"rope_scaling", 7},
+           {"rope_parameters", "x"}, {"rope_theta", Json::array()}, {"vocab_size", Json::object()},
+           {"hidden_act", 3}, {"attention_bias", 1}}) {
+    const auto c = config_from_hf(with(key, value), {});
+    ASSERT_FALSE(c) << key;
+    EXPECT_EQ(c.error().code, Code::kCorrupt) << key;
+    EXPECT_THAT(c.error().message, HasSubstr(key));
+  }
+  for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
+           {"num_hidden_layers", 0}, {"num_hidden_layers", -1}, {"hidden_size", 1 << 30},
+           {"num_key_value_heads", 3}, {"head_dim", 7}, {"rope_theta", 0}, {"rms_norm_eps", 0},
+           {"vocab_size", -5}, {"max_position_embeddings", 0}})
+    EXPECT_EQ(config_from_hf(with(key, value), {}).error().code, Code::kCorrupt) << key;
+  for (const char* missing : {"num_hidden_layers", "hidden_size", "intermediate_size",
+                              "num_attention_heads", "vocab_size"}) {
+    Json json = sound();
+    json.erase(missing);
+    EXPECT_THAT(config_from_hf(json, {}).error().message, HasSubstr(missing));
+  }
+  for (const Json& json : {Json(), Json(3), Json::array(), Json("x")})
+    EXPECT_FALSE(config_from_hf(json, {}));
+}
+
+TEST(Config, WhatIsNotComputedIsUnsupported) {
+  for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
+           {"model_type", "mamba"}, {"hidden_act", "gelu"}, {"attention_bias", true},
+           {"mlp_bias", true}, {"rope_scaling", {{"type", "yarn"}, {"factor", 2.0}}}})
+    EXPECT_EQ(config_from_hf(with(key, value), {}).error().code, Code::kUnsupported) << key;
+}
+
+TEST(Config, HostileEndTokensAreLeftOut) {
+  const Json ids = {1, -1, 1e30, "x", 5000000000, nullptr, 2};
+  EXPECT_THAT(config_from_hf(with("eos_token_id", ids), {})->end_ids, testing::ElementsAre(1, 2));
+}
+
+TEST(Config, RopeScalingMustMakeSense) {
+  for (const auto& [factor, low, high, original] :
+       {std::tuple{0.5, 1.0, 4.0, 8192.0}, {8.0, 4.0, 4.0, 8192.0}, {8.0, 0.0, 4.0, 8192.0},
+        {8.0, 1.0, 4.0, 0.0}}) {
+    const Json scaling = {{"rope_type", "llama3"}, {"factor", factor}, {"low_freq_factor", low},
+                          {"high_freq_factor", high}, {"original_max_position_embeddings", original}};
+    EXPECT_EQ(config_from_hf(with("rope_scaling", scaling), {}).error().code, Code::kCorrupt);
+  }
+}
+
+}  // namespace
+}  // namespace expunge::model

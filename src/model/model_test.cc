@@ -1,0 +1,247 @@
+// Loading, names, hashes, restoring; what a damaged file is answered with.
+#include "model/model.h"
+
+#include <gmock/gmock.h>
+
+#include "base/hash.h"
+#include "gguf_builder.h"
+#include "golden.h"
+#include "model/forward.h"
+#include "model/names.h"
+#include "tiny.h"
+
+namespace expunge::model {
+namespace {
+
+using base::Code;
+using testing::HasSubstr;
+using tensor::DType;
+using tests::TempDir;
+using Weights = std::map<std::string, Tensor>;
+
+std::vector<float> floats(const Tensor& t) {
+  const Tensor c = t.contiguous();
+  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
+}
+
+// llama.cpp's LlamaModel.permute: rows [heads, 2, K/2] -> [heads, K/2, 2].
+Tensor permuted(const Tensor& w, int64_t heads) {
+  return w.reshape({heads, 2, w.size(0) / heads / 2, w.size(1)}).transpose(1, 2).reshape(w.sizes());
+}
+
+tests::GgufBuilder gguf_of(const Config& c, const Weights& weights, DType dtype,
+                           const std::string& leave_out = "") {
+  tests::GgufBuilder b;
+  b.text("general.architecture", "llama");
+  b.u32("llama.block_count", static_cast<uint32_t>(c.n_layers));
+  b.u32("llama.embedding_length", static_cast<uint32_t>(c.d_model));
+  b.u32("llama.feed_forward_length", static_cast<uint32_t>(c.d_ff));
+  b.u32("llama.attention.head_count", static_cast<uint32_t>(c.n_heads));
+  b.u32("llama.attention.head_count_kv", static_cast<uint32_t>(c.n_kv_heads));
+  b.u32("llama.context_length", static_cast<uint32_t>(c.context_length));
+  b.f32("llama.attention.layer_norm_rms_epsilon", static_cast<float>(c.norm_eps));
+  b.u32("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(c.end_ids[0]));
+  b.texts("tokenizer.ggml.tokens", std::vector<std::string>(static_cast<size_t>(c.vocab_size), "t"));
+  for (const auto& [name, w] : weights) {
+    if (name == leave_out) continue;
+    const bool q = name.ends_with("q_proj.weight"), k = name.ends_with("k_proj.weight");
+    const Tensor stored = q   ? permuted(w, c.n_heads)
+                          : k ? permuted(w, c.n_kv_heads)
+                              : w;
+    b.tensor(name_to_gguf(name).value(), w.sizes().vec(), floats(stored),
+             w.dim() == 1 ? DType::kF32 : dtype);
+  }
+  return b;
+}
+
+void write_folder(const std::string& dir, const Config& c, const Weights& weights) {
+  std::vector<tensor::NamedBytes> list;
+  for (const auto& [name, w] : weights)
+    list.push_back({name, DType::kF32, w.sizes().vec(),
+                    {static_cast<const std::byte*>(w.data_ptr()), w.nbytes()}});
+  tests::write_bytes(dir + "/model.safetensors", tensor::safetensors_image(list, {}));
+  tests::write_bytes(dir + "/config.json", base::dump_json(config_to_hf(c)));
+}
+
+Config block_config() {  // every row a whole number of blocks
+  Config c = tests::tiny_config();
+  c.d_ff = 64;
+  return c;
+}
+
+class Files : public testing::Test {
+ protected:
+  std::string write(const tests::GgufBuilder& b) {
+    tests::write_bytes(path_, b.image());
+    return path_;
+  }
+  base::Error load_error(const std::string& path) {
+    const auto model = Model::load(path);
+    EXPECT_FALSE(model);
+    return model ? base::Error{} : model.error();
+  }
+  TempDir dir_;
+  std::string path_ = dir_ / "m.gguf";
+  Config config_ = block_config();
+  Weights weights_ = tests::random_weights(config_, 3);
+};
+
+TEST_F(Files, GgufFolderAndMemoryHoldTheSameModel) {
+  const auto memory = Model::from_weights(config_, weights_).value();
+  const auto gguf = Model::load(write(gguf_of(config_, weights_, DType::kF32)));
+  ASSERT_TRUE(gguf) << gguf.error().message;
+  write_folder(dir_ / "hf", config_, weights_);
+  const auto folder = Model::load(dir_ / "hf");
+  ASSERT_TRUE(folder) << folder.error().message;
+  EXPECT_EQ((*gguf)->weights_hash(), memory->weights_hash());
+  EXPECT_EQ((*folder)->weights_hash(), memory->weights_hash());
+  EXPECT_EQ((*folder)->config().end_ids, config_.end_ids);
+  EXPECT_EQ((*gguf)->config().n_kv_heads, config_.n_kv_heads);
+  EXPECT_FALSE((*gguf)->config().tied_embeddings);
+  EXPECT_EQ((*gguf)->file_hash().value(), base::sha256_hex(base::read_file(path_).value()));
+}
+
+TEST_F(Files, AGgufWithoutAHeadIsTied) {
+  const auto model = Model::load(write(gguf_of(config_, weights_, DType::kF32, "lm_head.weight")));
+  ASSERT_TRUE(model);
+  EXPECT_TRUE((*model)->config().tied_embeddings);
+  EXPECT_FALSE((*model)->has("lm_head.weight"));
+}
+
+// One row of activations is multiplied with the blocks themselves, the permuted rows included.
+TEST_F(Files, ProductsFromBlocksEqualThoseOfTheValues) {
+  const std::vector<int32_t> ids = {3, 14, 15, 9, 26};
+  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0, DType::kQ5_1, DType::kF16}) {
+    const auto model = Model::load(write(gguf_of(config_, weights_, dtype))).value();
+    ASSERT_TRUE(model->param("model.layers.0.self_attn.q_proj.weight").blocks);
+    const c10::InferenceMode no_grad;
+    const Tensor want = plain_logits(*model, forward_plain(*model, ids));
+    Runner runner(*model);
+    Sequence sequence;
+    Tensor got;
+    for (const int32_t id : ids) {
+      const Chunk chunk{&sequence, {&id, 1}};
+      got = runner.logits(runner.forward({&chunk, 1}));
+    }
+    EXPECT_LT(tests::relative_l2(floats(got), floats(want[4])), 3e-6)
+        << tensor::info(dtype).name;
+  }
+}
+
+TEST_F(Files, DamagedModelsAreRefused) {
+  Weights nan = weights_;
+  nan["model.layers.1.mlp.up_proj.weight"] = nan["model.layers.1.mlp.up_proj.weight"].clone();
+  for (const float bad : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    nan["model.layers.1.mlp.up_proj.weight"].data_ptr<float>()[77] = bad;
+    const base::Error e = load_error(write(gguf_of(config_, nan, DType::kF32)));
+    EXPECT_EQ(e.code, Code::kCorrupt);
+    EXPECT_THAT(e.message, HasSubstr("model.layers.1.mlp.up_proj.weight holds NaN or infinity"));
+    EXPECT_FALSE(Model::from_weights(config_, nan));
+  }
+  const std::string gone = "model.layers.2.self_attn.o_proj.weight";
+  EXPECT_THAT(load_error(write(gguf_of(config_, weights_, DType::kF32, gone))).message,
+              HasSubstr(gone + " is missing"));
+  Config wider = config_;
+  wider.d_ff = 96;
+  EXPECT_THAT(load_error(write(gguf_of(wider, weights_, DType::kF32))).message,
+              HasSubstr("has shape [64,32], expected [96,32]"));
+  Config heads = config_;
+  heads.n_kv_heads = 1;  // the rows that are put in order no longer fit
+  EXPECT_EQ(load_error(write(gguf_of(heads, weights_, DType::kF32))).code, Code::kCorrupt);
+}
+
+TEST_F(Files, WhatTheFamilyDoesNotComputeIsRefused) {
+  auto biased = gguf_of(config_, weights_, DType::kF32);
+  biased.tensor("blk.0.attn_q.bias", {32}, std::vector<float>(32));
+  EXPECT_EQ(load_error(write(biased)).code, Code::kUnsupported);
+  tests::GgufBuilder other;
+  other.text("general.architecture", "mamba");
+  EXPECT_FALSE(Model::load(write(other)));
+}
+
+// Llama 3.1 and later carry their rope scaling as a tensor of divisors.
+TEST_F(Files, RopeFactorsOfAGgufAreTheScalingOfTheirConfig) {
+  RopeScaling scaling{8, 1, 4, 8192};
+  std::vector<float> factors;
+  for (int64_t i = 0; i < config_.head_dim / 2; ++i) {
+    const double f = std::pow(500000, -2.0 * static_cast<double>(i) / 8);
+    factors.push_back(static_cast<float>(f / scaled_frequency(scaling, f)));
+  }
+  ASSERT_EQ(factors.back(), 8);
+  auto b = gguf_of(config_, weights_, DType::kF32);
+  b.f32("llama.rope.freq_base", 500000);
+  b.tensor("rope_freqs.weight", {4}, factors);
+  const auto model = Model::load(write(b));
+  ASSERT_TRUE(model) << model.error().message;
+  Config scaled = config_;
+  scaled.rope_theta = 500000;
+  scaled.rope_scaling = scaling;
+  EXPECT_TRUE(at::equal(rope_table((*model)->config(), 50).cos, rope_table(scaled, 50).cos));
+  auto odd = gguf_of(config_, weights_, DType::kF32);
+  odd.tensor("rope_freqs.weight", {4}, {1, 2, 1, 8});
+  EXPECT_EQ(load_error(write(odd)).code, Code::kUnsupported);
+}
+
+TEST_F(Files, EditsNeverReachTheFileAndAreUndoneBitForBit) {
+  const std::string before = write(gguf_of(config_, weights_, DType::kQ4_1));
+  const std::string image = base::read_file(before).value();
+  const auto model = Model::load(path_).value();
+  const std::string hash = model->weights_hash(), name = "model.layers.1.mlp.down_proj.weight";
+  const std::string q = "model.layers.0.self_attn.q_proj.weight";
+  const Tensor old = model->param(name).value.clone();
+  for (const std::string& n : {name, q}) model->set_weight(n, model->param(n).value + 1e-3);
+  EXPECT_NE(model->weights_hash(), hash);
+  EXPECT_THAT(model->changed(), testing::UnorderedElementsAre(name, q));
+  EXPECT_FALSE(model->param(name).blocks);
+  EXPECT_TRUE(at::equal(model->base_weight(name).value(), old));
+  EXPECT_EQ(base::read_file(path_).value(), image);
+  for (const std::string& n : {name, q}) ASSERT_TRUE(model->restore(n));
+  EXPECT_EQ(model->weights_hash(), hash);
+  EXPECT_TRUE(model->changed().empty());
+  EXPECT_TRUE(model->param(name).blocks && model->param(q).blocks);
+}
+
+TEST(Model, TheHashSeesEveryTensor) {
+  const auto model = tests::random_model(1);
+  const std::string hash = model->weights_hash();
+  EXPECT_EQ(tests::random_model(1)->weights_hash(), hash);
+  EXPECT_NE(tests::random_model(2)->weights_hash(), hash);
+  for (const auto& [name, param] : std::map(model->params())) {
+    Tensor changed = param.value.clone();
+    changed.data_ptr<float>()[0] = std::nextafter(changed.data_ptr<float>()[0], 9.0F);
+    model->set_weight(name, changed);
+    EXPECT_NE(model->weights_hash(), hash) << name;
+    ASSERT_TRUE(model->restore(name));
+    EXPECT_EQ(model->weights_hash(), hash) << name;
+  }
+  EXPECT_EQ(model->weight_bytes() % 4, 0U);
+}
+
+TEST(Model, MisuseIsABug) {
+  const auto model = tests::random_model(1);
+  EXPECT_THROW(model->param("no.such"), base::Bug);
+  EXPECT_THROW(model->set_weight("model.norm.weight", at::ones({3}, tensor::f32())), base::Bug);
+}
+
+TEST(Model, MissingAndCircularPathsAreErrors) {
+  const TempDir dir;
+  EXPECT_EQ(Model::load(dir / "none.gguf").error().code, Code::kNotFound);
+  EXPECT_EQ(Model::load(dir.path()).error().code, Code::kNotFound);
+  std::filesystem::create_symlink("circle", dir / "circle");
+  EXPECT_EQ(Model::load(dir / "circle").error().code, Code::kIo);
+}
+
+TEST(Names, MapBothWays) {
+  for (const auto& [name, shape] : expected_tensors(tests::tiny_config())) {
+    const auto gguf = name_to_gguf(name);
+    ASSERT_TRUE(gguf) << name;
+    EXPECT_EQ(name_from_gguf(*gguf), name);
+  }
+  EXPECT_EQ(name_to_gguf("model.layers.7.mlp.down_proj.weight"), "blk.7.ffn_down.weight");
+  for (const char* bad : {"blk..ffn_down.weight", "blk.x.ffn_down.weight", "blk.1", "",
+                          "blk.1.ffn_down.bias", "blk.99999999999999999999.ffn_down.weight"})
+    EXPECT_EQ(name_from_gguf(bad), std::nullopt) << bad;
+}
+
+}  // namespace
+}  // namespace expunge::model
