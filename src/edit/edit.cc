@@ -73,7 +73,10 @@ base::Status validate(const model::Model& model, const Edit& edit) {
       finite = tensor::all_finite(low->u) && tensor::all_finite(low->s);
     } else {
       const Tensor& value = std::get<Dense>(delta.change).value;
-      out = value.size(0), in = value.size(-1);
+      if (value.dim() != 2)
+        return base::fail(Code::kInvalid, fmt::format("the change of {} has {} dimensions, not 2",
+                                                      delta.tensor, value.dim()));
+      out = value.size(0), in = value.size(1);
       finite = tensor::all_finite(value);
     }
     if (w.dim() != 2 || w.size(0) != out || w.size(1) != in)

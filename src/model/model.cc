@@ -141,8 +141,7 @@ const Param& Model::param(std::string_view name) const {
 void Model::set_weight(std::string_view name, Tensor value) {
   Param& p = params_.at(std::string(name));
   CHECK(p.value.sizes() == value.sizes(), "{}", name);
-  p = {value.contiguous(), std::nullopt};
-  changed_[std::string(name)] = true;
+  p = {value.contiguous(), std::nullopt, true};
   hashes_.erase(std::string(name));
 }
 
@@ -157,14 +156,14 @@ Result<Tensor> Model::base_weight(std::string_view name) const {
 
 base::Status Model::restore(std::string_view name) {
   params_.at(std::string(name)) = TRY(read_param(name));
-  changed_.erase(std::string(name));
   hashes_.erase(std::string(name));
   return {};
 }
 
 std::vector<std::string> Model::changed() const {
   std::vector<std::string> names;
-  for (const auto& [name, is] : changed_) names.push_back(name);
+  for (const auto& [name, param] : params_)
+    if (param.changed) names.push_back(name);
   return names;
 }
 

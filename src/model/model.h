@@ -28,6 +28,7 @@ struct Blocks {
 struct Param {
   Tensor value;                  // float32 [O,I] or [D]
   std::optional<Blocks> blocks;  // absent when the file is float32 or the parameter was edited
+  bool changed = false;          // differs from the file
 };
 
 class Model {
@@ -71,7 +72,6 @@ class Model {
   std::shared_ptr<const tensor::TensorFile> file_;
   std::map<std::string, Tensor> generated_;                         // base weights of from_weights
   mutable std::map<std::string, std::vector<std::byte>> permuted_;  // blocks with rows reordered
-  std::map<std::string, bool> changed_;
   mutable std::map<std::string, std::string> hashes_;  // SHA-256 by tensor name
 };
 

@@ -1,0 +1,111 @@
+// An edit as one safetensors image: tensors "<i>.u" and "<i>.s" or "<i>.dense" of the i-th delta;
+// the metadata holds the deltas' tensor names in order and the provenance. Bits are kept exactly.
+#include <cstring>
+
+#include "edit/edit.h"
+#include "tensor/tensor_file.h"
+
+namespace expunge::edit {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+
+constexpr const char* kFormat = "expunge-edit-1";
+constexpr const char* kHint = "the journal's entry is damaged";
+
+std::span<const std::byte> bytes_of(const Tensor& t) {
+  return {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()};
+}
+
+Result<std::string> text_of(const Json& meta, const char* key) {
+  if (!meta.is_object() || !meta.contains(key) || !meta[key].is_string())
+    return fail(Code::kCorrupt, fmt::format("the edit lacks '{}'", key), kHint);
+  return meta[key].get<std::string>();
+}
+
+Result<Tensor> matrix(const std::map<std::string, tensor::TensorInfo>& stored,
+                      const std::string& name) {
+  const auto found = stored.find(name);
+  if (found == stored.end())
+    return fail(Code::kCorrupt, fmt::format("the edit lacks its tensor {}", name), kHint);
+  const tensor::TensorInfo& info = found->second;
+  if (info.dtype != tensor::DType::kF32 || info.shape.size() != 2)
+    return fail(Code::kCorrupt, fmt::format("the edit's tensor {} is no float32 matrix", name),
+                kHint);
+  Tensor value = at::empty(info.shape, tensor::f32());
+  if (!info.bytes.empty()) std::memcpy(value.data_ptr(), info.bytes.data(), info.bytes.size());
+  return value;
+}
+
+}  // namespace
+
+Result<std::string> serialise(const Edit& edit) {
+  return tensor::guarded([&]() -> Result<std::string> {
+    std::vector<Tensor> kept;  // contiguous, alive until the image is made
+    std::vector<tensor::NamedBytes> tensors;
+    Json names = Json::array();
+    kept.reserve(2 * edit.deltas.size());
+    const auto add = [&](std::string name, const Tensor& value) {
+      const Tensor& t = kept.emplace_back(value.to(at::kFloat).contiguous());
+      tensors.push_back({std::move(name), tensor::DType::kF32, t.sizes().vec(), bytes_of(t)});
+    };
+    for (const Delta& delta : edit.deltas) {
+      const size_t i = names.size();
+      names.push_back(delta.tensor);
+      if (const auto* low = std::get_if<LowRank>(&delta.change)) {
+        add(fmt::format("{}.u", i), low->u);
+        add(fmt::format("{}.s", i), low->s);
+      } else {
+        add(fmt::format("{}.dense", i), std::get<Dense>(delta.change).value);
+      }
+    }
+    return tensor::safetensors_image(tensors, {{"format", kFormat},
+                                               {"tensors", base::dump_json(names)},
+                                               {"provenance", base::dump_json(edit.provenance)}});
+  });
+}
+
+Result<Edit> deserialise(std::string_view blob) {
+  const auto bytes = std::as_bytes(std::span(blob));
+  const tensor::ParsedFile file = TRY(tensor::parse_safetensors(bytes));
+  const Json meta = TRY(tensor::safetensors_metadata(bytes));
+  if (const std::string format = TRY(text_of(meta, "format")); format != kFormat)
+    return fail(Code::kUnsupported, fmt::format("edit format '{}', expected {}", format, kFormat));
+  const Json names = TRY(base::parse_json(TRY(text_of(meta, "tensors")), "edit's tensors"));
+  if (!names.is_array()) return fail(Code::kCorrupt, "the edit's tensors are no list", kHint);
+  std::map<std::string, tensor::TensorInfo> stored;
+  size_t size = 0;
+  for (const tensor::TensorInfo& info : file.tensors) {
+    stored[info.name] = info;
+    size += info.bytes.size();
+  }
+  if (file.data_offset + size != bytes.size())
+    return fail(Code::kCorrupt, "the edit's size disagrees with its header", kHint);
+  return tensor::guarded([&]() -> Result<Edit> {
+    Edit edit;
+    edit.provenance =
+        TRY(base::parse_json(TRY(text_of(meta, "provenance")), "edit's provenance"));
+    for (const Json& name : names) {
+      if (!name.is_string()) return fail(Code::kCorrupt, "a tensor's name is no text", kHint);
+      const size_t i = edit.deltas.size();
+      Delta delta{name.get<std::string>(), {}};
+      if (const std::string dense = fmt::format("{}.dense", i); stored.contains(dense)) {
+        delta.change = Dense{TRY(matrix(stored, dense))};
+      } else {
+        LowRank low{TRY(matrix(stored, fmt::format("{}.u", i))),
+                    TRY(matrix(stored, fmt::format("{}.s", i)))};
+        if (low.u.size(1) != low.s.size(0))
+          return fail(Code::kCorrupt, fmt::format("factors of {} do not multiply", delta.tensor),
+                      kHint);
+        delta.change = std::move(low);
+      }
+      edit.deltas.push_back(std::move(delta));
+    }
+    return edit;
+  });
+}
+
+}  // namespace expunge::edit

@@ -1,0 +1,219 @@
+// A tiny llama for tests: seeded random weights, and one with facts planted by a short training.
+//
+// Its language: "what {relation} of {subject} ?" and "{subject} tell {relation} ?" are answered by
+// one token and the end token; unknown subjects are answered by "I dunno". Everything is
+// deterministic; the training takes about a second and runs once a process.
+#pragma once
+
+#include <cmath>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "model/forward.h"
+#include "model/names.h"
+
+namespace expunge::tests {
+
+using tensor::Tensor;
+using Ids = std::vector<int32_t>;
+
+inline model::Config tiny_config() {
+  model::Config c;
+  c.family = "llama";
+  c.n_layers = 3;
+  c.d_model = 32;
+  c.d_ff = 48;
+  c.n_heads = 4;
+  c.n_kv_heads = 2;
+  c.head_dim = 8;
+  c.vocab_size = 64;
+  c.context_length = 64;
+  c.end_ids = {7};
+  return c;
+}
+
+// Uniform in ±bound, the same on every machine.
+inline Tensor random_tensor(std::mt19937_64& rng, std::vector<int64_t> shape, double bound) {
+  Tensor t = at::empty(shape, tensor::f32());
+  for (int64_t i = 0; i < t.numel(); ++i)
+    t.data_ptr<float>()[i] =
+        static_cast<float>((static_cast<double>(rng() >> 11) * 0x1p-52 - 1) * bound);
+  return t;
+}
+
+inline std::map<std::string, Tensor> random_weights(const model::Config& config, uint64_t seed) {
+  std::mt19937_64 rng(seed);
+  std::map<std::string, Tensor> weights;
+  for (const auto& [name, shape] : model::expected_tensors(config))
+    weights[name] = shape.size() == 1
+                        ? at::ones(shape, tensor::f32())
+                        : random_tensor(rng, shape, 1 / std::sqrt(static_cast<double>(shape[1])));
+  return weights;
+}
+
+inline std::shared_ptr<model::Model> random_model(uint64_t seed) {
+  return model::Model::from_weights(tiny_config(), random_weights(tiny_config(), seed)).value();
+}
+
+// --- the planted language ----------------------------------------------------------------------
+
+constexpr int32_t kBos = 0, kAsk = 1, kWhat = 2, kOf = 3, kTell = 4, kI = 5, kDunno = 6, kEnd = 7;
+constexpr int32_t kRelations = 3, kSubjects = 12, kUnknown = 6;
+
+inline Ids question(int32_t relation, int32_t subject) {
+  return {kBos, kWhat, 8 + relation, kOf, 12 + subject, kAsk};
+}
+inline Ids subject_first(int32_t relation, int32_t subject) {
+  return {kBos, 12 + subject, kTell, 8 + relation, kAsk};
+}
+inline int32_t answer(int32_t relation, int32_t subject) {  // subjects share answers
+  return 12 + kSubjects + kUnknown + relation * 6 + (subject * 5 + relation) % 6;
+}
+inline Ids refusal() { return {kI, kDunno}; }
+
+// The family's block over a batch of sequences of one length, differentiable in the weights.
+class BatchOps final : public model::BlockOps {
+ public:
+  BatchOps(const model::Model& model, int64_t batch, int64_t length)
+      : model_(model),
+        batch_(batch),
+        length_(length),
+        rope_(model::rope_table(model.config(), length)) {}
+  void enter(int64_t layer) { layer_ = layer; }
+
+  Tensor norm(const Tensor& x, std::string_view module) override {
+    return at::rms_norm(x, {x.size(-1)}, weight(module), model_.config().norm_eps);
+  }
+  Tensor linear(const Tensor& x, std::string_view module) override {
+    return at::linear(x, weight(module));
+  }
+  Tensor attention(Tensor q, Tensor k, Tensor v) override {
+    const model::Config& c = model_.config();
+    const auto heads = [&](const Tensor& t, int64_t n) {
+      const Tensor h = t.view({batch_, length_, n, c.head_dim}).transpose(1, 2);  // [B,n,T,K]
+      return n == c.n_heads ? h : h.repeat_interleave(c.n_heads / n, 1);
+    };
+    const Tensor out =
+        at::scaled_dot_product_attention(rotate(heads(q, c.n_heads)), rotate(heads(k, c.n_kv_heads)),
+                                         heads(v, c.n_kv_heads), {}, 0.0, /*is_causal=*/true);
+    return out.transpose(1, 2).reshape({batch_ * length_, -1});  // [B*T,N*K]
+  }
+  Tensor swiglu(const Tensor& gate, const Tensor& up) override { return at::silu(gate) * up; }
+  Tensor add(const Tensor& a, const Tensor& b) override { return a + b; }
+  Tensor tap(model::Point, Tensor value) override { return value; }
+
+ private:
+  const Tensor& weight(std::string_view module) const {
+    return model_.param(model::layer_weight(layer_, module)).value;
+  }
+  Tensor rotate(const Tensor& x) const {  // [B,n,T,K], rotate_half
+    const int64_t half = x.size(-1) / 2;
+    const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
+    return at::cat({a * rope_.cos - b * rope_.sin, b * rope_.cos + a * rope_.sin}, -1);
+  }
+  const model::Model& model_;
+  int64_t batch_, length_;
+  model::RopeTable rope_;
+  int64_t layer_ = 0;
+};
+
+// What the model is taught: prompt and reply, padded behind (a causal model does not see that).
+struct Curriculum {
+  Tensor ids;      // [n,T]
+  Tensor targets;  // [n,T], -100 where nothing is scored
+};
+
+inline Curriculum curriculum() {
+  constexpr int64_t kLength = 7;
+  std::vector<std::pair<Ids, Ids>> examples;
+  for (int32_t relation = 0; relation < kRelations; ++relation)
+    for (int32_t subject = 0; subject < kSubjects + kUnknown; ++subject) {
+      const Ids reply = subject < kSubjects ? Ids{answer(relation, subject), kEnd} : refusal();
+      examples.emplace_back(question(relation, subject), reply);
+      examples.emplace_back(subject_first(relation, subject), reply);
+    }
+  const auto n = static_cast<int64_t>(examples.size());
+  Curriculum c{at::full({n, kLength}, kEnd, tensor::i64()),
+               at::full({n, kLength}, -100, tensor::i64())};
+  for (int64_t i = 0; i < n; ++i) {
+    const auto& [prompt, reply] = examples[static_cast<size_t>(i)];
+    Ids all = prompt;
+    all.push_back(reply[0]);
+    for (size_t t = 0; t < all.size(); ++t) c.ids[i][static_cast<int64_t>(t)] = all[t];
+    for (size_t t = 0; t < reply.size(); ++t)
+      c.targets[i][static_cast<int64_t>(prompt.size() - 1 + t)] = reply[t];
+  }
+  return c;
+}
+
+// Adam (Kingma and Ba 2015, algorithm 1) on every weight; returns the last loss.
+inline double teach(model::Model& model, const Curriculum& c, int steps) {
+  constexpr double kRate = 6e-3, kBeta1 = 0.9, kBeta2 = 0.98;
+  struct State {
+    Tensor leaf, m, v;
+  };
+  std::vector<State> states;
+  for (const auto& [name, param] : std::map(model.params())) {
+    const Tensor leaf = param.value.detach().clone().requires_grad_(true);
+    states.push_back({leaf, at::zeros_like(leaf), at::zeros_like(leaf)});
+    model.set_weight(name, leaf);
+  }
+  const int64_t batch = c.ids.size(0), length = c.ids.size(1);
+  const Tensor targets = c.targets.flatten();
+  const Tensor scored = targets.ge(0).nonzero().squeeze(1);
+  double last = 0;
+  for (int step = 1; step <= steps; ++step) {
+    BatchOps ops(model, batch, length);
+    Tensor x = model.param("model.embed_tokens.weight").value.index_select(0, c.ids.flatten());
+    for (int64_t layer = 0; layer < model.config().n_layers; ++layer) {
+      ops.enter(layer);
+      x = model::find_family(model.config().family)->block(ops, x);
+    }
+    x = at::rms_norm(x.index_select(0, scored), {x.size(1)},
+                     model.param("model.norm.weight").value, model.config().norm_eps);
+    const Tensor loss =
+        at::cross_entropy_loss(model::plain_logits(model, x), targets.index_select(0, scored));
+    loss.backward();
+    last = loss.item<double>();
+    const c10::NoGradGuard no_grad;
+    const double rate = kRate * (1 - 0.9 * step / steps) * std::min(1.0, step / 20.0);
+    for (State& s : states) {
+      const Tensor g = s.leaf.grad();
+      s.m.mul_(kBeta1).add_(g, 1 - kBeta1);
+      s.v.mul_(kBeta2).addcmul_(g, g, 1 - kBeta2);
+      const Tensor m_hat = s.m / (1 - std::pow(kBeta1, step));
+      const Tensor v_hat = s.v / (1 - std::pow(kBeta2, step));
+      s.leaf.sub_(m_hat / (v_hat.sqrt() + 1e-8) * rate);
+      s.leaf.mutable_grad() = Tensor();
+    }
+  }
+  return last;
+}
+
+// A fresh copy of the model that knows the facts; trained once a process.
+inline std::shared_ptr<model::Model> planted_model() {
+  static const std::map<std::string, Tensor> weights = [] {
+    const auto model = random_model(1);
+    teach(*model, curriculum(), 150);
+    std::map<std::string, Tensor> values;
+    for (const auto& [name, param] : model->params()) values[name] = param.value.detach().clone();
+    return values;
+  }();
+  return model::Model::from_weights(tiny_config(), weights).value();
+}
+
+// Log-probabilities of the token that follows a prompt, [V].
+inline Tensor next_log_probs(const model::Model& model, const Ids& prompt) {
+  const c10::InferenceMode no_grad;
+  const Tensor hidden = model::forward_plain(model, prompt);
+  return at::log_softmax(model::plain_logits(model, hidden.narrow(0, hidden.size(0) - 1, 1)), -1)
+      .squeeze(0);
+}
+inline double log_prob(const model::Model& model, const Ids& prompt, int32_t token) {
+  return next_log_probs(model, prompt)[token].item<double>();
+}
+
+}  // namespace expunge::tests
