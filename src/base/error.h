@@ -72,6 +72,8 @@ class Bug : public std::logic_error {
 }  // namespace expunge::base
 
 // Value of a Result, or return its Error from the enclosing function.
+// Never inside a braced list with other temporaries: g++ 12 does not destroy those that are built
+// already when the statement expression returns.
 #define TRY(...)                                                                       \
   ({                                                                                   \
     auto&& try_result_ = (__VA_ARGS__);                                                \

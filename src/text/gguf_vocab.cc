@@ -75,9 +75,10 @@ Json vocab_object(const GgufVocab& v) {
 Result<Json> byte_level_bpe(const GgufVocab& v) {
   Json merges = Json::array();
   for (const std::string_view merge : v.merges) merges.push_back(merge);
+  Json split = TRY(pre_tokenizer(v.pre));
   return Json{{"added_tokens", added_tokens(v)},
               {"normalizer", nullptr},
-              {"pre_tokenizer", TRY(pre_tokenizer(v.pre))},
+              {"pre_tokenizer", std::move(split)},
               {"post_processor", nullptr},
               {"decoder", byte_level(true)},
               {"model",
@@ -142,14 +143,18 @@ Result<Json> sentencepiece_bpe(const GgufVocab& v) {
 
 }  // namespace
 
-Result<Tokenizer> Tokenizer::from_gguf(const GgufVocab& vocab) {
+Result<std::string> tokenizer_json(const GgufVocab& vocab) {
   if (vocab.unk >= static_cast<int64_t>(vocab.tokens.size()))
     return base::fail(Code::kCorrupt, "the unknown token's id is outside the vocabulary");
-  if (vocab.model == "gpt2") return from_json(base::dump_json(TRY(byte_level_bpe(vocab))));
-  if (vocab.model == "llama") return from_json(base::dump_json(TRY(sentencepiece_bpe(vocab))));
+  if (vocab.model == "gpt2") return base::dump_json(TRY(byte_level_bpe(vocab)));
+  if (vocab.model == "llama") return base::dump_json(TRY(sentencepiece_bpe(vocab)));
   return base::fail(Code::kUnsupported,
                     fmt::format("tokenizer model '{}' is not known", vocab.model),
                     "known: gpt2 (byte-level BPE), llama (SentencePiece BPE)");
+}
+
+Result<Tokenizer> Tokenizer::from_gguf(const GgufVocab& vocab) {
+  return from_json(TRY(tokenizer_json(vocab)));
 }
 
 }  // namespace expunge::text
