@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "model/hf_files.h"
+
 namespace expunge::model {
 namespace {
 
@@ -40,27 +42,13 @@ std::string find_in_hub(const std::string& id) {
   return newest;
 }
 
-Result<text::GgufVocab> vocab_of(const tensor::GgufMeta& meta) {
-  text::GgufVocab v;
-  v.model = TRY(meta.text("tokenizer.ggml.model"));
-  v.pre = meta.text_or("tokenizer.ggml.pre", "");
-  v.tokens = TRY(meta.texts("tokenizer.ggml.tokens"));
-  if (meta.has("tokenizer.ggml.scores")) v.scores = TRY(meta.reals("tokenizer.ggml.scores"));
-  if (meta.has("tokenizer.ggml.token_type"))
-    v.types = TRY(meta.integers("tokenizer.ggml.token_type"));
-  if (meta.has("tokenizer.ggml.merges")) v.merges = TRY(meta.texts("tokenizer.ggml.merges"));
-  v.unk = meta.integer_or("tokenizer.ggml.unknown_token_id", -1);
-  v.add_space_prefix = meta.flag_or("tokenizer.ggml.add_space_prefix", true);
-  return v;
-}
-
 struct TextSide {
   text::Tokenizer tokenizer;
   text::ChatTemplate chat;
 };
 
 Result<TextSide> text_from_gguf(const tensor::GgufMeta& meta) {
-  const text::GgufVocab vocab = TRY(vocab_of(meta));
+  const text::GgufVocab vocab = TRY(vocab_from_gguf(meta));
   const auto token = [&](const char* key) {
     const int64_t id = meta.integer_or(key, -1);
     return id >= 0 && id < static_cast<int64_t>(vocab.tokens.size())
@@ -116,7 +104,8 @@ Result<Patient> load_patient(const std::string& spec) {
   const std::string path = TRY(find_model(spec));
   auto model = TRY(Model::load(path));
   const bool gguf = model->file()->format() == tensor::Format::kGguf;
-  const fs::path dir = fs::is_directory(path) ? fs::path(path) : fs::path(path).parent_path();
+  std::error_code ec;
+  const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
   TextSide text =
       TRY_AT(path, gguf ? text_from_gguf(model->file()->meta()) : text_from_folder(dir));
   return Patient{path, std::move(model), std::move(text.tokenizer), std::move(text.chat)};

@@ -1,0 +1,82 @@
+#include "model/hf_files.h"
+
+#include "tensor/tensor_file.h"
+
+namespace expunge::model {
+namespace {
+
+using base::Json;
+using base::Result;
+
+constexpr const char* kIds[][2] = {
+    {"tokenizer.ggml.bos_token_id", "bos_token"},
+    {"tokenizer.ggml.eos_token_id", "eos_token"},
+    {"tokenizer.ggml.unknown_token_id", "unk_token"},
+    {"tokenizer.ggml.padding_token_id", "pad_token"},
+};
+
+// A GGUF says whether a text begins with the BOS token; in tokenizer.json a post-processor does it.
+Json with_bos(Json tokenizer, const std::string& bos, int64_t id) {
+  const Json special = {{"SpecialToken", {{"id", bos}, {"type_id", 0}}}};
+  const auto sequence = [](const char* name) {
+    return Json{{"Sequence", {{"id", name}, {"type_id", name == std::string("A") ? 0 : 1}}}};
+  };
+  tokenizer["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {special, sequence("A")}},
+      {"pair", {special, sequence("A"), sequence("B")}},
+      {"special_tokens", {{bos, {{"id", bos}, {"ids", {id}}, {"tokens", {bos}}}}}}};
+  return tokenizer;
+}
+
+}  // namespace
+
+Result<text::GgufVocab> vocab_from_gguf(const tensor::GgufMeta& meta) {
+  text::GgufVocab v;
+  v.model = TRY(meta.text("tokenizer.ggml.model"));
+  v.pre = meta.text_or("tokenizer.ggml.pre", "");
+  v.tokens = TRY(meta.texts("tokenizer.ggml.tokens"));
+  if (meta.has("tokenizer.ggml.scores")) v.scores = TRY(meta.reals("tokenizer.ggml.scores"));
+  if (meta.has("tokenizer.ggml.token_type"))
+    v.types = TRY(meta.integers("tokenizer.ggml.token_type"));
+  if (meta.has("tokenizer.ggml.merges")) v.merges = TRY(meta.texts("tokenizer.ggml.merges"));
+  v.unk = meta.integer_or("tokenizer.ggml.unknown_token_id", -1);
+  v.add_space_prefix = meta.flag_or("tokenizer.ggml.add_space_prefix", true);
+  return v;
+}
+
+
+Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::GgufMeta& meta,
+                                                              const Config& config,
+                                                              const std::string& dtype) {
+  const text::GgufVocab vocab = TRY(vocab_from_gguf(meta));
+  Json model = config_to_hf(config), generation = {{"_from_model_config", true}};
+  Json tokenizer = TRY(base::parse_json(TRY(text::tokenizer_json(vocab)), "tokenizer.json"));
+  Json side = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+               {"clean_up_tokenization_spaces", false},
+               {"model_max_length", config.context_length}};
+  model["torch_dtype"] = dtype;
+  for (const auto& [key, name] : kIds) {
+    const int64_t id = meta.integer_or(key, -1);
+    if (id < 0 || id >= static_cast<int64_t>(vocab.tokens.size())) continue;
+    side[name] = vocab.tokens[static_cast<size_t>(id)];
+    if (std::string_view(name) == "unk_token") continue;
+    model[std::string(name) + "_id"] = id;
+    generation[std::string(name) + "_id"] = id;
+  }
+  if (!config.end_ids.empty())
+    model["eos_token_id"] = generation["eos_token_id"] = config.end_ids;
+  if (meta.has("tokenizer.chat_template"))
+    side["chat_template"] = TRY(meta.text("tokenizer.chat_template"));
+  const bool add_bos = meta.flag_or("tokenizer.ggml.add_bos_token", vocab.model == "llama");
+  side["add_bos_token"] = add_bos;
+  if (add_bos && side.contains("bos_token"))
+    tokenizer = with_bos(std::move(tokenizer), side["bos_token"], model["bos_token_id"]);
+  return std::map<std::string, std::string>{
+      {"config.json", base::dump_json(model, 2)},
+      {"generation_config.json", base::dump_json(generation, 2)},
+      {"tokenizer.json", base::dump_json(tokenizer)},
+      {"tokenizer_config.json", base::dump_json(side, 2)}};
+}
+
+}  // namespace expunge::model

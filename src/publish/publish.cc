@@ -1,0 +1,97 @@
+#include "publish/publish.h"
+
+#include <sys/stat.h>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/version.h"
+#include "publish/parts.h"
+
+namespace expunge::publish {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+
+// Provenance beside the artifact, since nothing but the edited tensors may differ inside it.
+Result<Json> record(const journal::Journal& journal, const Exported& e, Format format) {
+  Json entries = Json::array(), edited = Json::array();
+  for (const journal::Entry& entry : TRY(journal.active()))
+    entries.push_back({{"id", entry.id}, {"edit_sha256", entry.edit_hash}, {"method", entry.method}});
+  for (const EditedTensor& t : e.edited)
+    edited.push_back({{"tensor", t.tensor},
+                      {"dtype", tensor::info(t.dtype).name},
+                      {"relative_error", t.relative_error},
+                      {"change_error", t.change_error}});
+  return Json{{"expunge", base::kVersion},
+              {"format", name(format)},
+              {"base_sha256", journal.model().file_hash},
+              {"sha256", e.sha256},
+              {"size_bytes", e.size_bytes},
+              {"entries", entries},
+              {"chain", TRY(journal.chain())},
+              {"edited", edited}};
+}
+
+base::Status check_source(const model::Model& model, const ExportOptions& options) {
+  if (!model.file())
+    return fail(Code::kUnsupported, "the model comes from no file",
+                "only models read from a GGUF or a Hugging Face folder can be exported");
+  if (options.format == Format::kGguf && model.file()->format() != tensor::Format::kGguf)
+    return fail(Code::kUnsupported, "a GGUF is made from a GGUF only, this model is safetensors",
+                "export as safetensors and convert it with llama.cpp's convert_hf_to_gguf.py");
+  return {};
+}
+
+}  // namespace
+
+Result<Format> format_from_name(std::string_view text) {
+  if (text == "gguf") return Format::kGguf;
+  if (text == "safetensors") return Format::kSafetensors;
+  return fail(Code::kUsage, fmt::format("'{}' is no export format", text),
+              "gguf and safetensors are");
+}
+std::string_view name(Format format) { return format == Format::kGguf ? "gguf" : "safetensors"; }
+
+Json to_json(const Exported& e) {
+  Json edited = Json::array();
+  for (const EditedTensor& t : e.edited)
+    edited.push_back({{"tensor", t.tensor},
+                      {"dtype", tensor::info(t.dtype).name},
+                      {"relative_error", t.relative_error},
+                      {"change_error", t.change_error},
+                      {"max_error", t.max_error}});
+  return {{"path", e.path},       {"weights_file", e.weights_file}, {"record", e.record},
+          {"size_bytes", e.size_bytes}, {"sha256", e.sha256},       {"tensors", e.tensors},
+          {"copied", e.copied},   {"edited", edited},               {"seconds", e.seconds}};
+}
+
+Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
+                              const ExportOptions& options) {
+  const base::Stopwatch watch;
+  TRY(check_source(model, options));
+  TRY(check_destination(model, options));
+  return tensor::guarded([&]() -> Result<Exported> {
+    const auto edited = TRY(recorded_changes(model, journal));
+    Stage stage = TRY(Stage::make(options));
+    const bool gguf = options.format == Format::kGguf;
+    TRY(gguf ? write_gguf(model, edited, options, stage)
+             : write_folder(model, edited, options, stage));
+    Exported e;
+    TRY(recheck(model, edited, options, stage, e));
+    e.path = options.path;
+    e.weights_file = gguf ? options.path : options.path + "/model.safetensors";
+    e.record = gguf ? options.path + ".expunge.json" : options.path + "/expunge.json";
+    const std::string text = base::dump_json(TRY(record(journal, e, options.format)), 2) + "\n";
+    if (!gguf) TRY(base::write_file_atomic(stage.path() + "/expunge.json", text));
+    TRY(base::check_cancel());
+    TRY(stage.put_in_place(options));
+    if (gguf) TRY(base::write_file_atomic(e.record, text));
+    e.seconds = watch.seconds();
+    return e;
+  });
+}
+
+}  // namespace expunge::publish

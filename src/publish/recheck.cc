@@ -1,0 +1,139 @@
+// Reads what was written as a stranger would and compares it with the model.
+#include <algorithm>
+
+#include "base/hash.h"
+#include "model/names.h"
+#include "publish/parts.h"
+
+namespace expunge::publish {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+using tensor::DType;
+using tensor::TensorInfo;
+
+tl::unexpected<base::Error> wrong(const std::string& tensor, std::string_view what) {
+  return fail(Code::kCorrupt, fmt::format("the written {} {}", tensor, what),
+              "nothing was exported; is the disk or the memory failing?");
+}
+
+bool equal_bytes(const TensorInfo& a, const TensorInfo& b) {
+  return a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
+}
+
+// The most that rounding to a type may move a value. Halves: half a unit in the last place, and
+// float16's smallest step. Blocks: a step of the grid over the block's range, which for the
+// symmetric types is reached at the end that the grid does not cover; 10 % for the rounded scale.
+Tensor rounding_bound(const Tensor& values, DType dtype) {
+  const Tensor size = values.abs();
+  switch (dtype) {
+    case DType::kF32:
+      return at::zeros_like(values);
+    case DType::kF16:
+      return size * 0x1.01p-11 + 0x1p-24;
+    case DType::kBF16:
+      return size * 0x1.01p-8;
+    default: {
+      const double levels = dtype == DType::kQ8_0                              ? 255
+                            : dtype == DType::kQ5_0 || dtype == DType::kQ5_1 ? 31
+                                                                             : 15;
+      const auto block = static_cast<int64_t>(tensor::info(dtype).block);
+      const Tensor largest = std::get<0>(size.reshape({-1, block}).max(1, true));
+      return (largest * (2.2 / levels) + 0x1p-24).expand({-1, block}).reshape(values.sizes());
+    }
+  }
+}
+
+base::Status check_rounding(const std::string& name, const Tensor& written, const Tensor& values,
+                            DType dtype) {
+  if (!tensor::all_finite(written))
+    return fail(Code::kNumeric,
+                fmt::format("{} has values that {} cannot hold", name, tensor::info(dtype).name),
+                "choose BF16 or F32");
+  const Tensor beyond = (written - values).abs() - rounding_bound(values, dtype);
+  if (beyond.numel() > 0 && beyond.max().item<float>() > 0)
+    return wrong(name, "differs by more than rounding");
+  return {};
+}
+
+Result<EditedTensor> measure(const model::Model& model, const std::string& name,
+                             const Tensor& written, DType dtype) {
+  const auto norm = [](const Tensor& t) {
+    return std::sqrt(t.to(at::kDouble).square().sum().item<double>());
+  };
+  const Tensor& values = model.param(name).value;
+  const Tensor error = written - values;
+  EditedTensor t{name, dtype, 0, 0, 0};
+  const double size = norm(values), change = norm(values - TRY(model.base_weight(name)));
+  t.relative_error = size > 0 ? norm(error) / size : 0;
+  t.change_error = change > 0 ? norm(error) / change : 0;
+  t.max_error = error.abs().max().item<double>();
+  return t;
+}
+
+// Values of a stored tensor in our row order.
+Tensor values_of(const model::Model& model, const std::string& name, const TensorInfo& stored,
+                 Format format) {
+  Tensor values = decode(stored);
+  if (format == Format::kGguf)
+    if (const auto order = model::gguf_row_order(model.config(), name); !order.empty())
+      values = values.index_select(0, at::tensor(order, tensor::i64()));
+  return values;
+}
+
+// Our name of a tensor in a file of this format; "" for tensors that the model does not use.
+std::string our_name(const model::Model& model, const TensorInfo& t, Format format) {
+  std::string name =
+      format == Format::kGguf ? model::name_from_gguf(t.name).value_or("") : t.name;
+  return model.has(name) ? name : "";
+}
+
+base::Status check_layout(const tensor::TensorFile& source, const tensor::TensorFile& written) {
+  if (written.meta().values != source.meta().values) return wrong("key-value table", "differs");
+  if (written.tensors().size() != source.tensors().size())
+    return wrong("tensor table", "has another length");
+  for (size_t i = 0; i < source.tensors().size(); ++i)
+    if (source.tensors()[i].name != written.tensors()[i].name ||
+        source.tensors()[i].shape != written.tensors()[i].shape)
+      return wrong(source.tensors()[i].name, "is missing or misshapen");
+  return {};
+}
+
+}  // namespace
+
+base::Status recheck(const model::Model& model, const std::set<std::string>& edited,
+                     const ExportOptions& options, const Stage& stage, Exported& result) {
+  const auto written = TRY(tensor::TensorFile::open(stage.path()));
+  const tensor::TensorFile& source = *model.file();
+  const bool same_format = options.format == Format::kGguf ||
+                           source.format() == tensor::Format::kSafetensors;
+  if (options.format == Format::kGguf) TRY(check_layout(source, *written));
+  std::set<std::string> seen;
+  for (const TensorInfo& t : written->tensors()) {
+    TRY(base::check_cancel());
+    if (options.progress) options.progress("check", result.tensors, written->tensors().size());
+    ++result.tensors;
+    const std::string name = our_name(model, t, options.format);
+    const TensorInfo* stored = same_format ? source.find(t.name) : nullptr;
+    const bool copied = stored && equal_bytes(*stored, t);
+    result.copied += copied;
+    const bool is_edited = edited.contains(name);
+    if (!name.empty()) seen.insert(name);
+    if (!is_edited && copied) continue;
+    if (!is_edited && (options.format == Format::kGguf || name.empty()))
+      return wrong(t.name, "differs from the source though it was not edited");
+    const Tensor values = values_of(model, name, t, options.format);
+    TRY(check_rounding(t.name, values, model.param(name).value, t.dtype));
+    if (is_edited) result.edited.push_back(TRY(measure(model, name, values, t.dtype)));
+  }
+  for (const auto& [name, param] : model.params())
+    if (!seen.contains(name)) return wrong(name, "is missing");
+  const auto map = TRY(base::MappedFile::open(stage.weights_file(options.format)));
+  result.size_bytes = map->bytes().size();
+  result.sha256 = base::sha256_hex(map->bytes());
+  return {};
+}
+
+}  // namespace expunge::publish

@@ -1,0 +1,276 @@
+// What is exported: the changes that the journal knows, types, and the two formats.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "base/files.h"
+#include "model/hf_files.h"
+#include "model/names.h"
+#include "publish/parts.h"
+
+namespace expunge::publish {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+using tensor::DType;
+using tensor::TensorInfo;
+
+// Beside the weights in a Hugging Face folder; what is there is copied.
+constexpr const char* kSideFiles[] = {
+    "config.json",      "generation_config.json", "tokenizer.json",      "tokenizer_config.json",
+    "vocab.json",       "merges.txt",             "tokenizer.model",     "special_tokens_map.json",
+    "chat_template.jinja", "added_tokens.json"};
+
+bool is_plain(DType t) { return t == DType::kF32 || t == DType::kF16 || t == DType::kBF16; }
+
+std::string_view torch_name(DType dtype) {
+  return dtype == DType::kF32 ? "float32" : dtype == DType::kF16 ? "float16" : "bfloat16";
+}
+
+class Out {
+ public:
+  static Result<Out> create(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0) return io_error("create", path, errno);
+    return Out(fd, path);
+  }
+  Out(Out&& o) noexcept : fd_(std::exchange(o.fd_, -1)), path_(std::move(o.path_)) {}
+  Out& operator=(Out&&) = delete;
+  ~Out() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  base::Status write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return io_error("write", path_, errno);
+      bytes.remove_prefix(static_cast<size_t>(n));
+    }
+    return {};
+  }
+  base::Status sync() {
+    if (::fsync(fd_) != 0) return io_error("write", path_, errno);
+    return {};
+  }
+
+ private:
+  Out(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  int fd_;
+  std::string path_;
+};
+
+// One tensor of the folder: taken from the model, or copied from the source as it stands.
+struct Item {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+  const TensorInfo* copy = nullptr;
+  size_t size() const {
+    size_t n = tensor::info(dtype).bytes;
+    for (const int64_t d : shape) n *= static_cast<size_t>(d);
+    return n;
+  }
+};
+
+Result<std::vector<Item>> items(const model::Model& model, const std::set<std::string>& edited,
+                                const ExportOptions& options) {
+  std::vector<Item> list;
+  if (model.file()->format() == tensor::Format::kGguf) {
+    for (const auto& [name, param] : model.params()) {
+      const TensorInfo* stored = model.file()->find(model::name_to_gguf(name).value_or(""));
+      list.push_back({name, TRY(safetensors_type(stored, options)), param.value.sizes().vec()});
+    }
+    return list;
+  }
+  for (const TensorInfo& t : model.file()->tensors()) {
+    const bool known = model.has(t.name);
+    const DType dtype = known ? TRY(safetensors_type(&t, options)) : t.dtype;
+    const bool keep = !known || (dtype == t.dtype && !edited.contains(t.name));
+    list.push_back({t.name, dtype, t.shape, keep ? &t : nullptr});
+  }
+  return list;
+}
+
+std::string header_of(const std::vector<Item>& list) {
+  // transformers wants to be told that the tensors are PyTorch's.
+  Json json = {{"__metadata__", {{"format", "pt"}}}};
+  uint64_t offset = 0;
+  for (const Item& item : list) {
+    json[item.name] = {{"dtype", tensor::info(item.dtype).name},
+                       {"shape", item.shape},
+                       {"data_offsets", {offset, offset + item.size()}}};
+    offset += item.size();
+  }
+  std::string text = base::dump_json(json);
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const uint64_t size = text.size();
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + text;
+}
+
+base::Status write_side_files(const model::Model& model, const ExportOptions& options,
+                              DType dtype, const Stage& stage) {
+  if (model.file()->format() == tensor::Format::kGguf) {
+    const auto files = TRY(model::hf_files_from_gguf(model.file()->meta(), model.config(),
+                                                     std::string(torch_name(dtype))));
+    for (const auto& [file, text] : files)
+      TRY(base::write_file_atomic(stage.path() + "/" + file, text));
+    return {};
+  }
+  std::error_code ec;
+  const fs::path source(model.file()->path());
+  const fs::path folder = fs::is_directory(source, ec) ? source : source.parent_path();
+  for (const char* file : kSideFiles) {
+    if (!fs::exists(folder / file, ec)) continue;
+    std::string text = TRY(base::read_file((folder / file).string()));
+    if (options.dtype && file == std::string_view("config.json")) {
+      Json json = TRY(base::parse_json(text, file));
+      json.erase("dtype");
+      json["torch_dtype"] = torch_name(dtype);
+      text = base::dump_json(json, 2);
+    }
+    TRY(base::write_file_atomic(stage.path() + "/" + file, text));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::set<std::string>> recorded_changes(const model::Model& model,
+                                               const journal::Journal& journal) {
+  if (const std::string hash = TRY(model.file_hash()); hash != journal.model().file_hash)
+    return fail(Code::kConflict, "the journal belongs to another model",
+                "export with the model that the journal was made for");
+  const std::vector<edit::Edit> edits = TRY(journal.active_edits());
+  for (const edit::Edit& edit : edits) TRY(edit::validate(model, edit));
+  std::set<std::string> touched, edited;
+  for (const std::string& name : model.changed()) touched.insert(name);
+  for (const edit::Edit& edit : edits)
+    for (const edit::Delta& delta : edit.deltas) touched.insert(delta.tensor);
+  for (const std::string& name : touched) {
+    const Tensor base = TRY(model.base_weight(name));
+    Tensor expected = base.clone();
+    for (const edit::Edit& edit : edits)
+      for (const edit::Delta& delta : edit.deltas)
+        if (delta.tensor == name) expected.add_(edit::dense(delta));
+    if (!at::equal(expected, model.param(name).value))
+      return fail(Code::kConflict,
+                  fmt::format("{} holds changes that the journal does not record", name),
+                  "only what is recorded is exported: load the model and its journal again");
+    if (!at::equal(expected, base)) edited.insert(name);
+  }
+  return edited;
+}
+
+Result<DType> gguf_type(const TensorInfo& stored, const ExportOptions& options) {
+  DType dtype = stored.dtype;
+  if (stored.shape.size() < 2) return dtype;  // norms stay what they are
+  if (options.dtype)
+    dtype = *options.dtype;
+  else if (!tensor::info(dtype).can_quantise)
+    dtype = DType::kQ8_0;
+  const tensor::DTypeInfo& type = tensor::info(dtype);
+  if (!type.can_quantise)
+    return fail(Code::kUnsupported, fmt::format("{} can be read but not written", type.name),
+                "choose one of F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0");
+  if (stored.shape.back() % static_cast<int64_t>(type.block) != 0)
+    return fail(Code::kUnsupported,
+                fmt::format("{}: rows of {} are no whole number of {} blocks", stored.name,
+                            stored.shape.back(), type.name),
+                "choose F16, BF16 or F32");
+  return dtype;
+}
+
+Result<DType> safetensors_type(const TensorInfo* stored, const ExportOptions& options) {
+  if (!options.dtype) return stored && is_plain(stored->dtype) ? stored->dtype : DType::kF32;
+  if (!is_plain(*options.dtype))
+    return fail(Code::kUnsupported,
+                fmt::format("safetensors holds no {}", tensor::info(*options.dtype).name),
+                "choose F32, F16 or BF16, or export as gguf");
+  return *options.dtype;
+}
+
+Result<std::string> encode(const Tensor& values, DType dtype) {
+  const tensor::DTypeInfo& type = tensor::info(dtype);
+  const Tensor v = values.contiguous();
+  const auto blocks = v.numel() / static_cast<int64_t>(type.block);
+  std::string bytes(static_cast<size_t>(blocks) * type.bytes, '\0');
+  const auto out = std::as_writable_bytes(std::span(bytes));
+  const std::span<const float> in(v.data_ptr<float>(), static_cast<size_t>(v.numel()));
+  if (blocks == 0) return bytes;
+  // The first block tells whether the type can be written; the others cannot fail then.
+  TRY(tensor::quantise(dtype, in.first(type.block), out.first(type.bytes)));
+  at::parallel_for(1, blocks, 4096, [&](int64_t begin, int64_t end) {
+    const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
+    const base::Status status =
+        tensor::quantise(dtype, in.subspan(first * type.block, n * type.block),
+                         out.subspan(first * type.bytes, n * type.bytes));
+    CHECK(status.has_value());
+  });
+  return bytes;
+}
+
+Tensor decode(const TensorInfo& stored) {
+  const tensor::DTypeInfo& type = tensor::info(stored.dtype);
+  Tensor values = at::empty(stored.shape, tensor::f32());
+  float* out = values.data_ptr<float>();
+  at::parallel_for(0, values.numel() / static_cast<int64_t>(type.block), 4096,
+                   [&](int64_t begin, int64_t end) {
+                     const auto first = static_cast<size_t>(begin);
+                     const auto n = static_cast<size_t>(end - begin);
+                     tensor::dequantise(stored.dtype,
+                                        stored.bytes.subspan(first * type.bytes, n * type.bytes),
+                                        {out + first * type.block, n * type.block});
+                   });
+  return values;
+}
+
+base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
+                        const ExportOptions& options, const Stage& stage) {
+  std::map<std::string, tensor::Replacement> replacements;
+  for (const std::string& name : edited) {
+    TRY(base::check_cancel());
+    if (options.progress) options.progress("quantise", replacements.size(), edited.size());
+    const std::string stored_name = model::name_to_gguf(name).value_or("");
+    const TensorInfo* stored = model.file()->find(stored_name);
+    CHECK(stored, "{} is in no GGUF", name);
+    Tensor values = model.param(name).value;
+    if (const auto order = model::gguf_row_order(model.config(), name); !order.empty()) {
+      Tensor rows = at::empty_like(values);
+      const Tensor index = at::tensor(order, tensor::i64());
+      values = rows.index_copy_(0, index, values);
+    }
+    const DType dtype = TRY(gguf_type(*stored, options));
+    replacements[stored_name] = {dtype, TRY(encode(values, dtype))};
+  }
+  if (options.progress) options.progress("write", 0, 1);
+  return tensor::write_gguf(stage.path(), *model.file(), replacements);
+}
+
+base::Status write_folder(const model::Model& model, const std::set<std::string>& edited,
+                          const ExportOptions& options, const Stage& stage) {
+  const std::vector<Item> list = TRY(items(model, edited, options));
+  Out out = TRY(Out::create(stage.weights_file(options.format)));
+  TRY(out.write(header_of(list)));
+  size_t done = 0;
+  for (const Item& item : list) {
+    TRY(base::check_cancel());
+    if (options.progress) options.progress("write", done++, list.size());
+    if (item.copy) {
+      const auto bytes = item.copy->bytes;
+      TRY(out.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    } else {
+      TRY(out.write(TRY(encode(model.param(item.name).value, item.dtype))));
+    }
+  }
+  TRY(out.sync());
+  const DType widest = list.empty() ? DType::kF32 : list.front().dtype;
+  return write_side_files(model, options, options.dtype.value_or(widest), stage);
+}
+
+}  // namespace expunge::publish
