@@ -1,7 +1,5 @@
 #include "publish/publish.h"
 
-#include <sys/stat.h>
-
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/version.h"
@@ -17,6 +15,7 @@ using base::Result;
 
 // Provenance beside the artifact, since nothing but the edited tensors may differ inside it.
 Result<Json> record(const journal::Journal& journal, const Exported& e, Format format) {
+  const std::string chain = TRY(journal.chain());
   Json entries = Json::array(), edited = Json::array();
   for (const journal::Entry& entry : TRY(journal.active()))
     entries.push_back({{"id", entry.id}, {"edit_sha256", entry.edit_hash}, {"method", entry.method}});
@@ -31,7 +30,7 @@ Result<Json> record(const journal::Journal& journal, const Exported& e, Format f
               {"sha256", e.sha256},
               {"size_bytes", e.size_bytes},
               {"entries", entries},
-              {"chain", TRY(journal.chain())},
+              {"chain", chain},
               {"edited", edited}};
 }
 

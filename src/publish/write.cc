@@ -84,7 +84,8 @@ Result<std::vector<Item>> items(const model::Model& model, const std::set<std::s
   if (model.file()->format() == tensor::Format::kGguf) {
     for (const auto& [name, param] : model.params()) {
       const TensorInfo* stored = model.file()->find(model::name_to_gguf(name).value_or(""));
-      list.push_back({name, TRY(safetensors_type(stored, options)), param.value.sizes().vec()});
+      const DType dtype = TRY(safetensors_type(stored, options));
+      list.push_back({name, dtype, param.value.sizes().vec()});
     }
     return list;
   }
@@ -246,7 +247,8 @@ base::Status write_gguf(const model::Model& model, const std::set<std::string>& 
       values = rows.index_copy_(0, index, values);
     }
     const DType dtype = TRY(gguf_type(*stored, options));
-    replacements[stored_name] = {dtype, TRY(encode(values, dtype))};
+    std::string bytes = TRY(encode(values, dtype));
+    replacements[stored_name] = {dtype, std::move(bytes)};
   }
   if (options.progress) options.progress("write", 0, 1);
   return tensor::write_gguf(stage.path(), *model.file(), replacements);

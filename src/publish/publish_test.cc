@@ -1,0 +1,348 @@
+// Exports of a tiny llama from a GGUF and from a folder, and what must be refused.
+#include "publish/publish.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "gguf_builder.h"
+#include "model/names.h"
+#include "tiny.h"
+
+namespace expunge::publish {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using tensor::DType;
+using tensor::Tensor;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+constexpr const char* kDown = "model.layers.1.mlp.down_proj.weight";
+constexpr const char* kKeys = "model.layers.2.self_attn.k_proj.weight";
+
+model::Config config() {
+  model::Config c = tests::tiny_config();
+  c.d_ff = 64;  // whole blocks
+  return c;
+}
+
+std::vector<float> floats(const Tensor& t) {
+  const Tensor c = t.contiguous();
+  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
+}
+
+// As llama.cpp's converter writes the model, head rows permuted; matrices in `dtype`.
+std::string gguf_image(const model::Config& c, DType dtype) {
+  tests::GgufBuilder b;
+  b.text("general.architecture", "llama");
+  const auto size = [&](const char* key, int64_t n) {
+    b.u32(std::string("llama.") + key, static_cast<uint32_t>(n));
+  };
+  size("block_count", c.n_layers), size("embedding_length", c.d_model);
+  size("feed_forward_length", c.d_ff), size("attention.head_count", c.n_heads);
+  size("attention.head_count_kv", c.n_kv_heads), size("context_length", c.context_length);
+  b.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+  std::vector<std::string> tokens;
+  for (int64_t i = 0; i < c.vocab_size; ++i)
+    tokens.push_back(i == 7 ? "<end>" : std::string(1, static_cast<char>('0' + i)));
+  std::vector<int32_t> types(tokens.size(), 1);
+  types[7] = 3;
+  b.text("tokenizer.ggml.model", "gpt2");
+  b.text("tokenizer.ggml.pre", "smollm");
+  b.texts("tokenizer.ggml.tokens", tokens);
+  b.texts("tokenizer.ggml.merges", {});
+  b.i32s("tokenizer.ggml.token_type", types);
+  b.u32("tokenizer.ggml.eos_token_id", 7);
+  b.text("tokenizer.chat_template", "{{ messages[0]['content'] }}");
+  const auto weights = tests::random_weights(c, 5);
+  for (const auto& [name, shape] : model::expected_tensors(c)) {
+    Tensor value = weights.at(name);
+    if (const auto order = model::gguf_row_order(c, name); !order.empty())
+      value = at::empty_like(value).index_copy_(0, at::tensor(order, tensor::i64()), value);
+    b.tensor(*model::name_to_gguf(name), shape, floats(value),
+             shape.size() == 2 ? dtype : DType::kF32);
+  }
+  b.tensor("extra.unknown", {2, 32}, std::vector<float>(64, 0.5F));  // must be carried along
+  return b.image();
+}
+
+class PublishTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "expunge-publish-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    fs::create_directory(folder_ / "src");
+    fs::create_directory(folder_ / "out");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  std::string out(const std::string& name) const { return (folder_ / "out" / name).string(); }
+
+  void load(const std::string& path) {
+    model_ = model::Model::load(path).value();
+    base_hash_ = model_->weights_hash();
+    journal_.emplace(
+        journal::Journal::open(at("j.db"), {model_->file_hash().value(), base_hash_, path})
+            .value());
+  }
+  void load_gguf(DType dtype) {
+    std::ofstream(at("src/m.gguf"), std::ios::binary) << gguf_image(config(), dtype);
+    load(at("src/m.gguf"));
+  }
+  // Records an edit of a down_proj and of a k_proj, whose rows GGUF permutes, and commits it.
+  void edit(double size = 1) {
+    std::mt19937_64 rng(9);
+    edit::Edit e;
+    for (const char* name : {kDown, kKeys}) {
+      const Tensor& w = model_->param(name).value;
+      e.deltas.push_back({name, edit::LowRank{tests::random_tensor(rng, {w.size(0), 1}, size),
+                                              tests::random_tensor(rng, {1, w.size(1)}, size)}});
+    }
+    journal::Draft draft;
+    draft.edit = e;
+    draft.request = {{"text", "a secret request"}};
+    draft.method = "redirect";
+    ASSERT_TRUE(journal_->append(draft, 0));
+    ASSERT_TRUE(edit::commit(*model_, journal_->active_edits().value()));
+  }
+  base::Result<Exported> run(const ExportOptions& options) const {
+    return export_model(*model_, *journal_, options);
+  }
+  ExportOptions to(Format format, const std::string& name,
+                   std::optional<DType> dtype = std::nullopt) const {
+    ExportOptions o;
+    o.format = format;
+    o.path = out(name);
+    o.dtype = dtype;
+    return o;
+  }
+  std::vector<std::string> outputs() const {
+    std::vector<std::string> names;
+    for (const auto& file : fs::directory_iterator(folder_ / "out"))
+      names.push_back(file.path().filename());
+    return names;
+  }
+
+  fs::path folder_;
+  std::shared_ptr<model::Model> model_;
+  std::optional<journal::Journal> journal_;
+  std::string base_hash_;
+};
+
+TEST_F(PublishTest, WithoutEditsTheGgufIsTheSourceByteForByte) {
+  load_gguf(DType::kQ4_1);
+  const Exported e = run(to(Format::kGguf, "m.gguf")).value();
+  EXPECT_EQ(base::read_file(out("m.gguf")).value(), base::read_file(at("src/m.gguf")).value());
+  EXPECT_EQ(e.sha256, model_->file_hash().value());
+  EXPECT_EQ(e.copied, e.tensors);
+  EXPECT_TRUE(e.edited.empty());
+}
+
+TEST_F(PublishTest, OnlyEditedTensorsDiffer) {
+  load_gguf(DType::kF32);
+  edit();
+  const Exported e = run(to(Format::kGguf, "m.gguf")).value();
+  EXPECT_EQ(e.copied + 2, e.tensors);
+  for (const EditedTensor& t : e.edited) EXPECT_EQ(t.max_error, 0) << t.tensor;
+  const auto written = model::Model::load(out("m.gguf")).value();
+  EXPECT_EQ(written->weights_hash(), model_->weights_hash());  // k_proj's rows stand right
+  EXPECT_NE(written->weights_hash(), base_hash_);
+  EXPECT_NE(written->file()->find("extra.unknown"), nullptr);
+  EXPECT_EQ(e.sha256, base::sha256_hex(base::read_file(out("m.gguf")).value()));
+}
+
+TEST_F(PublishTest, EveryTypeThatCanBeWrittenStaysWithinItsRounding) {
+  load_gguf(DType::kQ4_1);
+  edit();
+  const std::pair<DType, double> kBounds[] = {
+      {DType::kF32, 0},       {DType::kF16, 4e-4},   {DType::kBF16, 3e-3}, {DType::kQ8_0, 1e-2},
+      {DType::kQ5_1, 4e-2},   {DType::kQ5_0, 6e-2},  {DType::kQ4_1, 8e-2}, {DType::kQ4_0, 0.11}};
+  for (const auto& [dtype, bound] : kBounds) {
+    const std::string file = std::string(tensor::info(dtype).name) + ".gguf";
+    const auto e = run(to(Format::kGguf, file, dtype));
+    ASSERT_TRUE(e) << file << ": " << e.error().message;
+    ASSERT_EQ(e->edited.size(), 2u);
+    EXPECT_EQ(e->copied + 2, e->tensors);
+    for (const EditedTensor& t : e->edited) {
+      EXPECT_EQ(t.dtype, dtype);
+      EXPECT_LE(t.relative_error, bound) << file;
+      EXPECT_EQ(t.relative_error > 0, dtype != DType::kF32);
+      EXPECT_LT(t.change_error, 1) << "the edit is drowned";
+    }
+    EXPECT_TRUE(model::Model::load(out(file)));
+  }
+}
+
+TEST_F(PublishTest, TheRecordNamesEntriesAndNoWords) {
+  load_gguf(DType::kQ8_0);
+  edit();
+  const Exported e = run(to(Format::kGguf, "m.gguf")).value();
+  const std::string text = base::read_file(e.record).value();
+  const base::Json record = base::parse_json(text, "record").value();
+  EXPECT_EQ(record["entries"][0]["id"], 1);
+  EXPECT_EQ(record["chain"], journal_->chain().value());
+  EXPECT_EQ(record["sha256"], e.sha256);
+  EXPECT_EQ(record["base_sha256"], model_->file_hash().value());
+  EXPECT_THAT(text, testing::Not(HasSubstr("secret")));
+  EXPECT_THAT(outputs(), UnorderedElementsAre("m.gguf", "m.gguf.expunge.json"));
+}
+
+TEST_F(PublishTest, AGgufBecomesAFolderWithTheSameWeights) {
+  load_gguf(DType::kQ4_1);
+  edit();
+  const Exported e = run(to(Format::kSafetensors, "hf")).value();
+  const auto written = model::Model::load(out("hf")).value();
+  EXPECT_EQ(written->weights_hash(), model_->weights_hash());
+  EXPECT_EQ(written->config().end_ids, model_->config().end_ids);
+  EXPECT_EQ(e.edited.size(), 2u);
+  EXPECT_EQ(e.edited[0].max_error, 0);
+  for (const char* file : {"config.json", "generation_config.json", "tokenizer.json",
+                           "tokenizer_config.json", "expunge.json"})
+    EXPECT_TRUE(base::read_json(out("hf/") + file)) << file;
+  const base::Json side = base::read_json(out("hf/tokenizer_config.json")).value();
+  EXPECT_EQ(side["eos_token"], "<end>");
+  EXPECT_EQ(side["chat_template"], "{{ messages[0]['content'] }}");
+  EXPECT_THAT(outputs(), ElementsAre("hf"));
+}
+
+TEST_F(PublishTest, AFolderGoesOnAsAFolder) {
+  load_gguf(DType::kF32);
+  ASSERT_TRUE(run(to(Format::kSafetensors, "first", DType::kF16)));
+  fs::rename(out("first"), at("src/hf"));
+  fs::remove(at("j.db"));
+  load(at("src/hf"));
+  edit();
+  const Exported e = run(to(Format::kSafetensors, "hf")).value();
+  EXPECT_EQ(e.copied + 2, e.tensors);
+  EXPECT_EQ(e.edited[0].dtype, DType::kF16);
+  EXPECT_LT(e.edited[0].relative_error, 4e-4);
+  EXPECT_EQ(base::read_file(out("hf/config.json")).value(),
+            base::read_file(at("src/hf/config.json")).value());
+  ASSERT_TRUE(run(to(Format::kSafetensors, "bf16", DType::kBF16)));
+  EXPECT_EQ(base::read_json(out("bf16/config.json")).value()["torch_dtype"], "bfloat16");
+  const auto no_gguf = run(to(Format::kGguf, "m.gguf"));
+  ASSERT_FALSE(no_gguf);
+  EXPECT_EQ(no_gguf.error().code, Code::kUnsupported);
+  EXPECT_FALSE(no_gguf.error().hint.empty());
+}
+
+TEST_F(PublishTest, TheSourceIsNeverWritten) {
+  load_gguf(DType::kF32);
+  edit();
+  const std::string before = base::read_file(at("src/m.gguf")).value();
+  fs::create_hard_link(at("src/m.gguf"), out("hard.gguf"));
+  fs::create_symlink(at("src/m.gguf"), out("soft.gguf"));
+  for (const std::string& path : {at("src/m.gguf"), out("hard.gguf"), out("soft.gguf"),
+                                  at("out/../src/m.gguf"), at("src")}) {
+    ExportOptions o = to(Format::kGguf, "");
+    o.path = path;
+    o.overwrite = Overwrite::kYes;
+    const auto refused = run(o);
+    ASSERT_FALSE(refused) << path;
+    EXPECT_EQ(refused.error().code, Code::kRefused) << path;
+  }
+  EXPECT_EQ(base::read_file(at("src/m.gguf")).value(), before);
+}
+
+TEST_F(PublishTest, ExistingFilesStayUnlessToldOtherwise) {
+  load_gguf(DType::kF32);
+  std::ofstream(out("m.gguf")) << "precious";
+  ExportOptions o = to(Format::kGguf, "m.gguf");
+  EXPECT_EQ(run(o).error().code, Code::kConflict);
+  EXPECT_EQ(base::read_file(o.path).value(), "precious");
+  o.overwrite = Overwrite::kYes;
+  EXPECT_TRUE(run(o));
+  EXPECT_NE(base::read_file(o.path).value(), "precious");
+  // A folder is replaced only if an export made it.
+  fs::create_directory(out("hf"));
+  std::ofstream(out("hf/precious.txt")) << "precious";
+  ExportOptions f = to(Format::kSafetensors, "hf");
+  EXPECT_EQ(run(f).error().code, Code::kConflict);
+  f.overwrite = Overwrite::kYes;
+  EXPECT_EQ(run(f).error().code, Code::kRefused);
+  EXPECT_TRUE(fs::exists(out("hf/precious.txt")));
+  f.path = out("again");
+  EXPECT_TRUE(run(f));
+  EXPECT_TRUE(run(f));
+  EXPECT_TRUE(model::Model::load(out("again")));
+  EXPECT_THAT(outputs(), UnorderedElementsAre("m.gguf", "m.gguf.expunge.json", "hf", "again"));
+}
+
+TEST_F(PublishTest, WhatTheJournalDoesNotRecordIsNotShipped) {
+  load_gguf(DType::kF32);
+  edit();
+  model_->set_weight(kDown, model_->param(kDown).value + 1e-6);
+  const auto refused = run(to(Format::kGguf, "m.gguf"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
+  EXPECT_THAT(refused.error().message, HasSubstr(kDown));
+  // Recorded but not committed is no better.
+  ASSERT_TRUE(model_->restore(kDown));
+  EXPECT_EQ(run(to(Format::kGguf, "m.gguf")).error().code, Code::kConflict);
+  EXPECT_TRUE(outputs().empty());
+}
+
+TEST_F(PublishTest, TypesThatCannotBeWrittenAreNamed) {
+  load_gguf(DType::kF32);
+  edit();
+  const auto k = run(to(Format::kGguf, "m.gguf", DType::kQ4_K));
+  ASSERT_FALSE(k);
+  EXPECT_EQ(k.error().code, Code::kUnsupported);
+  const auto q = run(to(Format::kSafetensors, "hf", DType::kQ8_0));
+  ASSERT_FALSE(q);
+  EXPECT_THAT(q.error().message, HasSubstr("Q8_0"));
+  ExportOptions nowhere = to(Format::kGguf, "no/such/m.gguf");
+  const auto missing = run(nowhere);
+  ASSERT_FALSE(missing);
+  EXPECT_FALSE(missing.error().hint.empty());
+  EXPECT_TRUE(outputs().empty());
+}
+
+TEST_F(PublishTest, ValuesBeyondFloat16AreAnError) {
+  load_gguf(DType::kF32);
+  edit(1e3);
+  const auto refused = run(to(Format::kSafetensors, "hf", DType::kF16));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kNumeric);
+  EXPECT_TRUE(outputs().empty());
+  EXPECT_TRUE(run(to(Format::kSafetensors, "hf", DType::kBF16)));
+}
+
+TEST_F(PublishTest, AFullDiskLeavesNothing) {
+  load_gguf(DType::kF32);
+  edit();
+  for (const Format format : {Format::kGguf, Format::kSafetensors}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // A limit on file sizes stands in for the full disk. The child's own LibTorch threads do not
+      // survive a fork, so it may use one only.
+      at::set_num_threads(1);
+      ::signal(SIGXFSZ, SIG_IGN);
+      const rlimit limit{32 << 10, 32 << 10};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+      const auto e = run(to(format, "full"));
+      ::_exit(!e && e.error().code == Code::kIo ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0) << name(format);
+    EXPECT_TRUE(outputs().empty()) << name(format);
+  }
+}
+
+}  // namespace
+}  // namespace expunge::publish
