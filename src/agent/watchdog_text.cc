@@ -240,8 +240,8 @@ Pattern::Phrase phrase_of(std::string_view text) {
     const Char c = char_at(text, at);
     if (is_cjk(c.code)) {
       phrase.emplace_back(text.substr(at, c.size));
-    } else if (c.code != ' ') {
-      if (phrase.empty() || (at > 0 && (text[at - 1] == ' ' ||
+    } else if (c.code != ' ' && c.code != '+') {
+      if (phrase.empty() || (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '+' ||
                                         is_cjk(char_at(phrase.back(), 0).code))))
         phrase.emplace_back();
       phrase.back().append(text.substr(at, c.size));

@@ -24,8 +24,8 @@ struct Word {
 // At most the last 600 words, so that the cost of a message is bounded.
 std::vector<Word> words_of(std::string_view message);
 
-// A pattern: elements separated by blanks. `a|b` alternatives, `$name` a lexicon, `x*` a stem, `_` up
-// to five words of the same sentence, `^` an order's beginning, `&` the end of a sentence.
+// A pattern: elements separated by blanks. `a|b+c` alternatives (`+` joins the
+// words of one), `$name` a lexicon, `x*` a stem, `_` up to five words of the same sentence, `^` an order's beginning, `&` the end of a sentence.
 class Pattern {
  public:
   using Phrase = std::vector<std::string>;

@@ -1,0 +1,35 @@
+// The watchdog's figures over a labelled file: what `expunge bench watchdog FILE` prints.
+#pragma once
+
+#include "agent/watchdog.h"
+
+namespace expunge::agent {
+
+// Keys:
+//   items           dialogues
+//   found           requests (forget, correct) recognised as one of the two
+//   requests        all of them
+//   misses          requests taken for none, undo or status
+//   false_alarms    the others taken for forget or correct
+//   exact           dialogues with the right one of the five intents
+//   targets         {requests, count, prompt, response, replacement, whole, spurious}: over the requests
+//                   found with the right intent; prompt: at least 60 % of the label's key words;
+//                   response and replacement: one contains the other, "" only equals ""
+//   matrix          {intents, rows}: rows[i][j] = labelled i, read as j
+//   hard            {items, false_alarms, right}: the hard negatives by themselves
+//   categories      per category of the notes: {items, right}
+//   languages       per language of the notes: {items, right}
+//   sure            {items, right}: verdicts that need no question
+//   latency_ms      {median, p99} of a verdict, without the model's prefill
+//   hidden          width of the hidden features, 0 = cues and words only
+//   cross_validated true: FILE is the training set, and each item was read by a probe that had not
+//                   seen it (10 folds, stratified, fixed). The cues were written with it in sight.
+//   failures        every wrong item: {id, labelled, read, confidence, note}
+base::Result<base::Json> bench_watchdog(std::span<const Example> items, const Features& features = {},
+                                        const base::Progress& progress = {});
+
+// True if a predicted target says what the label says, in the terms above.
+bool same_prompt(std::string_view predicted, std::string_view label);
+bool same_span(std::string_view predicted, std::string_view label);
+
+}  // namespace expunge::agent

@@ -1,0 +1,213 @@
+// What exactly is to be forgotten or corrected: rules over the words of the dialogue.
+//
+// In this order: a fact stated in the message, the user's own data, a turn pointed at, a topic. The
+// response is the shortest span that carries the answer, "" where the dialogue does not hold it.
+#include <algorithm>
+#include <set>
+
+#include "agent/watchdog.h"
+#include "agent/watchdog_spans.h"
+
+namespace expunge::agent {
+namespace {
+
+using Targets = std::vector<WatchdogTarget>;
+
+struct Turn {
+  std::string question, answer;
+};
+
+// The user's questions with the assistant's answers, oldest first, without the last message.
+std::vector<Turn> turns_of(std::span<const text::Message> dialogue) {
+  std::vector<Turn> turns;
+  for (size_t i = 0; i + 2 < dialogue.size(); ++i)
+    if (dialogue[i].role == "user" && dialogue[i + 1].role == "assistant")
+      turns.push_back({dialogue[i].content, dialogue[i + 1].content});
+  return turns;
+}
+
+bool is_question(const Turn& turn) {
+  static const std::set<std::string, std::less<>> kAsking = {
+      "what", "who", "where", "when", "which", "how", "why", "is", "are", "does", "do", "whats",
+      "did", "was", "were", "tell", "name", "whose", "what's", "who's", "and", "can", "wo", "wer",
+      "was", "wann", "wie", "welche", "qui", "quel", "quelle", "où", "quand", "combien", "qué",
+      "quién", "cuál", "cuándo", "dónde", "cómo"};
+  const auto words = words_of(turn.question);
+  return !words.empty() && (turn.question.find('?') != std::string::npos ||
+                            turn.question.find("？") != std::string::npos ||
+                            kAsking.contains(words[0].text) || language_of(words) == Language::kZh);
+}
+
+double overlap(std::string_view message, const Turn& turn) {
+  std::set<std::string> own;
+  for (const Word& w : words_of(turn.question + " " + turn.answer))
+    if (!is_function_word(w.text)) own.insert(w.text);
+  double shared = 0;
+  for (const Word& w : words_of(message))
+    if (!is_function_word(w.text)) shared += own.contains(w.text);
+  return shared;
+}
+
+std::string tidy_question(std::string q) {
+  while (!q.empty() && std::isspace(static_cast<unsigned char>(q.back()))) q.pop_back();
+  if (!q.empty() && q[0] >= 'a' && q[0] <= 'z') q[0] = static_cast<char>(q[0] - 32);
+  const unsigned char last = q.empty() ? '?' : static_cast<unsigned char>(q.back());
+  if (std::isalnum(last)) q += '?';
+  return q;
+}
+
+WatchdogTarget target_of(const Turn& turn) {
+  return {tidy_question(turn.question), answer_span(turn.question, turn.answer), ""};
+}
+
+// The turns that "that", "your last answer" or a repeated word point at.
+Targets pointed_at(std::string_view message, const std::vector<Turn>& all) {
+  std::vector<Turn> turns;
+  std::ranges::copy_if(all, std::back_inserter(turns), is_question);
+  if (turns.empty()) turns = all;
+  if (turns.empty()) return {};
+  const auto words = words_of(message);
+  const auto says = [&](std::initializer_list<std::string_view> any) {
+    return std::ranges::any_of(
+        words, [&](const Word& w) { return std::ranges::find(any, w.text) != any.end(); });
+  };
+  if (turns.size() > 1 && says({"both", "neither", "two", "beide", "beides", "ambas", "ambos", "deux"}))
+    return {target_of(turns[turns.size() - 2]), target_of(turns.back())};
+  size_t best = turns.size() - 1;
+  double most = overlap(message, turns[best]);
+  for (size_t i = turns.size() - 1; i-- > 0;)
+    if (const double o = overlap(message, turns[i]); o > most) {
+      best = i;
+      most = o;
+    }
+  if (most == 0 && turns.size() > 1) {
+    if (says({"first", "erste", "primera", "première"})) best = 0;
+    else if (says({"before", "earlier", "previous"}) && !says({"last", "just"})) best = turns.size() - 2;
+  }
+  WatchdogTarget t = target_of(turns[best]);
+  // "Forget the bit about the allergy": a part of a longer answer.
+  const std::string part = part_about(message, turns[best].answer);
+  if (!part.empty() && part.size() < t.response.size()) t.response = part;
+  return {t};
+}
+
+// "my phone number", "my landline": each with its value if some message of the user's holds it.
+Targets own_data(std::span<const text::Message> dialogue) {
+  Targets targets;
+  const std::string& last = dialogue.back().content;
+  const auto words = words_of(last);
+  const Language language = language_of(words);
+  for (const OwnNoun& noun : own_nouns(words, last)) {
+    std::string value = value_after(last, noun.end);
+    for (size_t i = dialogue.size() - 1; value.empty() && i-- > 0;)
+      value = value_near(dialogue[i].content, noun.noun);
+    targets.push_back({what_is(noun.phrase, language), value, ""});
+  }
+  return targets;
+}
+
+// "every phone number I gave you": all values of that kind that the user's messages hold.
+Targets every_value(std::span<const text::Message> dialogue) {
+  Targets targets;
+  const auto words = words_of(dialogue.back().content);
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i].text != "every" && words[i].text != "all" && words[i].text != "each") continue;
+    for (const text::Message& m : dialogue.first(dialogue.size() - 1)) {
+      if (m.role != "user") continue;
+      for (const Labelled& v : labelled_values(m.content)) {
+        std::string noun = v.label;
+        if (words[i + 1].text == "phone" || words[i + 1].text.starts_with("number"))
+          if (noun.find("number") == noun.npos) noun += " number";
+        targets.push_back({"What is my " + noun + "?", v.value, ""});
+      }
+    }
+    break;
+  }
+  return targets;
+}
+
+Targets topic(std::string_view message) {
+  const auto words = words_of(message);
+  const Language language = language_of(words);
+  const std::string subject = topic_of(words, message);
+  if (subject.empty()) return {};
+  const auto parts = words_of(subject);
+  const bool name = parts.size() >= 2 && parts.size() <= 3 && language != Language::kZh &&
+                    std::ranges::all_of(parts, [&](const Word& w) {
+                      return std::isupper(static_cast<unsigned char>(subject[w.begin]));
+                    });
+  if (name && language == Language::kEn) return {{"Who is " + subject + "?", "", ""}};
+  return {{what_do_you_know(subject, language), "", ""}};
+}
+
+bool points_back(std::span<const Word> words) {
+  const Cues& cues = Cues::builtin();
+  return bool(cues.find("that_answer", words)) || bool(cues.find("erase_that_answer", words));
+}
+
+Targets forget(std::span<const text::Message> dialogue) {
+  const std::string& last = dialogue.back().content;
+  const auto words = words_of(last);
+  const auto turns = turns_of(dialogue);
+  const bool back = !turns.empty() && points_back(words);
+  if (!back || words.size() > 12)
+    if (const auto fact = stated_fact(words, last); !fact.prompt.empty()) return {fact};
+  if (auto all = every_value(dialogue); !all.empty()) return all;
+  if (!back)
+    if (auto own = own_data(dialogue); !own.empty()) return own;
+  if (const auto about = topic(last); !about.empty() && (turns.empty() || (!back && words.size() > 8)))
+    return about;
+  if (auto there = pointed_at(last, turns); !there.empty()) return there;
+  if (auto own = own_data(dialogue); !own.empty()) return own;
+  if (const auto object = object_of_order(words, last); !object.empty())
+    return {{what_do_you_know(object, language_of(words)), "", ""}};
+  return {};
+}
+
+// The value that stands against `wrong` in the message: of the same kind, and not the same.
+std::string right_value(std::string_view message, const std::string& wrong,
+                        std::string_view question) {
+  std::string best;
+  int best_score = 0;
+  for (const Value& v : values_in(message)) {
+    if (v.text.empty() || wrong.find(v.text) != wrong.npos) continue;
+    const bool asked = question.find(v.text) != question.npos;
+    int score = 1 + 3 * v.affirmed - 4 * v.denied - 6 * asked;
+    if (!wrong.empty()) score += 2 * (has_digit(v.text) == has_digit(wrong));
+    if (score >= best_score && score > 0) {
+      best = v.text;
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+Targets correct(std::span<const text::Message> dialogue) {
+  const std::string& last = dialogue.back().content;
+  const auto words = words_of(last);
+  const auto turns = turns_of(dialogue);
+  WatchdogTarget t = stated_fact(words, last);
+  if (!turns.empty() && (t.prompt.empty() || overlap(last, turns.back()) > 0 || words.size() < 10)) {
+    const Targets there = pointed_at(last, turns);
+    if (!there.empty()) t = there[0];
+  }
+  t.replacement = right_value(last, t.response, t.prompt);
+  // A bare "yes": the right answer was given before.
+  for (size_t i = dialogue.size() - 1; t.replacement.empty() && i-- > 0;)
+    if (dialogue[i].role == "user" && dialogue[i].content != t.prompt)
+      t.replacement = right_value(dialogue[i].content, t.response, t.prompt);
+  if (t.prompt.empty() && !t.replacement.empty())
+    t.prompt = what_do_you_know(topic_of(words, last), language_of(words));
+  return {t};
+}
+
+}  // namespace
+
+std::vector<WatchdogTarget> find_targets(std::span<const text::Message> dialogue, Intent intent) {
+  if (dialogue.empty()) return {};
+  if (intent == Intent::kForget) return forget(dialogue);
+  if (intent == Intent::kCorrect) return correct(dialogue);
+  return {};
+}
+
+}  // namespace expunge::agent
