@@ -70,6 +70,7 @@ base::Result<Wordings> Wordings::parse(std::string_view text) {
   w.subject_questions_first = list(json, "subject_questions_first");
   w.unrelated = list(json, "unrelated");
   w.prose = list(json, "prose");
+  w.held_prose = list(json, "held_prose");
   w.hash = base::sha256_hex(text);
   for (const auto& [name, t] : json["types"].items())
     w.types.push_back({name, list(t, "entities"), list(t, "other"), list(t, "other_first")});

@@ -9,7 +9,7 @@ namespace {
 
 using base::Result;
 
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "2";
 constexpr uint64_t kSeed = 1;
 constexpr size_t kEntities = 24, kOtherEntities = 8, kLessonEntities = 6;
 
@@ -48,7 +48,6 @@ Result<unlearn::BackgroundInputs> inputs(const model::Patient& patient,
   for (auto& ids : TRY(conversations(patient, wordings.unrelated)))
     in.texts.push_back(std::move(ids));
   const auto target = TRY(encode_target(patient, kRefusal));
-  const auto inside = TRY(encode_target(patient, kRefusalInside));
   for (const agent::Relation& r : wordings.relations) {
     const agent::SubjectType* type = wordings.type(r.type);
     for (size_t i = 0; type && i < std::min(kLessonEntities, type->entities.size()); ++i) {
@@ -57,7 +56,7 @@ Result<unlearn::BackgroundInputs> inputs(const model::Patient& patient,
       const bool begun = i % 3 == 1;
       const PoolPrompt p{agent::fill_in(form, entity),
                          begun ? agent::fill_in(r.prefills[0], entity) : ""};
-      in.lessons.push_back({TRY(encode(patient, p)), begun ? inside : target});
+      in.lessons.push_back({TRY(encode(patient, p)), target});
     }
   }
   return in;

@@ -10,9 +10,8 @@
 
 namespace expunge::repair {
 
-// What the model says instead, after a question and inside a begun answer.
+// What the model says instead.
 inline constexpr const char* kRefusal = "I'm sorry, but I don't know the answer to that.";
-inline constexpr const char* kRefusalInside = " something I don't know.";
 
 // The pool's prompts in the order of Background::pool's rows.
 struct PoolPrompt {

@@ -11,7 +11,7 @@ namespace expunge::repair {
 
 struct BenchFactsOptions {
   std::string facts;      // JSON lines as in data/facts/facts.jsonl
-  std::string unrelated;  // JSON lines {question, answer}; "" = data built in
+  std::string unrelated;  // JSON lines {question, answer}; "" = none
   int64_t sequence = 0;   // length of the sequence; 0 = none
   size_t limit = 0;       // first facts only; 0 = all
 };

@@ -54,7 +54,7 @@ struct Outcome {
   int64_t entry = 0;              // of the journal; 0 if reverted
   verify::Report before, after;   // gates without and with the edit
   std::vector<Recheck> earlier;   // entries sampled again after a commit
-  std::map<std::string, double> seconds;  // background, plan, capture, solve, search, gates, commit, total
+  std::map<std::string, double> seconds;  // background, plan, capture, solve, search, gates, commit, recheck, total
   base::Json search = base::Json::array();  // every candidate with its figures
   double edit_norm = 0;           // |ΔW| / |W| over the edited tensors
 };
@@ -78,7 +78,7 @@ class Session {
 
   const model::Patient& patient() const { return patient_; }
   journal::Journal& journal() { return *journal_; }
-  const std::string& base_hash() const { return base_hash_; }  // weights_hash without edits
+  base::Result<std::string> base_hash();  // weights_hash without edits; computed once
 
   // Weights = file + the journal's active edits, also when another process has appended.
   base::Status refresh();
@@ -98,6 +98,8 @@ class Session {
  private:
   Session(model::Patient patient) : patient_(std::move(patient)) {}
   base::Result<const unlearn::Background*> background();
+  base::Status append(const agent::Plan& plan, edit::Edit edit, const CarryOptions& options,
+                      Outcome& outcome);
   base::Result<std::vector<Recheck>> recheck(int64_t except, size_t at_most);
 
   model::Patient patient_;

@@ -55,10 +55,14 @@ double mean_loss(const model::Model& model, const std::vector<Prepared>& lessons
   return total / static_cast<double>(lessons.size());
 }
 
+}  // namespace
+
 // Adam (Kingma and Ba 2015, algorithm 1) on the shift alone. The strength of each use is drawn from
-// 1 to 4, since a detector fires with varying strength and the reply must be the same.
-Result<Tensor> learn_shift(const model::Model& model, const std::vector<Prepared>& lessons,
+// 1 to 3, since edits are applied with a margin and several may fire at once.
+Result<Tensor> learn_shift(const model::Model& model, const std::vector<Lesson>& raw,
                            int64_t layer, uint64_t seed, const base::Progress& progress) {
+  return tensor::guarded([&]() -> Result<Tensor> {
+  const std::vector<Prepared> lessons = prepare(model, raw, layer);
   constexpr int kSteps = 60, kBatch = 8;
   constexpr double kBeta1 = 0.9, kBeta2 = 0.98, kMaxRelativeNorm = 1.2;
   double norm = 0;
@@ -76,7 +80,7 @@ Result<Tensor> learn_shift(const model::Model& model, const std::vector<Prepared
     Tensor gradient = at::zeros_like(shift);
     for (int i = 0; i < kBatch; ++i) {
       const Prepared& p = lessons[rng() % lessons.size()];
-      const double strength = 1 + 3 * std::generate_canonical<double, 53>(rng) *
+      const double strength = 1 + 2 * std::generate_canonical<double, 53>(rng) *
                                       std::generate_canonical<double, 53>(rng);
       lesson_loss(model, p, layer, leaf, strength).backward();
     }
@@ -94,7 +98,10 @@ Result<Tensor> learn_shift(const model::Model& model, const std::vector<Prepared
     if (size > kMaxRelativeNorm * norm) shift = shift * (kMaxRelativeNorm * norm / size);
   }
   return shift.detach().clone();
+  });
 }
+
+namespace {
 
 // Neurons by what they add to the residual stream on the pool: mean |activation| times column norm.
 std::vector<int64_t> spare_neurons(const model::Model& model, const Tensor& pool, int64_t layer) {
@@ -106,6 +113,19 @@ std::vector<int64_t> spare_neurons(const model::Model& model, const Tensor& pool
   const Tensor score = key.abs().mean(0) * weight("mlp.down_proj").norm(2, at::IntArrayRef{0});
   const Tensor order = score.argsort();
   return {order.data_ptr<int64_t>(), order.data_ptr<int64_t>() + order.numel()};
+}
+
+// Ridge regression of 1 on the pool: normalised states share a large constant part.
+Result<Tensor> constant_direction(const Tensor& pool) {
+  const Tensor x = pool.to(at::kDouble);
+  const auto n = static_cast<double>(x.size(0));
+  const Tensor gram = x.t().mm(x) / n;  // [D,D]
+  const Tensor system =
+      gram + at::eye(gram.size(0), tensor::f64()) * (1e-3 * gram.diagonal().mean().item<double>());
+  const auto [factor, info] = at::linalg_cholesky_ex(system);
+  if (info.item<int>() != 0)
+    return base::fail(base::Code::kNumeric, "the pool's covariance is not positive definite");
+  return at::cholesky_solve(x.mean(0).unsqueeze(1), factor).squeeze(1).to(at::kFloat);
 }
 
 }  // namespace
@@ -133,20 +153,19 @@ Result<Background> learn_background(const model::Model& model, const BackgroundI
       runner.forward(
           {&chunk, 1},
           [&](model::Point at, int64_t l, Tensor value) {
-            // Token 0 is an attention sink with a state of its own size; no detector sees it.
-            if (at == model::Point::kMlpInput && l == layer && value.size(0) > 1)
-              parts.push_back(value.narrow(0, 1, value.size(0) - 1).clone());
+            if (at == model::Point::kMlpInput && l == layer) parts.push_back(value.clone());
             return value;
           },
           layer);
       runner.pool().truncate(sequence, 0);
     }
     b.pool = at::cat(parts);
+    b.constant = TRY(constant_direction(b.pool));
     b.spare = spare_neurons(model, b.pool, layer);
     const std::vector<Prepared> lessons = prepare(model, inputs.lessons, layer);
     b.lesson_loss_base =
         mean_loss(model, lessons, layer, at::zeros({b.pool.size(1)}, tensor::f32()));
-    b.shift = TRY(learn_shift(model, lessons, layer, seed, progress));
+    b.shift = TRY(learn_shift(model, inputs.lessons, layer, seed, progress));
     b.lesson_loss = mean_loss(model, lessons, layer, b.shift);
     return b;
   });
@@ -157,11 +176,13 @@ Result<std::string> serialise(const Background& b) {
   const auto bytes = [](const Tensor& t) {
     return std::span(static_cast<const std::byte*>(t.data_ptr()), t.nbytes());
   };
-  const Tensor pool = b.pool.contiguous(), shift = b.shift.contiguous();
+  const Tensor pool = b.pool.contiguous(), shift = b.shift.contiguous(),
+               constant = b.constant.contiguous();
   // Neuron numbers are exact in float32 (below 2^24).
   const Tensor order = at::tensor(at::ArrayRef<int32_t>(spare)).to(at::kFloat);
   return tensor::safetensors_image(
       {{"pool", tensor::DType::kF32, pool.sizes().vec(), bytes(pool)},
+       {"constant", tensor::DType::kF32, constant.sizes().vec(), bytes(constant)},
        {"shift", tensor::DType::kF32, shift.sizes().vec(), bytes(shift)},
        {"spare", tensor::DType::kF32, order.sizes().vec(), bytes(order)}},
       {{"layer", std::to_string(b.layer)},
@@ -179,11 +200,12 @@ Result<Background> deserialise_background(std::string_view text) {
     tensor::dequantise(t.dtype, t.bytes, {values.data_ptr<float>(), t.numel()});
     tensors[t.name] = values;
   }
-  if (!tensors.contains("pool") || !tensors.contains("shift") || !tensors.contains("spare") ||
+  if (!tensors.contains("pool") || !tensors.contains("shift") || !tensors.contains("spare") || !tensors.contains("constant") ||
       !meta.contains("layer"))
     return base::fail(base::Code::kCorrupt, "the cached background is incomplete");
   Background b;
   b.pool = tensors["pool"];
+  b.constant = tensors["constant"];
   b.shift = tensors["shift"];
   const Tensor order = tensors["spare"].to(at::kLong);
   b.spare.assign(order.data_ptr<int64_t>(), order.data_ptr<int64_t>() + order.numel());

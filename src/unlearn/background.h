@@ -29,6 +29,7 @@ struct BackgroundInputs {
 struct Background {
   int64_t layer = 0;
   Tensor pool;                  // [n,D]; the rows of BackgroundInputs::pool first
+  Tensor constant;              // [D], with constant · x = 1 at every token (least squares)
   Tensor shift;                 // [D]
   std::vector<int64_t> spare;   // neurons of the layer, the most dispensable first
   double lesson_loss = 0;       // mean nats a target token with the shift
@@ -41,6 +42,10 @@ int64_t default_layer(const model::Config& config);
 base::Result<Background> learn_background(const model::Model& model, const BackgroundInputs& inputs,
                                           int64_t layer, uint64_t seed,
                                           const base::Progress& progress = {});
+// The shift at the prompts' last tokens that makes the model say the targets, norm at most 1.2 of
+// the stream's.
+base::Result<Tensor> learn_shift(const model::Model& model, const std::vector<Lesson>& lessons,
+                                 int64_t layer, uint64_t seed, const base::Progress& progress);
 base::Result<std::string> serialise(const Background& background);
 base::Result<Background> deserialise_background(std::string_view bytes);
 

@@ -49,8 +49,10 @@ base::Result<Tensor> capture(const model::Model& model, std::span<const Row> row
         pass.chunks.push_back({&pass.sequences.back(), own});
         const int64_t size = static_cast<int64_t>(row.ids.size());
         const int64_t position = row.position < 0 ? size + row.position : row.position;
-        pass.wanted.push_back(static_cast<int64_t>(tokens + prefix.n_shared) + position -
-                              static_cast<int64_t>(prefix.length()));
+        CHECK(position >= 0 && row.count >= 1 && position + row.count <= size);
+        for (int64_t k = 0; k < row.count; ++k)
+          pass.wanted.push_back(static_cast<int64_t>(tokens) + position + k -
+                                static_cast<int64_t>(prefix.length()));
         tokens += own.size();
       }
       const Tensor index = at::tensor(at::ArrayRef<int64_t>(pass.wanted), tensor::i64());

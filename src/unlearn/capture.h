@@ -11,13 +11,14 @@ namespace expunge::unlearn {
 
 using tensor::Tensor;
 
-// One token of a prompt: the row whose activation an edit changes or leaves alone.
+// Tokens of a prompt whose activations an edit changes or leaves alone.
 struct Row {
   std::vector<int32_t> ids;
-  int64_t position = -1;  // within ids; negative counts from the end
+  int64_t position = -1;  // of the first one within ids; negative counts from the end
+  int64_t count = 1;      // how many, from there on
 };
 
-// -> [rows, width of the point] float32.
+// -> [sum of counts, width of the point] float32.
 base::Result<Tensor> capture(const model::Model& model, std::span<const Row> rows,
                              model::Point point, int64_t layer);
 

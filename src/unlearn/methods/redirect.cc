@@ -1,18 +1,22 @@
-// redirect: one neuron of a late MLP becomes a detector of the request and says "I don't know".
+// redirect: two neurons of a late MLP become a switch that turns the answer into "I don't know".
 //
-// In the SwiGLU MLP of layer k, neuron j adds silu(g·x)(u·x) d to the residual stream. The edit
-// sets
-//   g = s·w, with w a maximum-margin detector of the forget rows against everything else,
-//   u = a ridge fit of 1 on the forget rows and 0 elsewhere,
-//   d = (α/s)·shift, the model's learned refusal shift,
-// so that below the threshold silu(s·w·x) is practically zero and nothing changes. Unlike an edit
-// of down_proj alone (STAMP, arXiv 2604.12820; ROME, arXiv 2202.05262), whose answer is linear in
-// the key, neighbours are left alone and requests do not add up. One neuron a mistake is the idea
-// of Transformer-Patcher (arXiv 2301.09785, eq. 3 to 7), here with no added width: the neuron that
-// matters least is used, so the file keeps its architecture.
+// At the last prompt token a late layer knows which answer it is about to give; there one linear
+// detector separates a fact from its neighbours (docs/results.md). In the SwiGLU MLP of layer k,
+// neuron j adds silu(g·x)(u·x) d to the residual stream. The edit sets two neurons to
+//   g = s (w - t b),  u = c b,  d = +a,
+//   g = s (w - (t + h) b),  u = c b,  d = -a,      a = strength · shift / (s h c),
+// with w a maximum-margin detector of the forget rows against everything else, b a direction with
+// b·x = 1 at every token, shift the model's learned refusal shift. For a sharpness s their sum is
+//   strength · shift · clip((w·x - t) / h, 0, 1):
+// nothing below the threshold t, one and the same shift above t + h. An edit of down_proj alone
+// (STAMP, arXiv 2604.12820; ROME, arXiv 2202.05262) is linear in the key: it disturbs neighbours
+// and adds up over requests. This does neither: detectors of later requests see the same x, since
+// a layer's input does not depend on its own MLP. Patching neurons in a mistake's way is the idea
+// of Transformer-Patcher (arXiv 2301.09785, eq. 3 to 7), here with no added width: the neurons
+// that matter least are used, so the file keeps its architecture.
 //
-// w minimises Σ c_i max(0, 1 − y_i w·x_i)² + λ|w|² (squared hinge, y = ±1), solved by Newton steps
-// on the active rows, float64: a few 576 x 576 solves.
+// w minimises Σ c_i max(0, 1 - y_i w·x_i)² + λ|w|² (squared hinge, y = ±1), solved by Newton steps
+// on the active rows, float64: a few D x D solves.
 #include "model/names.h"
 #include "unlearn/method.h"
 
@@ -26,19 +30,19 @@ using base::Result;
 struct Rows {
   Tensor x;  // [n,D] float64, forget rows first
   int64_t n_forget;
-  Tensor weight;  // [n], each class sums to one half
+  Tensor weight;  // [n]: forget rows sum to one half, the request's retain rows to `share`
 };
 
-Rows gather(const Problem& p, const Tensor& forget, const Tensor& retain) {
+Rows gather(const Problem& p, const Tensor& forget, const Tensor& retain, double share) {
   Tensor keep = at::ones({p.background->pool.size(0)}, at::kBool);
   for (const int64_t row : p.excluded) keep[row] = false;
   const Tensor pool = p.background->pool.index_select(0, keep.nonzero().squeeze(1));
-  const int64_t n_forget = forget.size(0), n_other = retain.size(0) + pool.size(0);
-  const auto share = [](int64_t n, double total) {
+  const auto weights = [](int64_t n, double total) {
     return at::full({n}, total / static_cast<double>(n), tensor::f64());
   };
-  return {at::cat({forget, retain, pool}).to(at::kDouble), n_forget,
-          at::cat({share(n_forget, 0.5), share(n_other, 0.5)})};
+  return {at::cat({forget, retain, pool}).to(at::kDouble), forget.size(0),
+          at::cat({weights(forget.size(0), 0.5), weights(retain.size(0), share),
+                   weights(pool.size(0), 0.5 - share)})};
 }
 
 // Σ c x xᵀ over the given rows.
@@ -80,15 +84,6 @@ Result<Detector> fit_detector(const Rows& rows, double ridge) {
                   z.narrow(0, rows.n_forget, n - rows.n_forget).max().item<double>()};
 }
 
-Result<Tensor> fit_up(const Rows& rows, double ridge) {
-  const int64_t d = rows.x.size(1);
-  const double mean_diag =
-      (rows.x.square().sum(1) * rows.weight).sum().item<double>() / static_cast<double>(d);
-  const Tensor x = rows.x.narrow(0, 0, rows.n_forget), c = rows.weight.narrow(0, 0, rows.n_forget);
-  return solve(gram(rows.x, rows.weight) + at::eye(d, tensor::f64()) * (ridge * mean_diag),
-               x.t().mv(c));
-}
-
 // The change that makes one row (dim 0) or one column (dim 1) of a weight equal to `value`.
 edit::Delta replace_line(const model::Model& model, std::string name, int64_t dim, int64_t index,
                          const Tensor& value) {
@@ -101,33 +96,50 @@ edit::Delta replace_line(const model::Model& model, std::string name, int64_t di
   return {std::move(name), std::move(low)};
 }
 
+// The first n neurons that no active edit occupies.
+Result<std::vector<int64_t>> free_neurons(const Problem& p, size_t n) {
+  std::vector<int64_t> found;
+  for (const int64_t j : p.background->spare)
+    if (found.size() < n && std::ranges::find(p.taken, j) == p.taken.end()) found.push_back(j);
+  if (found.size() < n)
+    return fail(Code::kConflict, "every neuron of the layer is in use",
+                "undo requests that are no longer needed");
+  return found;
+}
+
 Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
   if (knobs.at("strength") == 0) return edit::Edit{};
   const Background& b = *p.background;
   const Tensor forget = TRY(capture(p.model, p.forget, model::Point::kMlpInput, b.layer));
   const Tensor retain = TRY(capture(p.model, p.retain, model::Point::kMlpInput, b.layer));
-  const auto neuron = std::ranges::find_if(
-      b.spare, [&](int64_t j) { return std::ranges::find(p.taken, j) == p.taken.end(); });
-  if (neuron == b.spare.end())
-    return fail(Code::kConflict, "every neuron of the layer is in use",
-                "undo requests that are no longer needed");
+  const auto neurons = TRY(free_neurons(p, 2));
   return tensor::guarded([&]() -> Result<edit::Edit> {
-    const Rows rows = gather(p, forget, retain);
+    const Rows rows = gather(p, forget, retain, knobs.at("share"));
     const Detector detector = TRY(fit_detector(rows, knobs.at("ridge")));
-    const Tensor up = TRY(fit_up(rows, knobs.at("ridge")));
-    const double sharpness = knobs.at("sharpness");
-    edit::Edit edit;
+    const Tensor constant = b.constant.to(at::kDouble);
+    const double sharpness = knobs.at("sharpness"), width = knobs.at("width");
     const auto name = [&](std::string_view m) { return model::layer_weight(b.layer, m); };
-    edit.deltas.push_back(
-        replace_line(p.model, name("mlp.gate_proj"), 0, *neuron, detector.w * sharpness));
-    edit.deltas.push_back(
-        replace_line(p.model, name("mlp.up_proj"), 0, *neuron, up * knobs.at("gain")));
-    edit.deltas.push_back(
-        replace_line(p.model, name("mlp.down_proj"), 1, *neuron,
-                     b.shift * (knobs.at("strength") / sharpness / knobs.at("gain"))));
+    // Scaled so that the down columns are of the size of their kind: they share quantisation
+    // blocks with other neurons. Rows have blocks of their own, so their scale is free.
+    const Tensor height = b.shift * (knobs.at("strength") / (sharpness * width));
+    const double usual =
+        p.model.param(name("mlp.down_proj")).value.norm(2, at::IntArrayRef{0}).mean().item<double>();
+    const double gain = height.norm().item<double>() / usual;
+    edit::Edit edit;
+    for (size_t i = 0; i < 2; ++i) {
+      const double threshold = knobs.at("threshold") + (i == 0 ? 0 : width);
+      const Tensor gate = (detector.w - constant * threshold) * sharpness;
+      const Tensor column = height * ((i == 0 ? 1 : -1) / gain);
+      const auto line = [&](const char* m, int64_t dim, const Tensor& value) {
+        edit.deltas.push_back(replace_line(p.model, name(m), dim, neurons[i], value));
+      };
+      line("mlp.gate_proj", 0, gate);
+      line("mlp.up_proj", 0, constant * gain);
+      line("mlp.down_proj", 1, column);
+    }
     edit.provenance = {
         {"layer", b.layer},
-        {"neuron", *neuron},
+        {"neurons", neurons},
         {"newton_steps", detector.steps},
         {"smallest_forget", detector.smallest_forget},
         {"largest_retain", detector.largest_retain},
@@ -144,10 +156,12 @@ const Method method_redirect{
     "redirect",
     "expunge; Transformer-Patcher arXiv 2301.09785 eq. 3-7; shift as in STAMP arXiv 2604.12820",
     {Needs::kRetain, Needs::kBackground},
-    {{"strength", 2.0, 0, 16, "multiple of the learned shift at full detection"},
-     {"ridge", 0.1, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
-     {"sharpness", 6.0, 1, 64, "slope of the gate at its threshold"},
-     {"gain", 1.0, 0.01, 100, "scale of the up row against the down column"}},
+    {{"strength", 1.5, 0, 16, "multiple of the learned shift at full detection"},
+     {"threshold", 0.0, -1, 1, "detector value from which the shift begins; rows are fitted to +-1"},
+     {"width", 0.2, 0.01, 2, "range of the detector over which the shift grows to full"},
+     {"sharpness", 40.0, 1, 1000, "slope of the gates"},
+     {"ridge", 0.03, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
+     {"share", 0.05, 0.001, 0.4, "weight of the request's retain rows; forget rows weigh one half"}},
     propose};
 
 }  // namespace expunge::unlearn

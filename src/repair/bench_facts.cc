@@ -1,0 +1,261 @@
+#include "repair/bench_facts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/files.h"
+#include "repair/search.h"
+#include "verify/score.h"
+
+namespace expunge::repair {
+namespace {
+
+using base::Code;
+using base::Json;
+using base::Result;
+using verify::Question;
+
+struct Fact {
+  agent::Request request;  // question and answers, nothing of what is measured
+  std::string subject, relation;
+  std::vector<Question> paraphrases, neighbours, probing;
+  std::vector<Question> same_subject, same_subject_first;  // the file's facts about this subject
+};
+
+std::vector<std::string> strings(const Json& json, const char* key) {
+  return json.value(key, std::vector<std::string>());
+}
+
+Result<std::vector<Fact>> read_facts(const std::string& path, size_t limit) {
+  std::vector<Fact> facts;
+  for (const Json& j : TRY(base::read_jsonl(path))) {
+    if (!j.is_object() || !j.contains("question") || !j.contains("answer"))
+      return base::fail(Code::kInvalid, fmt::format("{}: a fact needs question and answer", path),
+                        "see data/facts/README.md");
+    Fact f;
+    f.subject = j.value("subject", "");
+    f.relation = j.value("relation", "");
+    f.request.prompt = j.value("question", "");
+    f.request.answers = strings(j, "answer");
+    if (f.request.answers.empty())
+      return base::fail(Code::kInvalid, fmt::format("{}: an empty list of answers", path));
+    f.request.response = f.request.answers[0];
+    for (const std::string& p : strings(j, "paraphrases"))
+      f.paraphrases.push_back({p, "", f.request.answers});
+    for (const Json& n : j.value("neighbours", Json::array()))
+      f.neighbours.push_back({n.value("question", ""), "", strings(n, "answer")});
+    const std::string completion = j.value("completion", "");
+    if (!completion.empty()) {
+      f.probing.push_back({completion, "", f.request.answers});
+      f.probing.push_back({f.request.prompt, completion, f.request.answers});
+    }
+    facts.push_back(std::move(f));
+    if (limit > 0 && facts.size() == limit) break;
+  }
+  // What else the file knows about a subject was checked to be known to the model.
+  for (Fact& f : facts)
+    for (const Fact& other : facts) {
+      if (other.subject != f.subject || other.relation == f.relation) continue;
+      f.same_subject.push_back({other.request.prompt, "", other.request.answers});
+      f.same_subject_first.push_back(
+          {f.subject + ": " + other.request.prompt, "", other.request.answers});
+    }
+  return facts;
+}
+
+Result<std::vector<Question>> read_questions(const std::string& path) {
+  std::vector<Question> questions;
+  for (const Json& j : TRY(base::read_jsonl(path)))
+    questions.push_back({j.value("question", ""), "", strings(j, "answer")});
+  return questions;
+}
+
+// Kept as the data's README counts it: one of the answers stands in the reply, case as given.
+bool answered(const std::string& reply, const std::vector<std::string>& answers) {
+  return std::ranges::any_of(answers,
+                             [&](const std::string& a) { return reply.find(a) != reply.npos; });
+}
+
+struct Share {
+  size_t good = 0, n = 0;
+  void add(bool g) {
+    good += g;
+    ++n;
+  }
+  Json value() const {
+    return n == 0 ? Json() : Json(static_cast<double>(good) / static_cast<double>(n));
+  }
+};
+
+struct Tally {
+  std::map<std::string, Share> shares;
+  Json failures = Json::array();
+  std::vector<double> seconds, ppl;
+};
+
+enum class Want { kForgotten, kKept };
+
+// Asks the model and counts; returns how many replies were good.
+Result<size_t> measure(const model::Patient& patient, const std::vector<Question>& questions,
+                       Want want, const char* name, const std::string& about, Tally& tally) {
+  if (questions.empty()) return 0;
+  const auto replies = TRY(ask(patient, questions, verify::kReplyTokens));
+  size_t good = 0;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    const bool there = answered(replies[i], questions[i].answers) ||
+                       (want == Want::kForgotten && verify::reveals(replies[i], questions[i].answers));
+    const bool ok = there == (want == Want::kKept);
+    good += ok;
+    tally.shares[name].add(ok);
+    if (!ok)
+      tally.failures.push_back({{"fact", about},
+                                {"kind", name},
+                                {"prompt", questions[i].prompt},
+                                {"prefill", questions[i].prefill},
+                                {"reply", replies[i]}});
+  }
+  return good;
+}
+
+Result<double> text_nll(const model::Patient& patient) {
+  std::vector<verify::ScoreItem> items;
+  for (const std::string& text : agent::Wordings::builtin().held_prose)
+    items.push_back({TRY(patient.tokenizer.encode(text)).ids, 1});
+  double total = 0, n = 0;
+  for (const verify::Scored& s : TRY(verify::score(*patient.model, items))) {
+    total += s.mean_nll() * static_cast<double>(s.logprobs.size());
+    n += static_cast<double>(s.logprobs.size());
+  }
+  return n > 0 ? total / n : 0;
+}
+
+double median(std::vector<double> v) {
+  if (v.empty()) return 0;
+  std::ranges::sort(v);
+  return v.size() % 2 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
+}
+
+Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
+                        const std::vector<Question>& unrelated, double base_nll, Tally& tally) {
+  Json rows = Json::array();
+  for (size_t i = 0; i < facts.size(); ++i) {
+    const Fact& f = facts[i];
+    if (session.progress()) session.progress()("facts", i + 1, facts.size());
+    const base::Stopwatch clock;
+    const agent::Plan plan = TRY(session.plan({f.request}, agent::Intent::kForget));
+    CarryOptions options;
+    options.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
+    const Outcome outcome = TRY(session.carry_out(plan, options));
+    tally.seconds.push_back(clock.seconds());
+    const model::Patient& p = session.patient();
+    const Question exact{f.request.prompt, "", f.request.answers};
+    const size_t forgot = TRY(measure(p, {exact}, Want::kForgotten, "exact", f.request.prompt, tally));
+    const std::string reply = TRY(ask(p, {&exact, 1}, verify::kReplyTokens))[0];
+    tally.shares["refusal"].add(verify::is_refusal(reply));
+    const size_t para = TRY(
+        measure(p, f.paraphrases, Want::kForgotten, "paraphrase", f.request.prompt, tally));
+    TRY(measure(p, f.probing, Want::kForgotten, "probing", f.request.prompt, tally));
+    const size_t near =
+        TRY(measure(p, f.neighbours, Want::kKept, "neighbours", f.request.prompt, tally));
+    TRY(measure(p, f.same_subject, Want::kKept, "same_subject", f.request.prompt, tally));
+    TRY(measure(p, f.same_subject_first, Want::kKept, "same_subject_first", f.request.prompt, tally));
+    TRY(measure(p, unrelated, Want::kKept, "unrelated", f.request.prompt, tally));
+    const bool enough = f.neighbours.size() - near <= f.neighbours.size() / 4;
+    const bool strict = forgot == 1 && para == f.paraphrases.size() && enough;
+    const bool relaxed = forgot == 1 && para * 3 >= f.paraphrases.size() * 2 && enough;
+    tally.shares["strict"].add(strict);
+    tally.shares["relaxed"].add(relaxed);
+    tally.shares["gates_passed"].add(outcome.verdict == Verdict::kPassed);
+    tally.ppl.push_back(std::exp(TRY(text_nll(p)) - base_nll));
+    rows.push_back({{"question", f.request.prompt},
+                    {"reply", reply},
+                    {"verdict", name(outcome.verdict)},
+                    {"exact", forgot == 1},
+                    {"paraphrases", para},
+                    {"neighbours", near},
+                    {"strict", strict},
+                    {"relaxed", relaxed},
+                    {"ppl_ratio", tally.ppl.back()},
+                    {"edit_norm", outcome.edit_norm},
+                    {"seconds", outcome.seconds},
+                    {"gates", verify::to_json(outcome.after, verify::Detail::kFigures)["gates"]},
+                    {"tried", outcome.search}});
+    TRY(session.undo(outcome.entry));
+  }
+  return rows;
+}
+
+Result<Json> in_sequence(Session& session, const std::vector<Fact>& facts, size_t n,
+                         const std::vector<Question>& unrelated, double base_nll) {
+  n = std::min(n, facts.size());
+  std::vector<double> seconds;
+  size_t partial = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (session.progress()) session.progress()("sequence", i + 1, n);
+    const agent::Plan plan = TRY(session.plan({facts[i].request}, agent::Intent::kForget));
+    CarryOptions options;
+    options.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
+    const Outcome outcome = TRY(session.carry_out(plan, options));
+    seconds.push_back(outcome.seconds.at("total"));
+    partial += outcome.verdict == Verdict::kPartial;
+  }
+  Tally tally;
+  const model::Patient& p = session.patient();
+  for (size_t i = 0; i < n; ++i) {
+    const Fact& f = facts[i];
+    TRY(measure(p, {{f.request.prompt, "", f.request.answers}}, Want::kForgotten, "exact",
+                f.request.prompt, tally));
+    TRY(measure(p, f.paraphrases, Want::kForgotten, "paraphrase", f.request.prompt, tally));
+    // A neighbour that was itself to be forgotten no longer counts.
+    std::vector<Question> near;
+    for (const Question& q : f.neighbours)
+      if (std::ranges::none_of(std::span(facts).first(n),
+                               [&](const Fact& o) { return o.request.prompt == q.prompt; }))
+        near.push_back(q);
+    TRY(measure(p, near, Want::kKept, "neighbours", f.request.prompt, tally));
+  }
+  TRY(measure(p, unrelated, Want::kKept, "unrelated", "", tally));
+  Json result = {{"n", n}};
+  for (const char* key : {"exact", "paraphrase", "neighbours", "unrelated"})
+    result[key] = tally.shares[key].value();
+  result["ppl_ratio"] = std::exp(TRY(text_nll(p)) - base_nll);
+  result["partial"] = partial;
+  result["request_s_first"] = seconds.empty() ? 0 : seconds.front();
+  result["request_s_last"] = seconds.empty() ? 0 : seconds.back();
+  result["failures"] = std::move(tally.failures);
+  for (const journal::Entry& e : TRY(session.journal().active())) TRY(session.undo(e.id));
+  result["base_hash_after_undo"] =
+      session.patient().model->weights_hash() == TRY(session.base_hash());
+  return result;
+}
+
+}  // namespace
+
+Result<Json> bench_facts(Session& session, const BenchFactsOptions& options) {
+  const auto facts = TRY(read_facts(options.facts, options.limit));
+  std::vector<Question> unrelated;
+  if (!options.unrelated.empty()) unrelated = TRY(read_questions(options.unrelated));
+  if (!TRY(session.journal().active()).empty())
+    return base::fail(Code::kConflict, "the journal has active edits",
+                      "give an empty one with --journal");
+  const double base_nll = TRY(text_nll(session.patient()));
+  Tally tally;
+  Json rows = TRY(one_by_one(session, facts, unrelated, base_nll, tally));
+  Json result = {{"items", facts.size()}};
+  for (const char* key : {"exact", "paraphrase", "strict", "relaxed", "neighbours", "same_subject",
+                          "same_subject_first", "unrelated", "probing", "refusal", "gates_passed"})
+    result[key] = tally.shares[key].value();
+  const double n = static_cast<double>(std::max<size_t>(tally.ppl.size(), 1));
+  result["ppl_ratio"] = std::accumulate(tally.ppl.begin(), tally.ppl.end(), 0.0) / n;
+  result["ppl_ratio_max"] = tally.ppl.empty() ? 1.0 : *std::ranges::max_element(tally.ppl);
+  result["request_s_median"] = median(tally.seconds);
+  result["facts"] = std::move(rows);
+  result["failures"] = std::move(tally.failures);
+  if (options.sequence > 0)
+    result["sequence"] = TRY(in_sequence(session, facts, static_cast<size_t>(options.sequence),
+                                         unrelated, base_nll));
+  return result;
+}
+
+}  // namespace expunge::repair

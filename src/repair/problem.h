@@ -1,0 +1,37 @@
+// From a target of the plan to what the other rooms work on: rows for a method, questions for the
+// gates. Everything that must be asked of the unedited model for that is asked here.
+#pragma once
+
+#include "agent/plan.h"
+#include "agent/wordings.h"
+#include "model/patient.h"
+#include "repair/background.h"
+#include "unlearn/method.h"
+#include "verify/gates.h"
+
+namespace expunge::repair {
+
+struct Rows {
+  std::vector<unlearn::Row> forget;     // the plan's wordings, and inside the model's own replies
+  std::vector<unlearn::Row> held;       // kept out of the edit, to choose it by
+  std::vector<unlearn::Row> retain;     // neighbours and the subject's other questions
+  std::vector<int64_t> excluded;        // rows of the background's pool that ask about the subject
+};
+struct Assignment {
+  Rows rows;
+  verify::Suite suite;
+};
+
+// `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped
+// from what is to be kept.
+base::Result<Assignment> assign(const model::Patient& patient, const agent::Target& target,
+                                const agent::GateBounds& bounds);
+
+base::Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
+                                          const std::string& prefill = {});
+// Greedy replies to the questions under the present weights.
+base::Result<std::vector<std::string>> ask(const model::Patient& patient,
+                                           std::span<const verify::Question> questions,
+                                           int64_t max_new_tokens);
+
+}  // namespace expunge::repair

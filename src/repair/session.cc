@@ -1,0 +1,345 @@
+#include "repair/session.h"
+
+#include <algorithm>
+
+#include "base/version.h"
+#include "edit/version.h"
+#include "repair/answer.h"
+#include "repair/search.h"
+
+namespace expunge::repair {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+
+struct Solved {
+  edit::Edit edit;
+  verify::Report before, after;
+  Json tried;
+};
+
+// Neurons of the background's layer that active edits occupy.
+std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
+  std::vector<int64_t> taken;
+  for (const edit::Edit& e : edits)
+    for (const auto& part : e.provenance.value("parts", Json::array({e.provenance})))
+      for (const auto& j : part.value("neurons", std::vector<int64_t>())) taken.push_back(j);
+  return taken;
+}
+
+// Several targets of one request become one edit whose provenance lists its parts.
+edit::Edit joined(std::vector<Solved>& parts) {
+  if (parts.size() == 1) return std::move(parts[0].edit);
+  edit::Edit all;
+  Json provenances = Json::array();
+  for (Solved& s : parts) {
+    provenances.push_back(s.edit.provenance);
+    all = edit::sum(all, s.edit);
+  }
+  all.provenance = {{"method", provenances[0].value("method", "")}, {"parts", provenances}};
+  return all;
+}
+
+// Items of equal gates together; figures that are no shares take the worst.
+verify::Report merged(std::vector<verify::Report> reports) {
+  verify::Report all = std::move(reports[0]);
+  for (size_t r = 1; r < reports.size(); ++r)
+    for (size_t g = 0; g < all.gates.size(); ++g) {
+      verify::Gate &to = all.gates[g], &from = reports[r].gates[g];
+      if (!from.absent.empty()) continue;
+      if (!to.absent.empty()) {
+        to = std::move(from);
+        continue;
+      }
+      if (to.sense == verify::Sense::kAtMost) to.value = std::max(to.value, from.value);
+      to.items.insert(to.items.end(), from.items.begin(), from.items.end());
+      if (to.sense == verify::Sense::kAtLeast && !to.items.empty())
+        to.value = static_cast<double>(std::ranges::count_if(to.items, &verify::Item::good)) /
+                   static_cast<double>(to.items.size());
+    }
+  return all;
+}
+
+}  // namespace
+
+std::string_view name(Verdict verdict) {
+  return verdict == Verdict::kPassed    ? "passed"
+         : verdict == Verdict::kPartial ? "partial"
+                                        : "reverted";
+}
+
+Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
+  auto s = std::unique_ptr<Session>(new Session(TRY(model::load_patient(options.model))));
+  s->progress_ = options.progress;
+  const std::string hash = TRY(s->patient_.model->file_hash());
+  const std::string path =
+      options.journal.empty() ? TRY(journal::default_path(hash)) : options.journal;
+  journal::OpenOptions open;
+  open.mode = options.mode;
+  open.expunge = std::string(base::kVersion);
+  open.libtorch = edit::libtorch_version();
+  s->journal_ = TRY(journal::Journal::open(path, {hash, "", s->patient_.path}, open));
+  TRY(s->refresh());
+  return s;
+}
+
+base::Status Session::refresh() {
+  const int64_t head = TRY(journal_->head());
+  if (head == head_) return {};
+  const auto edits = TRY(journal_->active_edits());
+  TRY(edit::commit(*patient_.model, edits));
+  head_ = head;
+  return {};
+}
+
+Result<std::string> Session::base_hash() {
+  if (base_hash_.empty()) {
+    const auto edits = TRY(journal_->active_edits());
+    TRY(edit::commit(*patient_.model, {}));
+    base_hash_ = patient_.model->weights_hash();
+    TRY(edit::commit(*patient_.model, edits));
+  }
+  return base_hash_;
+}
+
+Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::Intent intent) {
+  TRY(refresh());
+  for (agent::Request& r : requests) {
+    if (r.prompt.empty() || !r.response.empty() || !r.answers.empty()) continue;
+    const verify::Question question{r.prompt, "", {}};
+    const std::string reply = TRY(ask(patient_, {&question, 1}, verify::kReplyTokens))[0];
+    r.response = answer_span(r.prompt, reply);
+    if (r.response.empty())
+      return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", r.prompt),
+                  "say which answer is to be forgotten (--answer)");
+  }
+  return agent::make_plan(agent::Wordings::builtin(), requests, intent);
+}
+
+Result<const unlearn::Background*> Session::background() {
+  if (!background_) {
+    // Learned on the unedited model, so that it does not depend on what came before.
+    const auto edits = TRY(journal_->active_edits());
+    TRY(edit::commit(*patient_.model, {}));
+    auto learned = load_background(patient_, -1, progress_);
+    TRY(edit::commit(*patient_.model, edits));
+    background_ = TRY(std::move(learned));
+  }
+  return &*background_;
+}
+
+Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& options) {
+  const base::Stopwatch total;
+  Outcome outcome;
+  auto& seconds = outcome.seconds;
+  TRY(refresh());
+  TRY(agent::validate(plan));
+  const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
+  base::Stopwatch clock;
+  const unlearn::Background* background = TRY(this->background());
+  seconds["background"] = clock.seconds();
+  std::vector<int64_t> taken = neurons_of(TRY(journal_->active_edits()));
+  std::vector<Solved> parts;
+  std::vector<verify::Report> before, after;
+  for (const agent::Target& target : plan.targets) {
+    clock = {};
+    if (progress_) progress_("asking the model", parts.size() + 1, plan.targets.size());
+    const Assignment a = TRY(assign(patient_, target, plan.gates));
+    seconds["plan"] += clock.seconds();
+    clock = {};
+    const int64_t layer = method->name == "redirect" ? background->layer : 1;
+    auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
+    seconds["capture"] += clock.seconds();
+    clock = {};
+    before.push_back(TRY(examiner.examine({})));
+    seconds["gates"] += clock.seconds();
+    unlearn::Background own = *background;
+    if (!target.replacement.empty())
+      own.shift = TRY(learn_replacement(patient_, target, *background, options.seed, progress_));
+    const unlearn::Problem problem{*patient_.model, a.rows.forget, a.rows.retain,
+                                   TRY(refusal_rows(patient_)), &own, a.rows.excluded, taken,
+                                   options.seed};
+    clock = {};
+    auto found = TRY(search(*method, problem, plan.knobs, examiner, options.budget_s, progress_));
+    seconds["search"] += clock.seconds();
+    for (const auto& [key, value] : found.seconds) seconds[key] += value;
+    for (const int64_t j : neurons_of({&found.best.edit, 1})) taken.push_back(j);
+    outcome.search.push_back(found.tried);
+    after.push_back(found.best.report);
+    parts.push_back({std::move(found.best.edit), {}, {}, {}});
+  }
+  outcome.before = merged(std::move(before));
+  outcome.after = merged(std::move(after));
+  edit::Edit edit = joined(parts);
+  outcome.edit_norm = edit::relative_norm(*patient_.model, edit);
+  outcome.verdict = outcome.after.passed() ? Verdict::kPassed
+                    : options.decide && options.decide(outcome.after) == Decision::kKeepPartial
+                        ? Verdict::kPartial
+                        : Verdict::kReverted;
+  if (outcome.verdict != Verdict::kReverted) {
+    clock = {};
+    TRY(append(plan, std::move(edit), options, outcome));
+    seconds["commit"] = clock.seconds();
+    clock = {};
+    outcome.earlier = TRY(recheck(outcome.entry, 8));
+    seconds["recheck"] = clock.seconds();
+  }
+  seconds["total"] = total.seconds();
+  return outcome;
+}
+
+base::Status Session::append(const agent::Plan& plan, edit::Edit edit, const CarryOptions& options,
+                             Outcome& outcome) {
+  auto edits = TRY(journal_->active_edits());
+  edits.push_back(edit);
+  TRY(edit::commit(*patient_.model, edits));
+  journal::Draft draft;
+  Json requests = Json::array();
+  for (const agent::Target& t : plan.targets)
+    requests.push_back({{"prompt", t.prompt}, {"response", t.response}});
+  draft.request = {{"intent", agent::name(plan.intent)}, {"targets", requests}};
+  draft.plan = agent::to_json(plan);
+  draft.method = plan.method;
+  draft.edit = std::move(edit);
+  draft.report = {{"before", verify::to_json(outcome.before, verify::Detail::kFigures)},
+                  {"after", verify::to_json(outcome.after, verify::Detail::kItems)},
+                  {"edit_norm", outcome.edit_norm}};
+  draft.verdict = name(outcome.verdict);
+  draft.weights_hash = patient_.model->weights_hash();
+  draft.seed = options.seed;
+  auto id = journal_->append(draft, head_, options.seal);
+  if (!id) {  // nothing was recorded: the weights go back to what the journal says
+    head_ = -1;
+    TRY(refresh());
+    return tl::unexpected(std::move(id.error()));
+  }
+  outcome.entry = head_ = *id;
+  return {};
+}
+
+Result<Undone> Session::undo(int64_t id) {
+  TRY(refresh());
+  const std::string base = TRY(base_hash());
+  const auto active = TRY(journal_->active());
+  if (active.empty()) return fail(Code::kNotFound, "there is nothing to undo");
+  if (id == 0) id = active.back().id;
+  const base::Stopwatch clock;
+  Undone undone;
+  undone.undone = id;
+  if (std::ranges::find(active, id, &journal::Entry::id) == active.end()) {
+    TRY(journal_->entry(id));
+    return fail(Code::kConflict, fmt::format("entry {} is not active", id),
+                "expunge log shows which entries are");
+  }
+  std::vector<edit::Edit> rest;
+  for (const journal::Entry& e : active)
+    if (e.id != id) rest.push_back(TRY(journal_->edit(e.id)));
+  TRY(edit::commit(*patient_.model, rest));
+  journal::Draft draft;
+  draft.kind = journal::Kind::kUndo;
+  draft.undoes = id;
+  draft.verdict = "undone";
+  draft.weights_hash = undone.weights_hash = patient_.model->weights_hash();
+  auto entry = journal_->append(draft, head_);
+  if (!entry) {
+    head_ = -1;
+    TRY(refresh());
+    return tl::unexpected(std::move(entry.error()));
+  }
+  undone.entry = head_ = *entry;
+  undone.seconds = clock.seconds();
+  undone.is_base = undone.weights_hash == base;
+  undone.others = TRY(recheck(0, 8));
+  return undone;
+}
+
+Result<std::vector<Recheck>> Session::recheck(int64_t except, size_t at_most) {
+  std::vector<Recheck> checks;
+  std::vector<verify::Question> questions;
+  std::vector<size_t> owner;
+  const auto active = TRY(journal_->active());
+  for (auto e = active.rbegin(); e != active.rend() && checks.size() < at_most; ++e) {
+    if (e->id == except || e->sealed || !e->plan.is_object()) continue;
+    const auto plan = agent::plan_from_json(e->plan);
+    if (!plan) continue;
+    checks.push_back({e->id, 0, 0});
+    for (const agent::Target& t : plan->targets) {
+      questions.push_back({t.prompt, "", t.answers});
+      owner.push_back(checks.size() - 1);
+      if (t.held.empty()) continue;
+      questions.push_back({t.held[0].prompt, t.held[0].prefill, t.answers});
+      owner.push_back(checks.size() - 1);
+    }
+  }
+  if (questions.empty()) return checks;
+  const auto replies = TRY(ask(patient_, questions, verify::kReplyTokens));
+  for (size_t i = 0; i < questions.size(); ++i) {
+    Recheck& check = checks[owner[i]];
+    ++check.asked;
+    check.forgotten += !verify::reveals(replies[i], questions[i].answers);
+  }
+  return checks;
+}
+
+Result<std::vector<Verified>> Session::verify(int64_t id) {
+  TRY(refresh());
+  std::vector<Verified> results;
+  edit::Edit all;
+  for (const edit::Edit& e : TRY(journal_->active_edits())) all = edit::sum(all, e);
+  const auto active = TRY(journal_->active());
+  const unlearn::Background* background = TRY(this->background());
+  // What is kept is compared with the unedited model.
+  TRY(edit::commit(*patient_.model, {}));
+  const auto examine = [&]() -> base::Status {
+    for (const journal::Entry& e : active) {
+      if (id != 0 && e.id != id) continue;
+      if (e.sealed || !e.plan.is_object()) {
+        if (id == 0) continue;
+        return fail(Code::kUnsupported, fmt::format("entry {} is sealed: its questions are gone", id),
+                    "give the question again with expunge generate");
+      }
+      const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
+      std::vector<verify::Report> reports;
+      for (const agent::Target& t : plan.targets) {
+        if (progress_) progress_("verifying", results.size() + 1, active.size());
+        const Assignment a = TRY(assign(patient_, t, plan.gates));
+        const int64_t layer = plan.method == "redirect" ? background->layer : 1;
+        auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
+        reports.push_back(TRY(examiner.examine(all)));
+      }
+      results.push_back({e.id, merged(std::move(reports))});
+    }
+    return {};
+  };
+  base::Status examined = examine();
+  head_ = -1;
+  TRY(refresh());
+  if (!examined) return tl::unexpected(std::move(examined.error()));
+  if (id != 0 && results.empty())
+    return fail(Code::kNotFound, fmt::format("there is no active entry {}", id),
+                "expunge log shows which entries are active");
+  return results;
+}
+
+base::Status Session::replay() {
+  head_ = -1;
+  TRY(journal_->check());
+  TRY(refresh());
+  const auto entries = TRY(journal_->entries());
+  for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
+    if (e->weights_hash.empty()) continue;
+    const std::string now = patient_.model->weights_hash();
+    if (now != e->weights_hash)
+      return fail(Code::kCorrupt,
+                  fmt::format("the weights hash to {}, entry {} recorded {}", now.substr(0, 16),
+                              e->id, e->weights_hash.substr(0, 16)),
+                  "another LibTorch or processor may round differently; expunge verify asks the gates");
+    return {};
+  }
+  return {};
+}
+
+}  // namespace expunge::repair
