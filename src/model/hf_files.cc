@@ -16,17 +16,22 @@ constexpr const char* kIds[][2] = {
 };
 
 // A GGUF says whether a text begins with the BOS token; in tokenizer.json a post-processor does it.
-Json with_bos(Json tokenizer, const std::string& bos, int64_t id) {
+// Replaced in the text: parsing a whole vocabulary into ordered JSON is quadratic. The key followed
+// by null cannot stand inside a string, where its quotes would be escaped.
+void add_bos_step(std::string& tokenizer, const std::string& bos, int64_t id) {
+  constexpr std::string_view kNone = "\"post_processor\":null";
   const Json special = {{"SpecialToken", {{"id", bos}, {"type_id", 0}}}};
-  const auto sequence = [](const char* name) {
-    return Json{{"Sequence", {{"id", name}, {"type_id", name == std::string("A") ? 0 : 1}}}};
-  };
-  tokenizer["post_processor"] = {
-      {"type", "TemplateProcessing"},
-      {"single", {special, sequence("A")}},
-      {"pair", {special, sequence("A"), sequence("B")}},
-      {"special_tokens", {{bos, {{"id", bos}, {"ids", {id}}, {"tokens", {bos}}}}}}};
-  return tokenizer;
+  const Json a = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const Json b = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
+  Json specials = Json::object();
+  specials[bos] = {{"id", bos}, {"ids", Json::array({id})}, {"tokens", Json::array({bos})}};
+  const Json step = {{"type", "TemplateProcessing"},
+                     {"single", Json::array({special, a})},
+                     {"pair", Json::array({special, a, b})},
+                     {"special_tokens", specials}};
+  const size_t at = tokenizer.find(kNone);
+  CHECK(at != tokenizer.npos);
+  tokenizer.replace(at, kNone.size(), "\"post_processor\":" + base::dump_json(step));
 }
 
 }  // namespace
@@ -51,7 +56,7 @@ Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::Gguf
                                                               const std::string& dtype) {
   const text::GgufVocab vocab = TRY(vocab_from_gguf(meta));
   Json model = config_to_hf(config), generation = {{"_from_model_config", true}};
-  Json tokenizer = TRY(base::parse_json(TRY(text::tokenizer_json(vocab)), "tokenizer.json"));
+  std::string tokenizer = TRY(text::tokenizer_json(vocab));
   Json side = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                {"clean_up_tokenization_spaces", false},
                {"model_max_length", config.context_length}};
@@ -71,11 +76,11 @@ Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::Gguf
   const bool add_bos = meta.flag_or("tokenizer.ggml.add_bos_token", vocab.model == "llama");
   side["add_bos_token"] = add_bos;
   if (add_bos && side.contains("bos_token"))
-    tokenizer = with_bos(std::move(tokenizer), side["bos_token"], model["bos_token_id"]);
+    add_bos_step(tokenizer, side["bos_token"], model["bos_token_id"]);
   return std::map<std::string, std::string>{
       {"config.json", base::dump_json(model, 2)},
       {"generation_config.json", base::dump_json(generation, 2)},
-      {"tokenizer.json", base::dump_json(tokenizer)},
+      {"tokenizer.json", std::move(tokenizer)},
       {"tokenizer_config.json", base::dump_json(side, 2)}};
 }
 
