@@ -73,8 +73,9 @@ Result<std::vector<Wording>> wordings(const Json& json, const std::string& at, c
   for (size_t i = 0; i < json[key].size(); ++i) {
     const std::string item = fmt::format("{}/{}", here, i);
     TRY(check_keys(json[key][i], item, {"prompt", "prefill"}));
-    values.push_back(
-        {TRY(text(json[key][i], item, "prompt", 1)), TRY(text(json[key][i], item, "prefill", 0))});
+    std::string prompt = TRY(text(json[key][i], item, "prompt", 1));
+    std::string prefill = TRY(text(json[key][i], item, "prefill", 0));
+    values.push_back({std::move(prompt), std::move(prefill)});
   }
   return values;
 }
@@ -161,9 +162,12 @@ Status validate(const Plan& plan) {
   if (edits && (plan.targets.empty() || plan.targets.size() > kMaxTargets))
     return bad("/targets", fmt::format("1 to {} targets", kMaxTargets),
                std::to_string(plan.targets.size()));
-  for (const Target& t : plan.targets)
-    for (const std::string* words : {&t.prompt, &t.response, &t.subject})
+  for (const Target& t : plan.targets) {
+    for (const std::string* words : {&t.prompt, &t.response, &t.replacement, &t.subject})
       TRY(check_authority(*words));
+    for (const auto* wordings : {&t.rows, &t.held})
+      for (const Wording& wording : *wordings) TRY(check_authority(wording.prompt));
+  }
   return check_authority(plan.reason);
 }
 
