@@ -29,7 +29,7 @@ void expect_whole(const Entry& e) {
 TEST_F(JournalTest, SurvivesKillAtAnyMoment) {
   constexpr int kKills = 60;
   std::mt19937 rng(20260101);
-  int64_t acknowledged = 0, killed_with_work = 0;
+  int64_t acknowledged = 0;
   for (int kill = 0; kill < kKills; ++kill) {
     int fds[2];
     ASSERT_EQ(::pipe(fds), 0);
@@ -45,15 +45,21 @@ TEST_F(JournalTest, SurvivesKillAtAnyMoment) {
       }
     }
     ::close(fds[1]);
-    // From before the file is opened to some twenty entries later.
-    ::usleep(std::uniform_int_distribution<useconds_t>(0, 30'000)(rng));
+    const auto take = [&, id = int64_t{0}]() mutable {
+      if (::read(fds[0], &id, sizeof id) != sizeof id) return false;
+      EXPECT_EQ(id, acknowledged + 1);
+      acknowledged = id;
+      return true;
+    };
+    // From before the file is opened to the midst of a later entry. Progress is counted in entries,
+    // so that a busy machine kills as much work as an idle one.
+    for (int64_t wait_for = kill % 5; wait_for > 0; --wait_for) ASSERT_TRUE(take());
+    ::usleep(std::uniform_int_distribution<useconds_t>(0, 10'000)(rng));
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
-    for (int64_t id = 0; ::read(fds[0], &id, sizeof id) == sizeof id;) {
-      EXPECT_EQ(id, acknowledged + 1);
-      acknowledged = id;
+    while (take()) {
     }
     ::close(fds[0]);
 
@@ -64,11 +70,9 @@ TEST_F(JournalTest, SurvivesKillAtAnyMoment) {
     const int64_t head = j->head().value();
     // The last entry may be durable though the child had no time to say so.
     ASSERT_TRUE(head == acknowledged || head == acknowledged + 1) << head << " " << acknowledged;
-    killed_with_work += head > 0;
     acknowledged = head;
   }
-  EXPECT_GT(acknowledged, kKills) << "the children were killed before they worked";
-  EXPECT_GT(killed_with_work, kKills / 2);
+  EXPECT_GE(acknowledged, 2 * kKills);  // what was waited for: 0 to 4 entries a kill
   const Journal j = open().value();
   const std::vector<Entry> entries = j.entries().value();
   for (const Entry& e : entries) expect_whole(e);
