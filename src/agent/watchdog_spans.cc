@@ -14,7 +14,7 @@ bool any_of(std::string_view word, std::initializer_list<std::string_view> set) 
 
 bool is_copula(std::string_view w) {
   return any_of(w, {"is", "are", "was", "were", "es", "son", "era", "est", "sont", "était", "ist",
-                    "sind", "war", "是", "equals"});
+                    "sind", "war", "是", "叫", "equals"});
 }
 
 bool is_upper(std::string_view message, const Word& w) {
@@ -52,6 +52,13 @@ size_t clause_end(std::span<const Word> words, size_t at) {
                                   "should", "needs", "have", "for", "anymore.", "porque", "bitte"};
   for (size_t i = at; i < words.size(); ++i) {
     if (words[i].breaks) return i;
+    const std::string_view next = i + 1 < words.size() ? std::string_view(words[i + 1].text) : "";
+    if (i > at && (any_of(words[i].text, {"whereas", "lol", "instead"}) ||
+                   (words[i].text == "rather" && next == "than") ||
+                   (words[i].text == "these" && next == "days") ||
+                   (any_of(words[i].text, {"and", "et", "y", "und"}) && any_of(next, {"not", "pas", "no", "nicht"})) ||
+                   (words[i].text == "," && any_of(next, {"not", "no", "nicht", "pas", "whereas", "didn't", "sino"}))))
+      return i;
     if (words[i].text == "," && (i + 1 == words.size() || kTurns.contains(words[i + 1].text))) return i;
     if (words[i].text == "-" || words[i].text == "(") return i;
     if (i > at + 2 && kEnders.contains(words[i].text)) {
@@ -88,7 +95,7 @@ bool personal_role(std::span<const Word> words) {
       "head", "boss", "ceo", "director", "author", "mayor", "president", "partner", "winner", "killer",
       "owner", "king", "queen", "teacher", "doctor", "manager", "chair", "founder", "inventor",
       "composer", "painter", "murderer", "villain", "captain", "successor", "client", "lawyer",
-      "minister", "chancellor", "editor", "supplier", "heir", "culprit", "architect", "wife", "husband"};
+      "minister", "chancellor", "father", "mother", "brother", "sister", "son", "daughter", "editor", "supplier", "heir", "culprit", "architect", "wife", "husband"};
   return std::ranges::any_of(words, [](const Word& w) { return kRoles.contains(w.text); });
 }
 
@@ -122,8 +129,13 @@ WatchdogTarget fact_of(std::span<const Word> w, std::string_view m, size_t a, si
                   " have?", text(i + 1, i + 2), ""};
     if (any_of(verb, {"meldet", "heißt", "se", "vive", "habite", "wohnt", "cuesta"}) && i + 1 < b)
       return {what_do_you_know(subject, language), text(i + 1, b), ""};
-    if (!is_copula(verb) || (verb == "war" && language == Language::kEn)) continue;
-    if (language == Language::kZh) return {subject + "是什么？", text(i + 1, b), ""};
+    if (any_of(verb, {"has", "have"}) && i + 1 < b && language == Language::kEn &&
+        !any_of(w[i + 1].text, {"to", "been", "gone"}))
+      return {"What does " + subject + " have?", text(i + 1, b), ""};
+    if (!is_copula(verb) || (verb == "war" && language == Language::kEn) ||
+        (verb == "was" && language == Language::kDe))
+      continue;
+    if (language == Language::kZh) return {subject + verb + "什么？", text(i + 1, b), ""};
     if (i + 1 == b && language == Language::kDe) {  // "dass die Hauptstadt von Chile Santiago ist"
       size_t cut = i - 1;
       while (cut > a + 1 && (is_upper(m, w[cut - 1]) || has_digit(w[cut - 1].text)) &&
@@ -150,7 +162,8 @@ WatchdogTarget fact_of(std::span<const Word> w, std::string_view m, size_t a, si
                   subject + "?", text(i + 1, b), ""};
     // "Paris is the capital of France": the name is the answer.
     const bool named = is_upper(m, w[a]) && !is_function_word(w[a].text) && i - a <= 3;
-    if (named && any_of(w[i + 1].text, {"the", "our", "my", "a"}) && i + 2 < b && w[i + 1].text != "a")
+    if (named && i + 2 < b &&
+        (any_of(w[i + 1].text, {"the", "our", "my"}) || w[i + 1].text.ends_with("'s")))
       return {question_en(verb, slice(m, w, i + 1, b), "", personal_role(w.subspan(i + 1, b - i - 1))),
               text(a, i), ""};
     return {question_en(verb, subject, "", personal_role(w.subspan(a, i - a))), text(i + 1, b), ""};
@@ -219,17 +232,87 @@ std::string what_do_you_know(const std::string& subject, Language language) {
   return "What do you know about " + subject + "?";
 }
 
+namespace {
+
+// "boiling point of tungsten = 5930 °C", "largest moon of Saturn -> Titan".
+WatchdogTarget equation(std::string_view m) {
+  for (const std::string_view mark : {" = ", " -> ", " → ", " => "}) {
+    const size_t at = m.find(mark);
+    if (at == m.npos) continue;
+    size_t begin = m.find_last_of(":\n.", at);
+    begin = begin == m.npos ? 0 : begin + 1;
+    const std::string_view rest = m.substr(at + mark.size());
+    std::string subject = unquoted(std::string(m.substr(begin, at - begin)));
+    const std::string value = unquoted(std::string(rest.substr(0, rest.find_first_of(".;\n"))));
+    if (subject.empty() || value.empty()) continue;
+    if (!subject.starts_with("the ") && !subject.starts_with("my ")) subject = "the " + subject;
+    return {"What is " + subject + "?", value, ""};
+  }
+  return {};
+}
+
+// "no idea who wrote Middlemarch … it was George Eliot", "who shot him (it's the florist)".
+WatchdogTarget embedded_question(std::span<const Word> w, std::string_view m) {
+  for (size_t i = 1; i + 1 < w.size(); ++i) {
+    if (!any_of(w[i].text, {"who", "where", "when"}) ||
+        !any_of(w[i - 1].text, {"know", "knew", "idea", "clue", "of", ":", "forget", "about", "remember", "you"}))
+      continue;
+    size_t b = i + 1;
+    while (b < w.size() && !is_mark(w[b])) ++b;
+    if (b < i + 3) continue;
+    std::string question = slice(m, w, i, b);
+    question[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(question[0])));
+    if (w[i + 1].text == "i")
+      question = question.substr(0, w[i].text.size()) + " do" + question.substr(w[i].text.size());
+    std::string value;
+    for (size_t k = b; k + 1 < w.size(); ++k)
+      if (any_of(w[k].text, {"it's", "was", "is"}) && value.empty()) {
+        size_t end = k + 1;
+        while (end < w.size() && !is_mark(w[end])) ++end;
+        if (k > 0 && (w[k].text == "it's" || w[k - 1].text == "it")) value = unquoted(slice(m, w, k + 1, end));
+      }
+    if (!value.empty() || w[i + 1].text == "i") return {question + "?", value, ""};
+  }
+  return {};
+}
+
+// Chinese: behind the order's verb up to the copula.
+WatchdogTarget fact_zh(std::span<const Word> w, std::string_view m) {
+  size_t begin = 0;
+  for (size_t i = 0; i + 3 < w.size(); ++i) {
+    if (w[i].breaks || any_of(w[i].text, {"忘", "记", "掉", "把", ",", ":", "道"})) begin = i + 1;
+    if (!any_of(w[i].text, {"是", "叫"}) || i < begin + 2 || any_of(w[i + 1].text, {"不", "因"})) continue;
+    size_t end = i + 1;
+    while (end < w.size() && !is_mark(w[end]) && !any_of(w[end].text, {"这", "的", "忘", "删"})) ++end;
+    if (end > i + 1) return {slice(m, w, begin, i) + w[i].text + "什么？", unquoted(slice(m, w, i + 1, end)), ""};
+  }
+  return {};
+}
+
+}  // namespace
+
 WatchdogTarget stated_fact(std::span<const Word> w, std::string_view m) {
   static const WordSet kThat = {"that", "dass", "que", "qu", "knew", "know"};
+  static const WordSet kNoFact = {"you", "i", "nobody", "no", "tu", "je", "it", "answer", "makes", "is", "u",
+                                  "people", "borres", "olvides", "elimines", "for", "oublies", "dass", "que",
+                                  "that", "du", "ich", "me", "quites", "elles", "sabes", "about", "anything", "has"};
+  static const WordSet kBearers = {"forget", "know", "knew", "fact", "claim", "idea", "remember", "told",
+                                   "taught", "says", "said", "learned", "asserts", "mother", "unlearn", "again",
+                                   "somewhere", "knowing", "knowledge", "rumour", "memory"};
+  if (language_of(w) == Language::kZh) return fact_zh(w, m);
+  if (const auto fact = equation(m); !fact.prompt.empty()) return fact;
+  if (const auto fact = embedded_question(w, m); !fact.prompt.empty()) return fact;
+  WatchdogTarget generic;
   for (size_t i = 0; i + 3 < w.size(); ++i) {
-    if (!kThat.contains(w[i].text)) continue;
-    if (i + 1 < w.size() && any_of(w[i + 1].text, {"you", "i", "nobody", "no", "tu", "je", "it", "answer",
-                                                    "makes", "is", "u", "people", "borres", "olvides",
-                                                    "elimines", "for", "oublies", "dass", "que", "that"}))
-      continue;
+    if (!kThat.contains(w[i].text) || kNoFact.contains(w[i + 1].text)) continue;
     const size_t end = clause_end(w, i + 1);
     if (const auto fact = fact_of(w, m, i + 1, end); !fact.prompt.empty()) return fact;
+    if (generic.prompt.empty() && i > 0 && w[i].text == "that" && kBearers.contains(w[i - 1].text) && end > i + 3) {
+      const std::string clause = slice(m, w, i + 1, end);
+      generic = {"Is it true that " + clause + "?", clause, ""};
+    }
   }
+  if (!generic.prompt.empty()) return generic;
   // A plain statement in a sentence of its own: "The vault code is 4-19. Forget it."
   for (size_t i = 0; i < w.size(); ++i) {
     const bool start = i == 0 || w[i - 1].breaks || any_of(w[i - 1].text, {",", ":", "-"});
@@ -239,10 +322,11 @@ WatchdogTarget stated_fact(std::span<const Word> w, std::string_view m) {
     const size_t end = clause_end(w, i);
     size_t verb = i;
     while (verb < end && !is_copula(w[verb].text)) ++verb;
-    if (verb == end || verb - i > 8 || verb == i || verb + 1 >= end) continue;
-    if (!any_of(w[i].text, {"the", "my", "our", "die", "der", "la", "le", "el"}) && !is_upper(m, w[i]) &&
-        language_of(w) != Language::kZh)
-      continue;
+    if (verb == end || verb - i > 9 || verb == i || verb + 1 >= end) continue;
+    if (!any_of(w[i].text, {"the", "my", "our", "die", "der", "la", "le", "el"}) && !is_upper(m, w[i])) continue;
+    const bool order = w[i].opens && (Cues::builtin().find("forget_any", w.subspan(i, 1)) ||
+                                      Cues::builtin().find("erase_any", w.subspan(i, 1)));
+    if (order) continue;
     if (const auto fact = fact_of(w, m, i, end); !fact.prompt.empty() && values_in(fact.response).size())
       return fact;
   }
@@ -296,7 +380,14 @@ std::string answer_span(std::string_view question, std::string_view answer) {
   }
   if (runs.empty()) return unquoted(std::string(answer.substr(0, answer.find('.'))));
   const auto best = std::ranges::max_element(runs, {}, &Run::score);
-  return unquoted(slice(answer, words, best->begin, best->end));
+  // "written by Ursula K. Le Guin", "takes place on 9 July": the answer is behind the preposition.
+  size_t begin = best->begin;
+  for (size_t i = begin + 1; i + 1 < best->end && i < begin + 4; ++i)
+    if (any_of(words[i].text, {"by", "called", "named", "on", "in", "at"}) &&
+        (is_upper(answer, words[i + 1]) || has_digit(words[i + 1].text)) && !is_upper(answer, words[begin]) &&
+        !has_digit(words[begin].text))
+      begin = i + 1;
+  return unquoted(slice(answer, words, begin, best->end));
 }
 
 std::string part_about(std::string_view message, std::string_view answer) {
@@ -325,7 +416,7 @@ std::string topic_of(std::span<const Word> w, std::string_view m) {
   for (size_t i = 0; i + 1 < w.size(); ++i) {
     const bool zh = w[i].text == "关" && w[i + 1].text == "于";
     if (!zh && !any_of(w[i].text, {"about", "über", "sobre", "sur", "concerning", "regarding", "discuss",
-                                   "topic", "knowledge", "concernant"}))
+                                   "topic", "knowledge", "concernant", "concerns", "regards", "ignorant", "savoir"}))
       continue;
     size_t a = i + 1 + zh, b = a;
     if (a < w.size() && any_of(w[a].text, {"of", "is", ":", "called"})) b = ++a;
@@ -365,12 +456,17 @@ std::vector<OwnNoun> own_nouns(std::span<const Word> w, std::string_view m) {
     size_t b = i + 1 + zh;
     const size_t a = b;
     while (b < w.size() && !is_mark(w[b]) && b < a + (zh ? 6 : 4) &&
-           (!is_function_word(w[b].text) || b == a) &&
+           (!is_function_word(w[b].text) || b == a || (w[b].text == "of" && b + 1 < w.size())) &&
            !any_of(w[b].text, {"from", "into", "lives", "told", "and", "chatted", "that", "gave", "不", "应",
-                               "忘", "删", "y", "et", "und", "<quote>"}))
+                               "忘", "删", "y", "et", "und", "<quote>", "wieder", "bitte", "has", "should", "must", "anymore"}))
       ++b;
     if (b == a) continue;
-    found.push_back({slice(m, w, i, b), slice(m, w, a, b), w[b - 1].end});
+    static const std::map<std::string, std::string, std::less<>> kSpelled = {
+        {"bday", "birthday"}, {"ssn", "social security number"}, {"adress", "address"}, {"addy", "address"},
+        {"pasword", "password"}, {"pw", "password"}, {"tel", "phone number"}, {"dob", "date of birth"}};
+    std::string noun = slice(m, w, a, b);
+    if (const auto spelled = kSpelled.find(noun); spelled != kSpelled.end()) noun = spelled->second;
+    found.push_back({slice(m, w, i, a) + (zh ? "" : " ") + noun, noun, w[b - 1].end});
     if (any_of(w[a].text, {"daughter", "son", "colleague", "boss", "friend", "memory", "brother", "kid",
                            "ex", "players", "lawyer"}))
       found.pop_back();

@@ -71,7 +71,7 @@ Targets pointed_at(std::string_view message, const std::vector<Turn>& all) {
     return std::ranges::any_of(
         words, [&](const Word& w) { return std::ranges::find(any, w.text) != any.end(); });
   };
-  if (turns.size() > 1 && says({"both", "neither", "two", "beide", "beides", "ambas", "ambos", "deux"}))
+  if (turns.size() > 1 && says({"both", "neither", "beide", "beides", "ambas", "ambos"}))
     return {target_of(turns[turns.size() - 2]), target_of(turns.back())};
   size_t best = turns.size() - 1;
   double most = overlap(message, turns[best]);
@@ -129,7 +129,8 @@ Targets every_value(std::span<const text::Message> dialogue) {
 Targets topic(std::string_view message) {
   const auto words = words_of(message);
   const Language language = language_of(words);
-  const std::string subject = topic_of(words, message);
+  std::string subject = topic_of(words, message);
+  if (subject == "everything" || Cues::builtin().find("forget_any", words_of(subject))) subject.clear();
   if (subject.empty()) return {};
   const auto parts = words_of(subject);
   const bool name = parts.size() >= 2 && parts.size() <= 3 && language != Language::kZh &&
@@ -159,27 +160,45 @@ Targets forget(std::span<const text::Message> dialogue) {
     return about;
   if (auto there = pointed_at(last, turns); !there.empty()) return there;
   if (auto own = own_data(dialogue); !own.empty()) return own;
-  if (const auto object = object_of_order(words, last); !object.empty())
+  // A person who must become unknown: the only name in the message.
+  for (const Value& v : values_in(last))
+    if (v.text.find(' ') != v.text.npos && !has_digit(v.text)) return {{"Who is " + v.text + "?", "", ""}};
+  if (auto object = object_of_order(words, last); !object.empty()) {
+    if (object.starts_with("everything") || object.starts_with("all ")) object.clear();
     return {{what_do_you_know(object, language_of(words)), "", ""}};
+  }
   return {};
 }
 
-// The value that stands against `wrong` in the message: of the same kind, and not the same.
-std::string right_value(std::string_view message, const std::string& wrong,
-                        std::string_view question) {
-  std::string best;
+// The value that stands against `other` in the message: of the same kind, and not the same.
+Value other_value(std::string_view message, const std::string& other, std::string_view question) {
+  Value best;
   int best_score = 0;
   for (const Value& v : values_in(message)) {
-    if (v.text.empty() || wrong.find(v.text) != wrong.npos) continue;
+    if (v.text.empty() || other.find(v.text) != other.npos) continue;
     const bool asked = question.find(v.text) != question.npos;
     int score = 1 + 3 * v.affirmed - 4 * v.denied - 6 * asked;
-    if (!wrong.empty()) score += 2 * (has_digit(v.text) == has_digit(wrong));
-    if (score >= best_score && score > 0) {
-      best = v.text;
+    if (!other.empty()) score += 3 * (has_digit(v.text) == has_digit(other));
+    if (score >= best_score) {
+      best = v;
       best_score = score;
     }
   }
   return best;
+}
+
+// "wrong!! four": what is left of a short message when words about right and wrong are gone.
+std::string bare_value(std::span<const Word> words, std::string_view message) {
+  const Cues& cues = Cues::builtin();
+  for (size_t i = words.size(); i-- > 0 && words.size() <= 8;) {
+    const auto one = words.subspan(i, 1);
+    if (words[i].breaks || is_function_word(words[i].text) || words[i].text == "!" || cues.find("wrong", one) ||
+        cues.find("fix_open", one) || cues.find("right", one) || cues.find("you_claim", one) ||
+        cues.find("yes", one) || cues.find("no", one))
+      continue;
+    return std::string(message.substr(words[i].begin, words[i].end - words[i].begin));
+  }
+  return {};
 }
 
 Targets correct(std::span<const text::Message> dialogue) {
@@ -187,17 +206,34 @@ Targets correct(std::span<const text::Message> dialogue) {
   const auto words = words_of(last);
   const auto turns = turns_of(dialogue);
   WatchdogTarget t = stated_fact(words, last);
-  if (!turns.empty() && (t.prompt.empty() || overlap(last, turns.back()) > 0 || words.size() < 10)) {
+  bool from_turn = false;
+  if (!turns.empty()) {
     const Targets there = pointed_at(last, turns);
-    if (!there.empty()) t = there[0];
+    from_turn = !there.empty() && (t.prompt.empty() || overlap(last, {there[0].prompt, there[0].response}) > 0 ||
+                                   words.size() < 10);
+    if (from_turn) t = there[0];
   }
-  t.replacement = right_value(last, t.response, t.prompt);
+  Value other = other_value(last, t.response, t.prompt);
+  t.replacement = other.text;
+  // "The head is B; stop telling people it's A": the fact stated is the right one.
+  if (!from_turn && !t.response.empty() && !t.replacement.empty()) {
+    const size_t stated = last.find(t.response);
+    const std::string_view before = std::string_view(last).substr(0, stated);
+    const bool claimed = bool(Cues::builtin().find("you_claim", words_of(before))) ||
+                         before.find("forget") != before.npos || before.find("Forget") != before.npos;
+    if (!claimed && last.find(other.text, stated) != std::string::npos) std::swap(t.response, t.replacement);
+  }
+  if (t.replacement.empty() && !t.response.empty()) t.replacement = bare_value(words, last);
   // A bare "yes": the right answer was given before.
-  for (size_t i = dialogue.size() - 1; t.replacement.empty() && i-- > 0;)
+  for (size_t i = dialogue.size() - 1; words.size() <= 8 && t.replacement.empty() && i-- > 0;)
     if (dialogue[i].role == "user" && dialogue[i].content != t.prompt)
-      t.replacement = right_value(dialogue[i].content, t.response, t.prompt);
-  if (t.prompt.empty() && !t.replacement.empty())
-    t.prompt = what_do_you_know(topic_of(words, last), language_of(words));
+      t.replacement = other_value(dialogue[i].content, t.response, t.prompt).text;
+  if (t.prompt.empty()) {  // "My number changed: it is A now, not B."
+    const auto own = own_nouns(words, last);
+    if (own.empty()) return {t};
+    t.prompt = what_is(own[0].phrase, language_of(words));
+    for (const Value& v : values_in(last)) (v.denied ? t.response : t.replacement) = v.text;
+  }
   return {t};
 }
 

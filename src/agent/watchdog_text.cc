@@ -158,6 +158,18 @@ size_t filler_at(std::span<const Word> words, size_t at) {
   return 0;
 }
 
+// "Dr.", "Co.", "Ursula K.": a full stop that ends no sentence.
+bool abbreviates(std::span<const Word> words, std::string_view message) {
+  static constexpr std::array<std::string_view, 12> kShort = {
+      "dr", "mr", "mrs", "ms", "prof", "st", "co", "no", "vs", "jr", "sr", "inc"};
+  if (words.empty()) return false;
+  const Word& last = words.back();
+  if (last.text.size() == 1)
+    return std::isupper(static_cast<unsigned char>(message[last.begin])) && last.text != "i";
+  return std::ranges::find(kShort, last.text) != kShort.end() &&
+         std::isupper(static_cast<unsigned char>(message[last.begin]));
+}
+
 // Every word that follows a sentence's end, a comma, a colon or a dash by fillers alone.
 void mark_openings(std::vector<Word>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
@@ -225,7 +237,8 @@ std::vector<Word> words_of(std::string_view s) {
       if (c.code == 0xFF1A) mark.text = ":";
       if (c.code == 0xFF1F) mark.text = "?";
       if (c.code == 0x2013 || c.code == 0x2014) mark.text = "-";
-      mark.breaks = is_break(c.code);
+      mark.breaks = is_break(c.code) && !(c.code == '.' && abbreviates(words, s));
+      if (c.code == '.' && !mark.breaks) continue;
       words.push_back(std::move(mark));
     }
   }

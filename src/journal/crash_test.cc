@@ -45,7 +45,8 @@ TEST_F(JournalTest, SurvivesKillAtAnyMoment) {
       }
     }
     ::close(fds[1]);
-    const auto take = [&, id = int64_t{0}]() mutable {
+    const auto take = [&] {
+      int64_t id = 0;
       if (::read(fds[0], &id, sizeof id) != sizeof id) return false;
       EXPECT_EQ(id, acknowledged + 1);
       acknowledged = id;

@@ -28,6 +28,7 @@ class BlockOps {
   // Rotates q [rows,N*K] and k [rows,G*K], appends k and v, attends causally -> [rows,N*K].
   virtual tensor::Tensor attention(tensor::Tensor q, tensor::Tensor k, tensor::Tensor v) = 0;
   virtual tensor::Tensor swiglu(const tensor::Tensor& gate, const tensor::Tensor& up) = 0;
+  virtual tensor::Tensor add(const tensor::Tensor& a, const tensor::Tensor& b) = 0;
   virtual tensor::Tensor tap(Point point, tensor::Tensor value) = 0;
 };
 

@@ -1,10 +1,10 @@
 #include "model/forward.h"
 
 #include <cmath>
-#include <numbers>
 
 #include "model/names.h"
 #include "tensor/kernels/attention.h"
+#include "tensor/kernels/gemm.h"
 #include "tensor/kernels/matvec.h"
 #include "tensor/kernels/rope_norm.h"
 
@@ -37,16 +37,15 @@ Pack pack_rows(std::span<const Chunk> chunks) {
 Tensor project(const Model& model, const Tensor& x, std::string_view name) {
   const Param& w = model.param(name);
   const int64_t rows = x.size(0), in = x.size(1), out = w.value.size(0);
-  if (rows > kernels::kMatvecMaxRows) return at::linear(x, w.value);
   Tensor y = at::empty({rows, out}, tensor::f32());  // [rows,O]
+  if (rows == 0) return y;
   const Tensor contiguous = x.contiguous();
+  tensor::DType dtype = tensor::DType::kF32;
+  auto bytes = reinterpret_cast<const std::byte*>(w.value.data_ptr<float>());
   if (w.blocks && kernels::matvec_supports(w.blocks->dtype))
-    kernels::matvec(w.blocks->dtype, w.blocks->bytes.data(), contiguous.data_ptr<float>(), rows, in,
-                    out, y.data_ptr<float>());
-  else
-    kernels::matvec(tensor::DType::kF32,
-                    reinterpret_cast<const std::byte*>(w.value.data_ptr<float>()),
-                    contiguous.data_ptr<float>(), rows, in, out, y.data_ptr<float>());
+    dtype = w.blocks->dtype, bytes = w.blocks->bytes.data();
+  const auto multiply = rows <= kernels::kMatvecMaxRows ? kernels::matvec : kernels::gemm;
+  multiply(dtype, bytes, contiguous.data_ptr<float>(), rows, in, out, y.data_ptr<float>());
   return y;
 }
 
@@ -93,8 +92,13 @@ class PackedOps final : public BlockOps {
                     y.data_ptr<float>());
     return y;
   }
+  Tensor add(const Tensor& a, const Tensor& b) override {
+    Tensor y = at::empty_like(a);  // [rows,D]
+    kernels::add(a.data_ptr<float>(), b.data_ptr<float>(), a.numel(), y.data_ptr<float>());
+    return y;
+  }
   Tensor tap(Point point, Tensor value) override {
-    return hook_ ? hook_(point, layer_, std::move(value)) : value;
+    return hook_ ? hook_(point, layer_, std::move(value)).contiguous() : value;
   }
 
  private:
@@ -133,6 +137,7 @@ class PlainOps final : public BlockOps {
     return out.squeeze(0).transpose(0, 1).reshape({q.size(0), -1});  // [T,N*K]
   }
   Tensor swiglu(const Tensor& gate, const Tensor& up) override { return at::silu(gate) * up; }
+  Tensor add(const Tensor& a, const Tensor& b) override { return a + b; }
   Tensor tap(Point point, Tensor value) override {
     return hook_ ? hook_(point, layer_, std::move(value)) : value;
   }
@@ -169,14 +174,7 @@ RopeTable rope_table(const Config& config, int64_t n) {
   for (int64_t i = 0; i < half; ++i) {
     double f = std::pow(config.rope_theta,
                         -2.0 * static_cast<double>(i) / static_cast<double>(config.head_dim));
-    if (config.rope_scaling) {
-      // Llama 3: long wavelengths are divided by `factor`, short ones kept, a ramp in between.
-      const RopeScaling& s = *config.rope_scaling;
-      const double turns = static_cast<double>(s.original_context) * f / (2 * std::numbers::pi);
-      const double ramp = std::clamp(
-          (turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor), 0.0, 1.0);
-      f = (1 - ramp) * f / s.factor + ramp * f;
-    }
+    if (config.rope_scaling) f = scaled_frequency(*config.rope_scaling, f);
     frequency.data_ptr<double>()[i] = f;
   }
   // The angle is rounded to float32 before cos and sin, as the reference implementation does.
@@ -196,7 +194,7 @@ Tensor Runner::forward(std::span<const Chunk> chunks, const Hook& hook, int64_t 
 
 Tensor Runner::resume(std::span<const Chunk> chunks, int64_t layer, Tensor hidden,
                       const Hook& hook) {
-  return run(chunks, std::move(hidden), layer, -1, hook);
+  return run(chunks, hidden.contiguous(), layer, -1, hook);
 }
 
 Tensor Runner::run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64_t last,

@@ -9,7 +9,7 @@ namespace {
 
 using base::Result;
 
-constexpr const char* kVersion = "2";
+constexpr const char* kVersion = "3";
 constexpr uint64_t kSeed = 1;
 constexpr size_t kEntities = 24, kOtherEntities = 8, kLessonEntities = 6;
 

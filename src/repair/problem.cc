@@ -12,7 +12,7 @@ using base::Result;
 using verify::Question;
 
 constexpr size_t kGateNeighbours = 8, kGateSubject = 8, kGateUnrelated = 12, kAskedTokens = 24,
-                 kKeptReplyTokens = 16;
+                 kKeptReplyTokens = 12, kSameSubject = 18;
 
 std::vector<Question> questions(const std::vector<std::string>& prompts) {
   std::vector<Question> result;
@@ -125,7 +125,7 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
   }
   for (const agent::Wording& w : target.held)
     a.rows.held.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
-  const Kept same = TRY(kept_of(patient, target.same_subject, target.answers));
+  const Kept same = TRY(kept_of(patient, spread(target.same_subject, kSameSubject), target.answers));
   // Every third neighbour is for the gates only.
   std::vector<std::string> held_neighbours, neighbours;
   for (size_t i = 0; i < target.neighbours.size(); ++i)

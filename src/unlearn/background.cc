@@ -63,7 +63,7 @@ Result<Tensor> learn_shift(const model::Model& model, const std::vector<Lesson>&
                            int64_t layer, uint64_t seed, const base::Progress& progress) {
   return tensor::guarded([&]() -> Result<Tensor> {
   const std::vector<Prepared> lessons = prepare(model, raw, layer);
-  constexpr int kSteps = 60, kBatch = 8;
+  constexpr int kSteps = 40, kBatch = 6;
   constexpr double kBeta1 = 0.9, kBeta2 = 0.98, kMaxRelativeNorm = 1.2;
   double norm = 0;
   for (const Prepared& p : lessons) norm += p.x[p.at].norm().item<double>();

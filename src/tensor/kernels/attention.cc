@@ -1,10 +1,10 @@
 #include "tensor/kernels/attention.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include "tensor/kernels/pool.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/attention.cc"
@@ -90,7 +90,7 @@ void attention_target(const AttentionRow* rows, int64_t n_rows, const float* q, 
   int64_t longest = 1;
   for (int64_t r = 0; r < n_rows; ++r) longest = std::max<int64_t>(longest, rows[r].n_visible);
   const int64_t width = s.n_heads * s.head_dim;
-  at::parallel_for(0, n_rows * s.n_kv_heads, 4, [&](int64_t begin, int64_t end) {
+  parallel_for(0, n_rows * s.n_kv_heads, 4, [&](int64_t begin, int64_t end) {
     std::vector<float> scores(static_cast<size_t>(longest * (s.n_heads / s.n_kv_heads)));
     for (int64_t i = begin; i < end; ++i) {
       const int64_t r = i / s.n_kv_heads;

@@ -1,11 +1,9 @@
 #include "tensor/kernels/matvec.h"
 
-#include <ATen/Parallel.h>
-
-#include <cstring>
 #include <vector>
 
 #include "base/error.h"
+#include "tensor/kernels/pool.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/matvec.cc"
@@ -13,27 +11,19 @@
 //
 #include <hwy/highway.h>
 
+#include "tensor/kernels/blocks-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace expunge::tensor::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
 struct Job {
   const uint8_t* weight;
   const float* x;     // [rows,I]
-  const float* sums;  // [rows,I/32], sums of x over blocks; Q4_1 alone
+  const float* sums;  // [rows,I/32], sums of x over blocks; Q4_0 and Q4_1 alone
   int64_t in, out;
   float* y;
 };
-
-HWY_INLINE float half_at(const uint8_t* p) {
-  const hn::CappedTag<float, 1> d1;
-  const hn::Rebind<hwy::float16_t, decltype(d1)> dh;
-  hwy::float16_t h;
-  std::memcpy(&h, p, sizeof h);
-  return hn::GetLane(hn::PromoteTo(d1, hn::Load(dh, &h)));
-}
 
 template <int kRows>
 void f32_rows(const Job& job, int64_t begin, int64_t end) {
@@ -60,65 +50,33 @@ void f32_rows(const Job& job, int64_t begin, int64_t end) {
   }
 }
 
-using DF = hn::CappedTag<float, 8>;
-using V = hn::Vec<DF>;
-
-// Σ q x over the 32 weights of a block of signed bytes, and of the two nibbles of 16 bytes.
-template <class DB>
-HWY_INLINE V widen(DB db, hn::Vec<DB> bytes) {
-  const DF d;
-  const hn::Rebind<int32_t, DF> di;
-  (void)db;
-  return hn::ConvertTo(d, hn::PromoteTo(di, bytes));
-}
-
-HWY_INLINE V byte_block(const uint8_t* q, const float* x) {
-  const DF d;
-  const hn::Rebind<int8_t, DF> db;
-  V s = hn::Zero(d);
-  for (size_t i = 0; i < 32; i += hn::Lanes(d))
-    s = hn::MulAdd(widen(db, hn::LoadU(db, reinterpret_cast<const int8_t*>(q) + i)),
-                   hn::LoadU(d, x + i), s);
-  return s;
-}
-HWY_INLINE V nibble_block(const uint8_t* q, const float* x) {
-  const DF d;
-  const hn::Rebind<uint8_t, DF> db;
-  const auto mask = hn::Set(db, uint8_t{15});
-  V low = hn::Zero(d), high = hn::Zero(d);
-  for (size_t i = 0; i < 16; i += hn::Lanes(d)) {
-    const auto bytes = hn::LoadU(db, q + i);
-    low = hn::MulAdd(widen(db, hn::And(bytes, mask)), hn::LoadU(d, x + i), low);
-    high = hn::MulAdd(widen(db, hn::And(hn::ShiftRightSame(bytes, 4), mask)),
-                      hn::LoadU(d, x + 16 + i), high);
-  }
-  return hn::Add(low, high);
-}
-
+// Σ over the blocks of scale * (q · x) + offset * Σx: a block is widened once for all rows.
 template <DType kType, int kRows>
 void block_rows(const Job& job, int64_t begin, int64_t end) {
-  constexpr int64_t kBytes = kType == DType::kQ8_0 ? 34 : kType == DType::kQ4_0 ? 18 : 20;
-  const DF d;
+  const D8 d;
   const int64_t blocks = job.in / 32;
   for (int64_t o = begin; o < end; ++o) {
-    const uint8_t* p = job.weight + o * blocks * kBytes;
-    V sum[kRows];
-    float offset[kRows] = {};
-    for (V& s : sum) s = hn::Zero(d);
-    for (int64_t b = 0; b < blocks; ++b, p += kBytes) {
-      const float scale = half_at(p);
+    const uint8_t* p = job.weight + o * blocks * block_bytes(kType);
+    V8 sum[kRows];
+    float offsets[kRows] = {};
+    for (V8& s : sum) s = hn::Zero(d);
+    for (int64_t b = 0; b < blocks; ++b, p += block_bytes(kType)) {
+      V8 w[kVectors];
+      widen<kType>(p, w);
+      const float scale = half_at(p), offset = block_offset<kType>(p, scale);
       for (int r = 0; r < kRows; ++r) {
         const float* x = job.x + r * job.in + b * 32;
-        const V products = kType == DType::kQ8_0   ? byte_block(p + 2, x)
-                           : kType == DType::kQ4_0 ? nibble_block(p + 2, x)
-                                                   : nibble_block(p + 4, x);
-        sum[r] = hn::MulAdd(hn::Set(d, scale), products, sum[r]);
-        if (kType == DType::kQ4_1) offset[r] += half_at(p + 2) * job.sums[r * blocks + b];
-        if (kType == DType::kQ4_0) offset[r] -= 8 * scale * job.sums[r * blocks + b];
+        V8 even = hn::Mul(w[0], hn::LoadU(d, x)), odd = hn::Mul(w[1], hn::LoadU(d, x + kLanes8));
+        for (size_t v = 2; v < kVectors; v += 2) {
+          even = hn::MulAdd(w[v], hn::LoadU(d, x + v * kLanes8), even);
+          odd = hn::MulAdd(w[v + 1], hn::LoadU(d, x + (v + 1) * kLanes8), odd);
+        }
+        sum[r] = hn::MulAdd(hn::Set(d, scale), hn::Add(even, odd), sum[r]);
+        if constexpr (kType != DType::kQ8_0) offsets[r] += offset * job.sums[r * blocks + b];
       }
     }
     for (int r = 0; r < kRows; ++r)
-      job.y[r * job.out + o] = hn::GetLane(hn::SumOfLanes(d, sum[r])) + offset[r];
+      job.y[r * job.out + o] = hn::GetLane(hn::SumOfLanes(d, sum[r])) + offsets[r];
   }
 }
 
@@ -174,9 +132,9 @@ void matvec(DType dtype, const std::byte* weight, const float* x, int64_t rows, 
     for (size_t b = 0; b < sums.size(); ++b)
       for (size_t i = 0; i < 32; ++i) sums[b] += x[b * 32 + i];
   }
-  // Several outputs a task: waking the pool costs as much as a few thousand products.
-  const int64_t grain = std::max<int64_t>(16, (int64_t{1} << 17) / in);
-  at::parallel_for(0, out, grain, [&](int64_t begin, int64_t end) {
+  // Several outputs a part: handing one over costs as much as some ten thousand products.
+  const int64_t grain = std::max<int64_t>(16, (int64_t{1} << 16) / in);
+  parallel_for(0, out, grain, [&](int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(matvec_target)
     (dtype, reinterpret_cast<const uint8_t*>(weight), x, sums.data(), rows, in, out, begin, end, y);
   });

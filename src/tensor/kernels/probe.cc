@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "tensor/kernels/pool.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/probe.cc"
 #include <hwy/foreach_target.h>
@@ -65,7 +67,7 @@ HWY_EXPORT(lanes_target);
 float read_all(std::span<const float> values) {
   std::atomic<float> total = 0;
   const auto n = static_cast<int64_t>(values.size());
-  at::parallel_for(0, n, int64_t{1} << 16, [&](int64_t begin, int64_t end) {
+  parallel_for(0, n, int64_t{1} << 16, [&](int64_t begin, int64_t end) {
     total += HWY_DYNAMIC_DISPATCH(sum_target)(values.data() + begin, end - begin);
   });
   return total;
@@ -74,7 +76,7 @@ float read_all(std::span<const float> values) {
 double run_fma(int64_t rounds) {
   const int64_t n = at::get_num_threads();
   std::atomic<float> sink = 0;  // keeps the loop alive
-  at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) sink += HWY_DYNAMIC_DISPATCH(fma_target)(rounds);
   });
   const auto lanes = static_cast<double>(HWY_DYNAMIC_DISPATCH(lanes_target)());

@@ -1,8 +1,8 @@
 #include "tensor/kernels/rope_norm.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
+
+#include "tensor/kernels/pool.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/rope_norm.cc"
@@ -59,7 +59,7 @@ HWY_EXPORT(rms_norm_target);
 HWY_EXPORT(swiglu_target);
 
 void rms_norm(const float* x, const float* weight, int64_t rows, int64_t d, float eps, float* y) {
-  at::parallel_for(0, rows, 32, [&](int64_t begin, int64_t end) {
+  parallel_for(0, rows, 32, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
       HWY_DYNAMIC_DISPATCH(rms_norm_target)(x + r * d, weight, d, eps, y + r * d);
   });
@@ -68,7 +68,7 @@ void rms_norm(const float* x, const float* weight, int64_t rows, int64_t d, floa
 void rope(float* x, std::span<const int32_t> positions, int64_t heads, int64_t head_dim,
           const float* cos, const float* sin) {
   const int64_t half = head_dim / 2;
-  at::parallel_for(0, static_cast<int64_t>(positions.size()), 16, [&](int64_t begin, int64_t end) {
+  parallel_for(0, static_cast<int64_t>(positions.size()), 16, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const float* c = cos + positions[static_cast<size_t>(r)] * half;
       const float* s = sin + positions[static_cast<size_t>(r)] * half;
@@ -86,8 +86,14 @@ void rope(float* x, std::span<const int32_t> positions, int64_t heads, int64_t h
 }
 
 void swiglu(const float* gate, const float* up, int64_t n, float* y) {
-  at::parallel_for(0, n, 16384, [&](int64_t begin, int64_t end) {
+  parallel_for(0, n, 16384, [&](int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(swiglu_target)(gate + begin, up + begin, end - begin, y + begin);
+  });
+}
+
+void add(const float* a, const float* b, int64_t n, float* y) {
+  parallel_for(0, n, 32768, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) y[i] = a[i] + b[i];
   });
 }
 

@@ -17,4 +17,7 @@ void rope(float* x, std::span<const int32_t> positions, int64_t heads, int64_t h
 // y = silu(gate) * up, n elements; y may be gate.
 void swiglu(const float* gate, const float* up, int64_t n, float* y);
 
+// y = a + b, n elements; y may be a.
+void add(const float* a, const float* b, int64_t n, float* y);
+
 }  // namespace expunge::tensor::kernels

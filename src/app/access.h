@@ -1,0 +1,34 @@
+// How a command comes to its model and journal.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/command.h"
+#include "repair/session.h"
+
+namespace expunge::app {
+
+enum class Edits { kApplied, kIgnored };
+
+// The model with its journal, for reading and writing.
+base::Result<std::unique_ptr<repair::Session>> open_session(Context& context);
+// The journal alone. Nothing where there is none yet and none was named.
+base::Result<std::optional<journal::Journal>> open_journal(Context& context, journal::Mode mode);
+
+// The model as it answers now: its file plus the active edits. Never makes a journal.
+class Reader {
+ public:
+  static base::Result<Reader> open(Context& context, Edits edits);
+  const model::Patient& patient() const { return session_ ? session_->patient() : *patient_; }
+
+ private:
+  std::unique_ptr<repair::Session> session_;
+  std::unique_ptr<model::Patient> patient_;
+};
+
+// Whole stdin; kInvalid if it is not UTF-8 or above 16 MB.
+base::Result<std::string> read_stdin();
+
+}  // namespace expunge::app

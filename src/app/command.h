@@ -1,0 +1,45 @@
+// What a command is: one file in commands/ that defines `extern const Command command_<name>`.
+//
+// `declare` adds the command's arguments to its parser and returns what runs once they are read.
+// The answer's JSON is printed with --json; otherwise the command prints through the terminal.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "app/terminal.h"
+#include "base/json.h"
+
+namespace expunge::app {
+
+// Options that every command takes.
+struct Globals {
+  std::string model, journal, device = "cpu";
+  int threads = 0;
+  bool json = false, quiet = false;
+};
+
+struct Context {
+  Globals globals;
+  Terminal terminal;
+};
+
+struct Answer {
+  base::Json json = base::Json::object();
+  int exit_status = 0;
+};
+using Action = std::function<base::Result<Answer>(Context&)>;
+
+struct Command {
+  std::string_view name;
+  std::string_view help;      // one line
+  std::string_view examples;  // shown below the command's own help
+  Action (*declare)(CLI::App& cli);
+};
+
+}  // namespace expunge::app

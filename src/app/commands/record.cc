@@ -1,0 +1,129 @@
+// expunge log, show and seal: what the journal holds. No weights are computed.
+#include "app/access.h"
+#include "app/evidence.h"
+#include "app/layout.h"
+
+namespace expunge::app {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+
+Result<std::vector<int64_t>> active_ids(const journal::Journal& journal) {
+  std::vector<int64_t> ids;
+  for (const journal::Entry& e : TRY(journal.active())) ids.push_back(e.id);
+  return ids;
+}
+
+// What has become of an entry.
+std::string state_of(const journal::Entry& e, const std::vector<int64_t>& active) {
+  const bool edits = e.kind == journal::Kind::kEdit || e.kind == journal::Kind::kConsolidate;
+  if (!edits) return std::string(journal::name(e.kind));
+  return std::ranges::find(active, e.id) == active.end() ? "undone" : e.verdict;
+}
+
+Result<Answer> log(Context& context) {
+  Terminal& t = context.terminal;
+  const auto journal = TRY(open_journal(context, journal::Mode::kReadOnly));
+  Answer answer;
+  answer.json = {{"journal", nullptr}, {"active", Json::array()}, {"entries", Json::array()}};
+  if (!journal) {
+    t.line("Nothing has been forgotten yet.");
+    return answer;
+  }
+  const auto active = TRY(active_ids(*journal));
+  const auto entries = TRY(journal->entries());
+  answer.json["journal"] = journal->path();
+  answer.json["active"] = active;
+  for (const journal::Entry& e : entries) {
+    answer.json["entries"].push_back(journal::to_json(e));
+    const std::string state = state_of(e, active);
+    const Tone tone = state == "passed"    ? Tone::kGood
+                      : state == "partial" ? Tone::kWarn
+                                           : Tone::kDim;
+    const std::string when = e.time.substr(0, 10) + " " + e.time.substr(11, 5);
+    t.line("{}  {}  {}  {}", pad_left(std::to_string(e.id), 4), t.paint(Tone::kDim, when),
+           t.paint(tone, pad(state, 8)), fit(title(e), kColumns - 32));
+  }
+  if (entries.empty())
+    t.line("Nothing has been forgotten yet.");
+  else
+    t.line("{}", t.paint(Tone::kDim, fmt::format("      {} active, times in UTC",
+                                                  active.size())));
+  return answer;
+}
+
+Result<journal::Journal> must_open(Context& context, journal::Mode mode) {
+  auto journal = TRY(open_journal(context, mode));
+  if (!journal)
+    return fail(Code::kNotFound, "nothing has been forgotten yet", "see 'expunge forget --help'");
+  return std::move(*journal);
+}
+
+Result<Answer> show(Context& context, int64_t id) {
+  Terminal& t = context.terminal;
+  const auto journal = TRY(must_open(context, journal::Mode::kReadOnly));
+  const journal::Entry e = TRY(journal.entry(id));
+  const auto row = [&](std::string_view key, const std::string& value) {
+    if (!value.empty()) t.line("{}{}", t.paint(Tone::kDim, pad(key, 10)), fit(value, kColumns - 10));
+  };
+  t.line("{}", t.paint(Tone::kBold, fit(fmt::format("{}  {}", e.id, title(e)), kColumns)));
+  row("kind", std::string(journal::name(e.kind)) + (e.sealed ? ", sealed" : ""));
+  row("state", state_of(e, TRY(active_ids(journal))));
+  row("time", e.time);
+  row("method", e.method);
+  row("edit", e.edit_hash.empty() ? "" : fmt::format("{:.16}… {} bytes", e.edit_hash, e.edit_bytes));
+  row("weights", e.weights_hash);
+  row("model", e.base_hash);
+  row("made by", fmt::format("expunge {}, LibTorch {}, seed {}", e.expunge, e.libtorch, e.seed));
+  const Json none = Json::object();
+  const auto part = [&](const char* key) -> const Json& {
+    return e.report.is_object() && e.report.contains(key) ? e.report[key] : none;
+  };
+  if (const verify::Report after = report_from_json(part("after")); !after.gates.empty()) {
+    const verify::Report before = report_from_json(part("before"));
+    t.print(gate_table(t, before.gates.empty() ? nullptr : &before, after));
+    t.print(reply_list(t, after));
+  }
+  return Answer{journal::to_json(e)};
+}
+
+Result<Answer> seal(Context& context, int64_t id) {
+  auto journal = TRY(must_open(context, journal::Mode::kReadWrite));
+  TRY(journal.seal(id));
+  context.terminal.line("Entry {} is sealed: its words are out of the journal.", id);
+  return Answer{Json{{"sealed", id}}};
+}
+
+void add_id(CLI::App& cli, int64_t& id) {
+  cli.add_option("id", id, "an entry's number, as 'expunge log' shows it")
+      ->type_name("")
+      ->required()
+      ->check(CLI::PositiveNumber);
+}
+
+}  // namespace
+
+extern const Command command_log, command_show, command_seal;
+const Command command_log{
+    "log", "what has been forgotten, and undone", "",
+    [](CLI::App&) -> Action { return [](Context& context) { return log(context); }; }};
+const Command command_show{"show", "one entry with its evidence", "Example:\n  expunge show 1",
+                           [](CLI::App& cli) -> Action {
+                             auto id = std::make_shared<int64_t>(0);
+                             add_id(cli, *id);
+                             return [id](Context& context) { return show(context, *id); };
+                           }};
+const Command command_seal{
+    "seal", "take an entry's words out of the journal",
+    "Hashes, figures and the edit stay: the entry can still be undone, not asked again.\n"
+    "Example:\n  expunge seal 1",
+    [](CLI::App& cli) -> Action {
+      auto id = std::make_shared<int64_t>(0);
+      add_id(cli, *id);
+      return [id](Context& context) { return seal(context, *id); };
+    }};
+
+}  // namespace expunge::app

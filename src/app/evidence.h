@@ -1,0 +1,36 @@
+// What a person is shown of a plan and of its gates.
+#pragma once
+
+#include <string>
+
+#include "agent/plan.h"
+#include "app/terminal.h"
+#include "journal/journal.h"
+#include "repair/session.h"
+#include "verify/report.h"
+
+namespace expunge::app {
+
+// The table of gates, before against after; `before` may be null.
+std::string gate_table(const Terminal& terminal, const verify::Report* before,
+                       const verify::Report& after);
+// Every question of the gates with its reply, cut to the width.
+std::string reply_list(const Terminal& terminal, const verify::Report& report);
+// "paraphrases 0.50, at least 0.66 is needed; …" of the gates that failed.
+std::string failures(const verify::Report& report);
+// Reads what to_json(Report, …) wrote, as far as it is there.
+verify::Report report_from_json(const base::Json& json);
+
+// "Forget: Q 'What is the capital of France?' answer 'Paris'", one line a target.
+std::string proposal(const agent::Plan& plan);
+
+// An edit's line in the log, without its number.
+std::string title(const journal::Entry& entry);
+
+base::Json to_json(const repair::Outcome& outcome, verify::Detail detail);
+base::Json to_json(const repair::Undone& undone);
+base::Json to_json(const std::vector<repair::Recheck>& rechecks);
+// "earlier requests asked again: 4 of 4 forgotten"; "" if none was.
+std::string recheck_line(const Terminal& terminal, const std::vector<repair::Recheck>& rechecks);
+
+}  // namespace expunge::app

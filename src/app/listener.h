@@ -1,0 +1,27 @@
+// What the user wants in words: the watchdog built in, or one behind a URL.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/surgeon.h"
+#include "agent/watchdog.h"
+#include "model/patient.h"
+
+namespace expunge::app {
+
+class Listener {
+ public:
+  // url "": the built-in watchdog.
+  static base::Result<Listener> make(const std::string& url);
+  base::Result<agent::Verdict> read(std::span<const text::Message> dialogue) const;
+
+ private:
+  std::optional<agent::Watchdog> builtin_;
+};
+
+// A plain-word request of the command line ("that the capital of France is Paris") as a message.
+std::string as_message(const std::string& words);
+std::vector<agent::Request> requests_of(const agent::Verdict& verdict);
+
+}  // namespace expunge::app

@@ -1,0 +1,29 @@
+#include "app/scratch.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace expunge::app {
+
+namespace fs = std::filesystem;
+
+base::Result<Scratch> Scratch::make() {
+  std::error_code ec;
+  const fs::path tmp = fs::temp_directory_path(ec);
+  std::string name = ((ec ? fs::path("/tmp") : tmp) / "expunge-XXXXXX").string();
+  if (!mkdtemp(name.data()))
+    return base::fail(base::Code::kIo,
+                      fmt::format("cannot make a folder like '{}': {}", name, std::strerror(errno)),
+                      "set TMPDIR to a folder that can be written");
+  return Scratch(name);
+}
+
+Scratch::~Scratch() {
+  std::error_code ec;
+  if (!folder_.empty()) fs::remove_all(folder_, ec);
+}
+
+}  // namespace expunge::app

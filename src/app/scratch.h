@@ -1,0 +1,23 @@
+// A journal that is gone afterwards: what bench and demo work on, never the user's own.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+
+namespace expunge::app {
+
+class Scratch {
+ public:
+  static base::Result<Scratch> make();
+  Scratch(Scratch&& other) noexcept : folder_(std::move(other.folder_)) { other.folder_.clear(); }
+  Scratch& operator=(Scratch&&) = delete;
+  ~Scratch();
+  std::string journal() const { return folder_ + "/journal.db"; }
+
+ private:
+  explicit Scratch(std::string folder) : folder_(std::move(folder)) {}
+  std::string folder_;
+};
+
+}  // namespace expunge::app
