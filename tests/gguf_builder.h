@@ -60,8 +60,7 @@ class GgufBuilder {
               tensor::DType dtype = tensor::DType::kF32) {
     const auto& type = tensor::info(dtype);
     std::string bytes(values.size() / type.block * type.bytes, 0);
-    const auto status =
-        tensor::quantise(dtype, values, std::as_writable_bytes(std::span(bytes)));
+    const auto status = tensor::quantise(dtype, values, std::as_writable_bytes(std::span(bytes)));
     if (!status) throw std::invalid_argument(status.error().message);
     tensor(name, std::move(shape), dtype, bytes);
   }

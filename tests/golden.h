@@ -19,9 +19,9 @@ namespace expunge::tests {
 class Golden {
  public:
   explicit Golden(const std::string& stem)
-      : image_(base::read_file(std::string(EXPUNGE_SOURCE_DIR) + "/tests/golden/" + stem +
-                               ".golden")
-                   .value()) {
+      : image_(
+            base::read_file(std::string(EXPUNGE_SOURCE_DIR) + "/tests/golden/" + stem + ".golden")
+                .value()) {
     uint64_t size = 0;
     std::memcpy(&size, image_.data(), sizeof size);
     header_ = base::parse_json(std::string_view(image_).substr(sizeof size, size), stem).value();

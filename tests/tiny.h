@@ -96,9 +96,9 @@ class BatchOps final : public model::BlockOps {
       const Tensor h = t.view({batch_, length_, n, c.head_dim}).transpose(1, 2);  // [B,n,T,K]
       return n == c.n_heads ? h : h.repeat_interleave(c.n_heads / n, 1);
     };
-    const Tensor out =
-        at::scaled_dot_product_attention(rotate(heads(q, c.n_heads)), rotate(heads(k, c.n_kv_heads)),
-                                         heads(v, c.n_kv_heads), {}, 0.0, /*is_causal=*/true);
+    const Tensor out = at::scaled_dot_product_attention(
+        rotate(heads(q, c.n_heads)), rotate(heads(k, c.n_kv_heads)), heads(v, c.n_kv_heads), {},
+        0.0, /*is_causal=*/true);
     return out.transpose(1, 2).reshape({batch_ * length_, -1});  // [B*T,N*K]
   }
   Tensor swiglu(const Tensor& gate, const Tensor& up) override { return at::silu(gate) * up; }
@@ -172,8 +172,8 @@ inline double teach(model::Model& model, const Curriculum& c, int steps) {
       ops.enter(layer);
       x = model::find_family(model.config().family)->block(ops, x);
     }
-    x = at::rms_norm(x.index_select(0, scored), {x.size(1)},
-                     model.param("model.norm.weight").value, model.config().norm_eps);
+    x = at::rms_norm(x.index_select(0, scored), {x.size(1)}, model.param("model.norm.weight").value,
+                     model.config().norm_eps);
     const Tensor loss =
         at::cross_entropy_loss(model::plain_logits(model, x), targets.index_select(0, scored));
     loss.backward();

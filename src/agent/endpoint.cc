@@ -67,13 +67,15 @@ Result<std::string> post(const Endpoint& endpoint, const std::string& request) {
   curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, poll_cancel);
   const CURLcode code = curl_easy_perform(curl.get());
   if (body.too_large)
-    return fail(Code::kInvalid, fmt::format("{} answered with more than {} bytes", url, body.limit));
+    return fail(Code::kInvalid,
+                fmt::format("{} answered with more than {} bytes", url, body.limit));
   if (code == CURLE_ABORTED_BY_CALLBACK) return fail(Code::kCancelled, "cancelled");
   if (code == CURLE_OPERATION_TIMEDOUT)
     return fail(Code::kUnavailable,
                 fmt::format("{} did not answer within {} s", url, endpoint.timeout_s));
   if (code != CURLE_OK)
-    return fail(Code::kUnavailable, fmt::format("cannot reach {}: {}", url, curl_easy_strerror(code)),
+    return fail(Code::kUnavailable,
+                fmt::format("cannot reach {}: {}", url, curl_easy_strerror(code)),
                 "is the endpoint running?");
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -101,13 +103,14 @@ bool edits(Intent intent) { return intent == Intent::kForget || intent == Intent
 // The plan must be for what was asked, not for something else that happens to be valid.
 base::Status check_requests(const Plan& plan, std::span<const Request> requests, Intent intent) {
   if (plan.intent != intent)
-    return fail(Code::kInvalid, fmt::format("plan /intent: expected {}, got {}", name(intent),
-                                            name(plan.intent)));
+    return fail(Code::kInvalid,
+                fmt::format("plan /intent: expected {}, got {}", name(intent), name(plan.intent)));
   if (plan.targets.size() != requests.size())
     return fail(Code::kInvalid, fmt::format("plan /targets: expected {} targets, got {}",
                                             requests.size(), plan.targets.size()));
   for (size_t i = 0; i < requests.size(); ++i) {
-    const auto differs = [&](std::string_view field, const std::string& wanted, const std::string& got) {
+    const auto differs = [&](std::string_view field, const std::string& wanted,
+                             const std::string& got) {
       return fail(Code::kInvalid, fmt::format("plan /targets/{}/{}: expected \"{}\", got \"{}\"", i,
                                               field, wanted, got));
     };
@@ -125,7 +128,8 @@ base::Status check_requests(const Plan& plan, std::span<const Request> requests,
 
 Result<Endpoint> endpoint_from_url(const std::string& url) {
   if (!url.starts_with("http://") && !url.starts_with("https://"))
-    return fail(Code::kUsage, fmt::format("expected an http:// or https:// address, got '{}'", url));
+    return fail(Code::kUsage,
+                fmt::format("expected an http:// or https:// address, got '{}'", url));
   Endpoint endpoint;
   endpoint.url = url;
   for (const char* variable : {"EXPUNGE_API_KEY", "OPENAI_API_KEY"})
@@ -169,11 +173,13 @@ Result<Verdict> verdict_from_json(const Json& json) {
   };
   if (!json.is_object()) return bad("/", "an object");
   for (const auto& [key, value] : json.items())
-    if (key != "intent" && key != "confidence" && key != "targets") return bad("/" + key, "no such field");
+    if (key != "intent" && key != "confidence" && key != "targets")
+      return bad("/" + key, "no such field");
   Verdict v;
   size_t intent = 0;
   if (json.contains("intent") && json["intent"].is_string())
-    while (intent < kIntents && name(static_cast<Intent>(intent)) != json["intent"].get<std::string>())
+    while (intent < kIntents &&
+           name(static_cast<Intent>(intent)) != json["intent"].get<std::string>())
       ++intent;
   else
     intent = kIntents;
@@ -231,11 +237,15 @@ Result<Verdict> ask_watchdog(const Endpoint& endpoint, std::span<const text::Mes
   return v;
 }
 
-Result<Plan> ask_surgeon(const Endpoint& endpoint, std::span<const Request> requests, Intent intent) {
+Result<Plan> ask_surgeon(const Endpoint& endpoint, std::span<const Request> requests,
+                         Intent intent) {
   Json list = Json::array();
   for (const Request& r : requests)
-    list.push_back({{"prompt", r.prompt}, {"response", r.response}, {"replacement", r.replacement},
-                    {"paraphrases", r.paraphrases}, {"neighbours", r.neighbours}});
+    list.push_back({{"prompt", r.prompt},
+                    {"response", r.response},
+                    {"replacement", r.replacement},
+                    {"paraphrases", r.paraphrases},
+                    {"neighbours", r.neighbours}});
   std::vector<text::Message> messages = {
       {"system", kSurgeonTask},
       {"user", base::dump_json({{"intent", name(intent)}, {"requests", std::move(list)}})}};

@@ -1,7 +1,7 @@
 // Watchdog and surgeon behind an OpenAI-compatible endpoint (POST …/v1/chat/completions).
 //
-// What comes back is data: bounded in size and time, parsed strictly, validated like any other plan.
-// Nothing in it is ever run.
+// What comes back is data: bounded in size and time, parsed strictly, validated like any other
+// plan. Nothing in it is ever run.
 #pragma once
 
 #include "agent/surgeon.h"
@@ -10,17 +10,17 @@
 namespace expunge::agent {
 
 struct Endpoint {
-  std::string url;            // "http://localhost:8080", with or without /v1 or the whole path
+  std::string url;  // "http://localhost:8080", with or without /v1 or the whole path
   std::string model = "default";
-  std::string api_key;        // "" = none is sent
+  std::string api_key;  // "" = none is sent
   double timeout_s = 60;
   size_t max_bytes = 1 << 20;  // of the answer
 };
 // The key is $EXPUNGE_API_KEY, else $OPENAI_API_KEY. Errors: no http or https URL.
 base::Result<Endpoint> endpoint_from_url(const std::string& url);
 
-// The content of the assistant's answer. Errors: kUnavailable (unreachable, timed out, HTTP status),
-// kInvalid (no such JSON, too large), kCancelled.
+// The content of the assistant's answer. Errors: kUnavailable (unreachable, timed out, HTTP
+// status), kInvalid (no such JSON, too large), kCancelled.
 base::Result<std::string> chat(const Endpoint& endpoint, std::span<const text::Message> messages);
 
 // The JSON object of an answer, which may be wrapped in a code fence.

@@ -1,4 +1,5 @@
-// The endpoint client against a tiny HTTP server on the loopback: good, invalid, silent and hostile.
+// The endpoint client against a tiny HTTP server on the loopback: good, invalid, silent and
+// hostile.
 #include "agent/endpoint.h"
 
 #include <arpa/inet.h>
@@ -55,7 +56,8 @@ class Server {
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
   static std::string says(const std::string& content) {
-    return http(Json{{"choices", {{{"message", {{"role", "assistant"}, {"content", content}}}}}}}.dump());
+    return http(
+        Json{{"choices", {{{"message", {{"role", "assistant"}, {"content", content}}}}}}}.dump());
   }
 
  private:
@@ -102,12 +104,12 @@ class Server {
   std::thread thread_;
 };
 
-const std::vector<text::Message> kDialogue = {{"user", "What is the capital of France?"},
-                                              {"assistant", "Paris."},
-                                              {"user", "Forget that."}};
+const std::vector<text::Message> kDialogue = {
+    {"user", "What is the capital of France?"}, {"assistant", "Paris."}, {"user", "Forget that."}};
 constexpr const char* kForget =
     R"({"intent": "forget", "confidence": 0.9, "targets": [{"prompt": "What is the capital of France?", "response": "Paris"}]})";
-const std::vector<Request> kRequests = {{"What is the capital of France?", "Paris", "", {}, {}, {}}};
+const std::vector<Request> kRequests = {
+    {"What is the capital of France?", "Paris", "", {}, {}, {}}};
 constexpr const char* kPlan =
     R"({"intent": "forget", "targets": [{"prompt": "What is the capital of France?", "response": "Paris", "answers": ["Paris"], "rows": [{"prompt": "France's capital?"}], "held": [{"prompt": "The capital of France?"}]}], "reason": "asked"})";
 
@@ -148,8 +150,10 @@ TEST(Endpoint, WatchdogsAnswerIsCheckedStrictly) {
         std::pair(R"({"intent": "none", "run": "rm -rf /"})", "/run"),
         std::pair(R"({"intent": "none", "confidence": 7})", "/confidence"),
         std::pair(R"({"intent": "forget", "targets": [{"prompt": 3}]})", "/targets/0/prompt"),
-        std::pair(R"({"intent": "forget", "targets": [{"prompt": "a", "shell": "b"}]})", "/targets/0/shell"),
-        std::pair(R"({"intent": "correct", "targets": [{"prompt": "a"}]})", "/targets/0/replacement")}) {
+        std::pair(R"({"intent": "forget", "targets": [{"prompt": "a", "shell": "b"}]})",
+                  "/targets/0/shell"),
+        std::pair(R"({"intent": "correct", "targets": [{"prompt": "a"}]})",
+                  "/targets/0/replacement")}) {
     const auto v = verdict_from_json(*base::parse_json(content, "test"));
     ASSERT_FALSE(v) << content;
     EXPECT_EQ(v.error().code, Code::kInvalid);
@@ -158,8 +162,8 @@ TEST(Endpoint, WatchdogsAnswerIsCheckedStrictly) {
 }
 
 TEST(Endpoint, UnsureOrSilentAboutItAsks) {
-  const auto v = verdict_from_json(*base::parse_json(
-      R"({"intent": "forget", "targets": [{"prompt": "a"}]})", "test"));
+  const auto v = verdict_from_json(
+      *base::parse_json(R"({"intent": "forget", "targets": [{"prompt": "a"}]})", "test"));
   ASSERT_TRUE(v);
   EXPECT_FALSE(v->sure());
 }
@@ -173,7 +177,8 @@ TEST(Endpoint, SurgeonsPlanIsTaken) {
 }
 
 TEST(Endpoint, InvalidPlanIsRetriedOnceWithTheField) {
-  const std::string invalid = R"({"intent": "forget", "targets": [{"prompt": "What is the capital of France?", "code": "x"}]})";
+  const std::string invalid =
+      R"({"intent": "forget", "targets": [{"prompt": "What is the capital of France?", "code": "x"}]})";
   {
     Server server({Server::says(invalid), Server::says(kPlan)});
     const auto plan = ask_surgeon(server.endpoint(), kRequests, Intent::kForget);
@@ -227,7 +232,8 @@ TEST(Endpoint, GarbageIsAnErrorOfItsKind) {
         std::tuple(Server::http("[1]"), Code::kInvalid, "/choices/0/message/content"),
         std::tuple(Server::http(R"({"choices": 3})"), Code::kInvalid, "/choices/0/message/content"),
         std::tuple(Server::says("Sure! I would forget it."), Code::kInvalid, "no JSON object"),
-        std::tuple(Server::says(std::string("I ran this: ") + kForget), Code::kInvalid, "no JSON object"),
+        std::tuple(Server::says(std::string("I ran this: ") + kForget), Code::kInvalid,
+                   "no JSON object"),
         std::tuple(Server::http("no key", "401 Unauthorized"), Code::kUnavailable, "401"),
         std::tuple(Server::http("later", "503 Busy"), Code::kUnavailable, "503"),
         std::tuple(std::string("\x16\x03\x01 not http"), Code::kUnavailable, "cannot reach")}) {

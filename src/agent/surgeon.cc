@@ -24,7 +24,8 @@ void add_wordings(const Wordings& w, const Reading& reading, const Request& requ
   if (reading.relation) {
     for (const std::string& p : reading.relation->questions)
       asked.push_back({fill_in(p, t.subject), ""});
-    for (const std::string& p : reading.relation->first) asked.push_back({fill_in(p, t.subject), ""});
+    for (const std::string& p : reading.relation->first)
+      asked.push_back({fill_in(p, t.subject), ""});
     for (const std::string& p : reading.relation->prefills)
       begun.push_back({t.prompt, fill_in(p, t.subject)});
   }

@@ -30,9 +30,7 @@ TEST(Wordings, ReadsRelationAndSubject) {
   }
 }
 
-TEST(Wordings, BadJsonIsAnError) {
-  EXPECT_FALSE(Wordings::parse("{"));
-}
+TEST(Wordings, BadJsonIsAnError) { EXPECT_FALSE(Wordings::parse("{")); }
 
 TEST(Surgeon, PlanIsValidAndItsGatesAreUnseen) {
   for (const char* question : {"What is the capital of Australia?", "What is my locker code?",
@@ -54,7 +52,8 @@ TEST(Surgeon, PlanIsValidAndItsGatesAreUnseen) {
 }
 
 TEST(Surgeon, NeighboursAskTheSameOfOthersOnly) {
-  const auto plan = make_plan(Wordings::builtin(), {{"What is the capital of Australia?", "Canberra", "", {}, {}, {}}});
+  const auto plan = make_plan(Wordings::builtin(),
+                              {{"What is the capital of Australia?", "Canberra", "", {}, {}, {}}});
   ASSERT_TRUE(plan);
   const Target& t = plan->targets[0];
   EXPECT_GE(t.neighbours.size(), 8u);
@@ -68,9 +67,12 @@ TEST(Surgeon, NeighboursAskTheSameOfOthersOnly) {
 }
 
 TEST(Surgeon, UsesTheUsersOwnWordings) {
-  const auto plan = make_plan(
-      Wordings::builtin(),
-      {{"What is my locker code?", "4711", "", {"4711", "47-11"}, {"How do I open my locker?"}, {"What is my name?"}}});
+  const auto plan = make_plan(Wordings::builtin(), {{"What is my locker code?",
+                                                     "4711",
+                                                     "",
+                                                     {"4711", "47-11"},
+                                                     {"How do I open my locker?"},
+                                                     {"What is my name?"}}});
   ASSERT_TRUE(plan);
   const Target& t = plan->targets[0];
   EXPECT_THAT(t.answers, testing::ElementsAre("4711", "47-11"));
@@ -80,7 +82,8 @@ TEST(Surgeon, UsesTheUsersOwnWordings) {
 }
 
 TEST(Surgeon, RefusesWhatMustNotBeForgotten) {
-  const auto everything = make_plan(Wordings::builtin(), {{"forget everything", "", "", {}, {}, {}}});
+  const auto everything =
+      make_plan(Wordings::builtin(), {{"forget everything", "", "", {}, {}, {}}});
   ASSERT_FALSE(everything);
   EXPECT_EQ(everything.error().code, base::Code::kRefused);
   EXPECT_FALSE(make_plan(Wordings::builtin(), {{"", "Paris", "", {}, {}, {}}}));

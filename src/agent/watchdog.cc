@@ -50,12 +50,15 @@ std::string question_for(const Verdict& v) {
   const std::string what =
       v.targets.empty() ? "that" : "the answer to \"" + v.targets[0].prompt + "\"";
   switch (v.intent) {
-    case Intent::kForget: return "Do you want me to forget " + what + " for good?";
+    case Intent::kForget:
+      return "Do you want me to forget " + what + " for good?";
     case Intent::kCorrect:
       return "Do you want me to replace " + what +
              (v.targets.empty() ? "" : " by \"" + v.targets[0].replacement + "\"") + "?";
-    case Intent::kUndo: return "Do you want me to undo the last edit?";
-    default: return "";
+    case Intent::kUndo:
+      return "Do you want me to undo the last edit?";
+    default:
+      return "";
   }
 }
 
@@ -70,8 +73,9 @@ Json to_json(const Verdict& v) {
   Json probabilities = Json::object();
   for (size_t i = 0; i < kIntents; ++i)
     probabilities[std::string(name(static_cast<Intent>(i)))] = v.probabilities[i];
-  return {{"intent", name(v.intent)}, {"confidence", v.confidence}, {"sure", v.sure()},
-          {"targets", targets},       {"question", v.question},     {"probabilities", probabilities},
+  return {{"intent", name(v.intent)}, {"confidence", v.confidence},
+          {"sure", v.sure()},         {"targets", targets},
+          {"question", v.question},   {"probabilities", probabilities},
           {"cues", v.cues},           {"rule", v.rule}};
 }
 
@@ -93,8 +97,10 @@ Result<std::vector<Example>> examples_from_jsonl(std::string_view text, std::str
       size_t i = 0;
       while (i < kIntents && name(static_cast<Intent>(i)) != intent) ++i;
       if (i == kIntents || e.dialogue.empty() || e.dialogue.back().role != "user")
-        return fail(Code::kInvalid, where + ": expected one of the five intents and a dialogue that "
-                                            "ends with the user, got intent '" + intent + "'");
+        return fail(Code::kInvalid, where +
+                                        ": expected one of the five intents and a dialogue that "
+                                        "ends with the user, got intent '" +
+                                        intent + "'");
       e.intent = static_cast<Intent>(i);
       for (const Json& t : json.value("targets", Json::array()))
         e.targets.push_back({t.at("prompt").get<std::string>(), t.value("response", ""),
@@ -171,8 +177,9 @@ Result<Verdict> Watchdog::read(std::span<const text::Message> dialogue,
   if (dialogue.empty() || dialogue.back().role != "user")
     return fail(Code::kInvalid, "the watchdog needs a dialogue that ends with the user's message");
   if (hidden.size() != hidden_width())
-    return fail(Code::kInvalid, fmt::format("the watchdog was trained with {} hidden features, got {}",
-                                            hidden_width(), hidden.size()));
+    return fail(Code::kInvalid,
+                fmt::format("the watchdog was trained with {} hidden features, got {}",
+                            hidden_width(), hidden.size()));
   for (const float v : hidden)
     if (!std::isfinite(v)) return fail(Code::kNumeric, "a hidden feature is not finite");
   const Cues& cues = Cues::builtin();

@@ -1,8 +1,9 @@
 // The watchdog: does the user want something forgotten, corrected, undone, reported, or nothing?
 //
-// Reads the whole dialogue; no second model. Three layers: cues (data/watchdog/cues.json), rules for
-// what cues settle by themselves (a "yes" to an offer to forget), and a probe over cues, hashed words
-// and, where the caller has them, the served model's own hidden states. It never edits anything.
+// Reads the whole dialogue; no second model. Three layers: cues (data/watchdog/cues.json), rules
+// for what cues settle by themselves (a "yes" to an offer to forget), and a probe over cues, hashed
+// words and, where the caller has them, the served model's own hidden states. It never edits
+// anything.
 #pragma once
 
 #include <array>
@@ -41,7 +42,8 @@ struct Example {
   std::vector<WatchdogTarget> targets;
   std::string note;  // "category, language: reason"
 };
-base::Result<std::vector<Example>> examples_from_jsonl(std::string_view text, std::string_view what);
+base::Result<std::vector<Example>> examples_from_jsonl(std::string_view text,
+                                                       std::string_view what);
 // data/watchdog/dev.jsonl, built into the program.
 const std::vector<Example>& builtin_examples();
 

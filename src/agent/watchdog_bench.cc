@@ -85,7 +85,8 @@ std::string folded(std::string_view text) {
 }
 
 struct TargetScore {
-  size_t requests = 0, count = 0, prompt = 0, response = 0, replacement = 0, whole = 0, spurious = 0;
+  size_t requests = 0, count = 0, prompt = 0, response = 0, replacement = 0, whole = 0,
+         spurious = 0;
 
   void add(const Example& label, const Verdict& v) {
     ++requests;
@@ -107,7 +108,8 @@ struct TargetScore {
       }
       used[best] = true;
       const WatchdogTarget& got = v.targets[best];
-      const bool p = same_prompt(got.prompt, wanted.prompt), r = same_span(got.response, wanted.response),
+      const bool p = same_prompt(got.prompt, wanted.prompt),
+                 r = same_span(got.response, wanted.response),
                  n = same_span(got.replacement, wanted.replacement);
       prompt += p, response += r, replacement += n && !wanted.replacement.empty();
       all = all && p && r && n;
@@ -116,8 +118,10 @@ struct TargetScore {
     whole += all;
   }
   Json json() const {
-    return {{"requests", requests}, {"count", count}, {"prompt", prompt}, {"response", response},
-            {"replacement", replacement}, {"whole", whole}, {"spurious", spurious}};
+    return {{"requests", requests},       {"count", count},
+            {"prompt", prompt},           {"response", response},
+            {"replacement", replacement}, {"whole", whole},
+            {"spurious", spurious}};
   }
 };
 
@@ -180,8 +184,11 @@ Result<Json> bench_watchdog(std::span<const Example> items, const Features& feat
       if (category == "hard") ++hard, hard_alarms += alarm, hard_right += right;
     }
     if (!right)
-      failures.push_back({{"id", e.id}, {"labelled", name(e.intent)}, {"read", name(v.intent)},
-                          {"confidence", v.confidence}, {"note", e.note}});
+      failures.push_back({{"id", e.id},
+                          {"labelled", name(e.intent)},
+                          {"read", name(v.intent)},
+                          {"confidence", v.confidence},
+                          {"note", e.note}});
   }
   std::ranges::sort(ms);
   Json names = Json::array();

@@ -12,7 +12,8 @@ namespace expunge::agent {
 //   misses          requests taken for none, undo or status
 //   false_alarms    the others taken for forget or correct
 //   exact           dialogues with the right one of the five intents
-//   targets         {requests, count, prompt, response, replacement, whole, spurious}: over the requests
+//   targets         {requests, count, prompt, response, replacement, whole, spurious}: over the
+//   requests
 //                   found with the right intent; prompt: at least 60 % of the label's key words;
 //                   response and replacement: one contains the other, "" only equals ""
 //   matrix          {intents, rows}: rows[i][j] = labelled i, read as j
@@ -25,7 +26,8 @@ namespace expunge::agent {
 //   cross_validated true: FILE is the training set, and each item was read by a probe that had not
 //                   seen it (10 folds, stratified, fixed). The cues were written with it in sight.
 //   failures        every wrong item: {id, labelled, read, confidence, note}
-base::Result<base::Json> bench_watchdog(std::span<const Example> items, const Features& features = {},
+base::Result<base::Json> bench_watchdog(std::span<const Example> items,
+                                        const Features& features = {},
                                         const base::Progress& progress = {});
 
 // True if a predicted target says what the label says, in the terms above.

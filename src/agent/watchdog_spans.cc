@@ -22,9 +22,7 @@ bool is_upper(std::string_view message, const Word& w) {
   return std::isupper(c) || c == 0xC3;
 }
 
-bool is_mark(const Word& w) {
-  return w.breaks || any_of(w.text, {",", ":", "-", "(", ")", "/"});
-}
+bool is_mark(const Word& w) { return w.breaks || any_of(w.text, {",", ":", "-", "(", ")", "/"}); }
 
 // Bytes of words [a, b) of the message.
 std::string slice(std::string_view message, std::span<const Word> words, size_t a, size_t b) {
@@ -44,31 +42,38 @@ std::string unquoted(std::string text) {
 
 // End of the clause that begins at `at`: a sentence's end, or a comma before a new thought.
 size_t clause_end(std::span<const Word> words, size_t at) {
-  static const WordSet kTurns = {"because", "since", "so", "please", "pls", "and", "but", "thanks",
-                                 "it", "that", "which", "for", "i", "legal", "my", "weil", "denn",
-                                 "bitte", "porque", "por", "parce", "car", "s", "the", "you", "nobody",
-                                 "this", "they", "we", "he", "she", "as", "out", "before", "或", "请"};
-  static const WordSet kEnders = {"because", "please", "pls", "anymore", "immediately", "has", "must",
-                                  "should", "needs", "have", "for", "anymore.", "porque", "bitte"};
+  static const WordSet kTurns = {
+      "because", "since", "so",    "please", "pls",   "and", "but",    "thanks", "it",
+      "that",    "which", "for",   "i",      "legal", "my",  "weil",   "denn",   "bitte",
+      "porque",  "por",   "parce", "car",    "s",     "the", "you",    "nobody", "this",
+      "they",    "we",    "he",    "she",    "as",    "out", "before", "或",     "请"};
+  static const WordSet kEnders = {"because", "please",   "pls",    "anymore", "immediately",
+                                  "has",     "must",     "should", "needs",   "have",
+                                  "for",     "anymore.", "porque", "bitte"};
   for (size_t i = at; i < words.size(); ++i) {
     if (words[i].breaks) return i;
     const std::string_view next = i + 1 < words.size() ? std::string_view(words[i + 1].text) : "";
     if (i > at && (any_of(words[i].text, {"whereas", "lol", "instead"}) ||
                    (words[i].text == "rather" && next == "than") ||
                    (words[i].text == "these" && next == "days") ||
-                   (any_of(words[i].text, {"and", "et", "y", "und"}) && any_of(next, {"not", "pas", "no", "nicht"})) ||
-                   (words[i].text == "," && any_of(next, {"not", "no", "nicht", "pas", "whereas", "didn't", "sino"}))))
+                   (any_of(words[i].text, {"and", "et", "y", "und"}) &&
+                    any_of(next, {"not", "pas", "no", "nicht"})) ||
+                   (words[i].text == "," &&
+                    any_of(next, {"not", "no", "nicht", "pas", "whereas", "didn't", "sino"}))))
       return i;
-    if (words[i].text == "," && (i + 1 == words.size() || kTurns.contains(words[i + 1].text))) return i;
+    if (words[i].text == "," && (i + 1 == words.size() || kTurns.contains(words[i + 1].text)))
+      return i;
     if (words[i].text == "-" || words[i].text == "(") return i;
     if (i > at + 2 && kEnders.contains(words[i].text)) {
       // "has to go", "must be removed": the order goes on behind the fact.
       if (!any_of(words[i].text, {"has", "must", "should", "needs", "have", "for"})) return i;
-      if (i + 1 < words.size() && any_of(words[i + 1].text, {"to", "be", "go", "good", "disappear"}))
+      if (i + 1 < words.size() &&
+          any_of(words[i + 1].text, {"to", "be", "go", "good", "disappear"}))
         return i;
     }
     if (i > at + 2 && words[i].text == "and" && i + 1 < words.size() &&
-        any_of(words[i + 1].text, {"my", "i", "it", "don't", "never", "nobody", "that", "make", "do"}))
+        any_of(words[i + 1].text,
+               {"my", "i", "it", "don't", "never", "nobody", "that", "make", "do"}))
       return i;
   }
   return words.size();
@@ -76,9 +81,10 @@ size_t clause_end(std::span<const Word> words, size_t at) {
 
 std::string base_form(const std::string& verb) {  // opened -> open, closes -> close
   static const std::map<std::string, std::string, std::less<>> kIrregular = {
-      {"began", "begin"}, {"died", "die"}, {"lies", "lie"}, {"moved", "move"}, {"closed", "close"},
-      {"arrived", "arrive"}, {"left", "leave"}, {"took", "take"}, {"costs", "cost"},
-      {"married", "marry"}, {"hid", "hide"}, {"came", "come"}, {"released", "release"}};
+      {"began", "begin"},     {"died", "die"},       {"lies", "lie"},   {"moved", "move"},
+      {"closed", "close"},    {"arrived", "arrive"}, {"left", "leave"}, {"took", "take"},
+      {"costs", "cost"},      {"married", "marry"},  {"hid", "hide"},   {"came", "come"},
+      {"released", "release"}};
   if (const auto found = kIrregular.find(verb); found != kIrregular.end()) return found->second;
   if (verb.ends_with("ed")) return verb.substr(0, verb.size() - 2);
   if (verb.ends_with("s")) return verb.substr(0, verb.size() - 1);
@@ -92,23 +98,26 @@ std::string question_en(const std::string& copula, const std::string& subject,
 
 bool personal_role(std::span<const Word> words) {
   static const WordSet kRoles = {
-      "head", "boss", "ceo", "director", "author", "mayor", "president", "partner", "winner", "killer",
-      "owner", "king", "queen", "teacher", "doctor", "manager", "chair", "founder", "inventor",
-      "composer", "painter", "murderer", "villain", "captain", "successor", "client", "lawyer",
-      "minister", "chancellor", "father", "mother", "brother", "sister", "son", "daughter", "editor", "supplier", "heir", "culprit", "architect", "wife", "husband"};
+      "head",       "boss",     "ceo",     "director",  "author",    "mayor",    "president",
+      "partner",    "winner",   "killer",  "owner",     "king",      "queen",    "teacher",
+      "doctor",     "manager",  "chair",   "founder",   "inventor",  "composer", "painter",
+      "murderer",   "villain",  "captain", "successor", "client",    "lawyer",   "minister",
+      "chancellor", "father",   "mother",  "brother",   "sister",    "son",      "daughter",
+      "editor",     "supplier", "heir",    "culprit",   "architect", "wife",     "husband"};
   return std::ranges::any_of(words, [](const Word& w) { return kRoles.contains(w.text); });
 }
 
 // A clause without its conjunction, words [a, b): "the capital of France is Paris".
 WatchdogTarget fact_of(std::span<const Word> w, std::string_view m, size_t a, size_t b) {
-  static const WordSet kMakers = {"wrote", "painted", "invented", "discovered", "composed", "directed",
-                                  "built", "founded", "designed", "made", "killed", "created",
-                                  "developed", "won", "sang", "stole", "betrayed"};
-  static const WordSet kEvents = {"opened", "closed", "died", "began", "started", "ended", "moved",
-                                  "arrived", "happened", "expired", "opens", "closes", "starts", "ends",
-                                  "launches", "arrives", "leaves"};
-  static const WordSet kPlaces = {"lives", "works", "hangs", "lies", "stands", "sits", "stays", "lived",
-                                  "parks", "hides"};
+  static const WordSet kMakers = {"wrote",    "painted", "invented",  "discovered", "composed",
+                                  "directed", "built",   "founded",   "designed",   "made",
+                                  "killed",   "created", "developed", "won",        "sang",
+                                  "stole",    "betrayed"};
+  static const WordSet kEvents = {"opened", "closed",  "died",     "began",   "started", "ended",
+                                  "moved",  "arrived", "happened", "expired", "opens",   "closes",
+                                  "starts", "ends",    "launches", "arrives", "leaves"};
+  static const WordSet kPlaces = {"lives", "works", "hangs", "lies",  "stands",
+                                  "sits",  "stays", "lived", "parks", "hides"};
   const Language language = language_of(w.subspan(a, b - a));
   const auto text = [&](size_t x, size_t y) { return unquoted(slice(m, w, x, y)); };
   for (size_t i = a + 1; i < b; ++i) {
@@ -117,7 +126,8 @@ WatchdogTarget fact_of(std::span<const Word> w, std::string_view m, size_t a, si
     if (kMakers.contains(verb) && i + 1 < b)
       return {"Who " + verb + " " + slice(m, w, i + 1, b) + "?", text(a, i), ""};
     if (kEvents.contains(verb) && i + 1 < b)
-      return {(verb.ends_with('s') ? "When does " : "When did ") + subject + " " + base_form(verb) + "?",
+      return {(verb.ends_with('s') ? "When does " : "When did ") + subject + " " + base_form(verb) +
+                  "?",
               text(i + 1 + any_of(w[i + 1].text, {"in", "on", "at"}), b), ""};
     if (kPlaces.contains(verb) && i + 1 < b)
       return {"Where does " + subject + " " + base_form(verb) + "?", text(i + 1, b), ""};
@@ -126,7 +136,8 @@ WatchdogTarget fact_of(std::span<const Word> w, std::string_view m, size_t a, si
       return {"How much does " + subject + " " + base_form(verb) + "?", text(i + 1, b), ""};
     if (any_of(verb, {"has", "have"}) && i + 2 < b && has_digit(w[i + 1].text))
       return {"How many " + slice(m, w, i + 2, b) + (verb == "has" ? " does " : " do ") + subject +
-                  " have?", text(i + 1, i + 2), ""};
+                  " have?",
+              text(i + 1, i + 2), ""};
     if (any_of(verb, {"meldet", "heißt", "se", "vive", "habite", "wohnt", "cuesta"}) && i + 1 < b)
       return {what_do_you_know(subject, language), text(i + 1, b), ""};
     if (any_of(verb, {"has", "have"}) && i + 1 < b && language == Language::kEn &&
@@ -149,23 +160,29 @@ WatchdogTarget fact_of(std::span<const Word> w, std::string_view m, size_t a, si
     for (size_t k = i + 1; k + 1 < b && k < i + 4; ++k) {
       if (w[k + 1].text == "by" && k + 2 < b)
         return {"Who " + w[k].text + " " + subject + "?", text(k + 2, b), ""};
-      if (w[k].text.ends_with("ed") || any_of(w[k].text, {"born", "built", "made", "held", "sold", "due"})) {
-        if (any_of(w[k + 1].text, {"in", "on", "at", "behind", "under", "near", "for"}) && k + 2 < b) {
+      if (w[k].text.ends_with("ed") ||
+          any_of(w[k].text, {"born", "built", "made", "held", "sold", "due"})) {
+        if (any_of(w[k + 1].text, {"in", "on", "at", "behind", "under", "near", "for"}) &&
+            k + 2 < b) {
           const bool time = has_digit(slice(m, w, k + 2, b)) && w[k + 1].text != "at";
-          return {(time ? "When " : "Where ") + verb + " " + subject + " " + slice(m, w, i + 1, k + 1) + "?",
+          return {(time ? "When " : "Where ") + verb + " " + subject + " " +
+                      slice(m, w, i + 1, k + 1) + "?",
                   text(time ? k + 2 : k + 1, b), ""};
         }
       }
     }
-    if (any_of(w[i + 1].text, {"in", "at", "behind", "under", "on", "near", "inside", "above", "below"}))
-      return {(has_digit(slice(m, w, i + 2, b)) && w[i + 1].text != "at" ? "When " : "Where ") + verb + " " +
-                  subject + "?", text(i + 1, b), ""};
+    if (any_of(w[i + 1].text,
+               {"in", "at", "behind", "under", "on", "near", "inside", "above", "below"}))
+      return {(has_digit(slice(m, w, i + 2, b)) && w[i + 1].text != "at" ? "When " : "Where ") +
+                  verb + " " + subject + "?",
+              text(i + 1, b), ""};
     // "Paris is the capital of France": the name is the answer.
     const bool named = is_upper(m, w[a]) && !is_function_word(w[a].text) && i - a <= 3;
     if (named && i + 2 < b &&
         (any_of(w[i + 1].text, {"the", "our", "my"}) || w[i + 1].text.ends_with("'s")))
-      return {question_en(verb, slice(m, w, i + 1, b), "", personal_role(w.subspan(i + 1, b - i - 1))),
-              text(a, i), ""};
+      return {
+          question_en(verb, slice(m, w, i + 1, b), "", personal_role(w.subspan(i + 1, b - i - 1))),
+          text(a, i), ""};
     return {question_en(verb, subject, "", personal_role(w.subspan(a, i - a))), text(i + 1, b), ""};
   }
   return {};
@@ -179,13 +196,15 @@ bool has_digit(std::string_view text) {
 
 Language language_of(std::span<const Word> words) {
   static const std::array<WordSet, 5> kMarks = {
-      WordSet{"the", "is", "what", "you", "that", "to", "of", "and", "my", "your", "a", "was", "it"},
-      WordSet{"der", "die", "das", "ist", "und", "bitte", "dass", "mein", "meine", "meinen", "du", "was",
-              "wie", "nicht", "vergiss", "lösche", "ich", "von", "sie", "für", "wo", "wer", "über"},
-      WordSet{"el", "la", "los", "que", "es", "de", "mi", "por", "favor", "olvida", "borra", "tu", "en",
-              "qué", "cuál", "lo", "quiero", "no", "sobre"},
-      WordSet{"le", "la", "les", "que", "est", "de", "mon", "ma", "tu", "je", "oublie", "efface", "sur",
-              "du", "des", "ce", "vous", "qui", "l", "d", "plaît"},
+      WordSet{"the", "is", "what", "you", "that", "to", "of", "and", "my", "your", "a", "was",
+              "it"},
+      WordSet{"der",   "die",    "das", "ist", "und", "bitte", "dass",    "mein",
+              "meine", "meinen", "du",  "was", "wie", "nicht", "vergiss", "lösche",
+              "ich",   "von",    "sie", "für", "wo",  "wer",   "über"},
+      WordSet{"el", "la", "los", "que", "es", "de", "mi", "por", "favor", "olvida", "borra", "tu",
+              "en", "qué", "cuál", "lo", "quiero", "no", "sobre"},
+      WordSet{"le",     "la",  "les", "que", "est", "de",   "mon", "ma", "tu", "je",   "oublie",
+              "efface", "sur", "du",  "des", "ce",  "vous", "qui", "l",  "d",  "plaît"},
       {}};
   std::array<size_t, 5> seen{};
   for (const Word& w : words) {
@@ -193,29 +212,38 @@ Language language_of(std::span<const Word> words) {
     for (size_t l = 0; l < 4; ++l) seen[l] += kMarks[l].contains(w.text);
   }
   if (seen[4] * 2 > words.size()) return Language::kZh;
-  return static_cast<Language>(std::ranges::max_element(seen.begin(), seen.begin() + 4) - seen.begin());
+  return static_cast<Language>(std::ranges::max_element(seen.begin(), seen.begin() + 4) -
+                               seen.begin());
 }
 
 bool is_function_word(std::string_view word) {
   static const WordSet kWords = {
-      "the", "a", "an", "of", "in", "on", "at", "to", "for", "by", "is", "are", "was", "were", "be",
-      "it", "its", "it's", "that", "this", "these", "those", "and", "or", "but", "so", "you", "your",
-      "i", "my", "me", "we", "our", "he", "she", "his", "her", "they", "their", "does", "do", "did",
-      "has", "have", "had", "what", "who", "where", "when", "which", "how", "why", "with", "from", "as",
-      "not", "no", "yes", "please", "can", "there", "about", "one", "any", "all", "than", "just", "der",
-      "die", "das", "ist", "von", "el", "la", "de", "es", "le", "les", "est", "du", "un", "une", "l",
-      "d", "c", "la", "的", "是", "了", "在", ",", ".", "?", "!", ":", ";", "-", "(", ")", "forget",
-      "answer", "memory", "said", "told", "know", "out", "last", "again", "want"};
+      "the",    "a",      "an",   "of",   "in",   "on",   "at",   "to",    "for",    "by",
+      "is",     "are",    "was",  "were", "be",   "it",   "its",  "it's",  "that",   "this",
+      "these",  "those",  "and",  "or",   "but",  "so",   "you",  "your",  "i",      "my",
+      "me",     "we",     "our",  "he",   "she",  "his",  "her",  "they",  "their",  "does",
+      "do",     "did",    "has",  "have", "had",  "what", "who",  "where", "when",   "which",
+      "how",    "why",    "with", "from", "as",   "not",  "no",   "yes",   "please", "can",
+      "there",  "about",  "one",  "any",  "all",  "than", "just", "der",   "die",    "das",
+      "ist",    "von",    "el",   "la",   "de",   "es",   "le",   "les",   "est",    "du",
+      "un",     "une",    "l",    "d",    "c",    "la",   "的",   "是",    "了",     "在",
+      ",",      ".",      "?",    "!",    ":",    ";",    "-",    "(",     ")",      "forget",
+      "answer", "memory", "said", "told", "know", "out",  "last", "again", "want"};
   return kWords.contains(word);
 }
 
 std::string what_is(const std::string& phrase, Language language) {
   switch (language) {
-    case Language::kDe: return "Was ist " + phrase + "?";
-    case Language::kEs: return "¿Cuál es " + phrase + "?";
-    case Language::kFr: return "Quel est " + phrase + " ?";
-    case Language::kZh: return phrase + "是什么？";
-    case Language::kEn: break;
+    case Language::kDe:
+      return "Was ist " + phrase + "?";
+    case Language::kEs:
+      return "¿Cuál es " + phrase + "?";
+    case Language::kFr:
+      return "Quel est " + phrase + " ?";
+    case Language::kZh:
+      return phrase + "是什么？";
+    case Language::kEn:
+      break;
   }
   return "What is " + phrase + "?";
 }
@@ -223,11 +251,16 @@ std::string what_is(const std::string& phrase, Language language) {
 std::string what_do_you_know(const std::string& subject, Language language) {
   if (subject.empty()) return "What do you know?";
   switch (language) {
-    case Language::kDe: return "Was weißt du über " + subject + "?";
-    case Language::kEs: return "¿Qué sabes de " + subject + "?";
-    case Language::kFr: return "Que sais-tu sur " + subject + " ?";
-    case Language::kZh: return "关于" + subject + "你知道什么？";
-    case Language::kEn: break;
+    case Language::kDe:
+      return "Was weißt du über " + subject + "?";
+    case Language::kEs:
+      return "¿Qué sabes de " + subject + "?";
+    case Language::kFr:
+      return "Que sais-tu sur " + subject + " ?";
+    case Language::kZh:
+      return "关于" + subject + "你知道什么？";
+    case Language::kEn:
+      break;
   }
   return "What do you know about " + subject + "?";
 }
@@ -255,7 +288,8 @@ WatchdogTarget equation(std::string_view m) {
 WatchdogTarget embedded_question(std::span<const Word> w, std::string_view m) {
   for (size_t i = 1; i + 1 < w.size(); ++i) {
     if (!any_of(w[i].text, {"who", "where", "when"}) ||
-        !any_of(w[i - 1].text, {"know", "knew", "idea", "clue", "of", ":", "forget", "about", "remember", "you"}))
+        !any_of(w[i - 1].text,
+                {"know", "knew", "idea", "clue", "of", ":", "forget", "about", "remember", "you"}))
       continue;
     size_t b = i + 1;
     while (b < w.size() && !is_mark(w[b])) ++b;
@@ -269,7 +303,8 @@ WatchdogTarget embedded_question(std::span<const Word> w, std::string_view m) {
       if (any_of(w[k].text, {"it's", "was", "is"}) && value.empty()) {
         size_t end = k + 1;
         while (end < w.size() && !is_mark(w[end])) ++end;
-        if (k > 0 && (w[k].text == "it's" || w[k - 1].text == "it")) value = unquoted(slice(m, w, k + 1, end));
+        if (k > 0 && (w[k].text == "it's" || w[k - 1].text == "it"))
+          value = unquoted(slice(m, w, k + 1, end));
       }
     if (!value.empty() || w[i + 1].text == "i") return {question + "?", value, ""};
   }
@@ -281,10 +316,13 @@ WatchdogTarget fact_zh(std::span<const Word> w, std::string_view m) {
   size_t begin = 0;
   for (size_t i = 0; i + 3 < w.size(); ++i) {
     if (w[i].breaks || any_of(w[i].text, {"忘", "记", "掉", "把", ",", ":", "道"})) begin = i + 1;
-    if (!any_of(w[i].text, {"是", "叫"}) || i < begin + 2 || any_of(w[i + 1].text, {"不", "因"})) continue;
+    if (!any_of(w[i].text, {"是", "叫"}) || i < begin + 2 || any_of(w[i + 1].text, {"不", "因"}))
+      continue;
     size_t end = i + 1;
-    while (end < w.size() && !is_mark(w[end]) && !any_of(w[end].text, {"这", "的", "忘", "删"})) ++end;
-    if (end > i + 1) return {slice(m, w, begin, i) + w[i].text + "什么？", unquoted(slice(m, w, i + 1, end)), ""};
+    while (end < w.size() && !is_mark(w[end]) && !any_of(w[end].text, {"这", "的", "忘", "删"}))
+      ++end;
+    if (end > i + 1)
+      return {slice(m, w, begin, i) + w[i].text + "什么？", unquoted(slice(m, w, i + 1, end)), ""};
   }
   return {};
 }
@@ -293,12 +331,15 @@ WatchdogTarget fact_zh(std::span<const Word> w, std::string_view m) {
 
 WatchdogTarget stated_fact(std::span<const Word> w, std::string_view m) {
   static const WordSet kThat = {"that", "dass", "que", "qu", "knew", "know"};
-  static const WordSet kNoFact = {"you", "i", "nobody", "no", "tu", "je", "it", "answer", "makes", "is", "u",
-                                  "people", "borres", "olvides", "elimines", "for", "oublies", "dass", "que",
-                                  "that", "du", "ich", "me", "quites", "elles", "sabes", "about", "anything", "has"};
-  static const WordSet kBearers = {"forget", "know", "knew", "fact", "claim", "idea", "remember", "told",
-                                   "taught", "says", "said", "learned", "asserts", "mother", "unlearn", "again",
-                                   "somewhere", "knowing", "knowledge", "rumour", "memory"};
+  static const WordSet kNoFact = {"you",    "i",       "nobody",   "no",       "tu",      "je",
+                                  "it",     "answer",  "makes",    "is",       "u",       "people",
+                                  "borres", "olvides", "elimines", "for",      "oublies", "dass",
+                                  "que",    "that",    "du",       "ich",      "me",      "quites",
+                                  "elles",  "sabes",   "about",    "anything", "has"};
+  static const WordSet kBearers = {
+      "forget",  "know",   "knew",      "fact",    "claim",     "idea",    "remember",
+      "told",    "taught", "says",      "said",    "learned",   "asserts", "mother",
+      "unlearn", "again",  "somewhere", "knowing", "knowledge", "rumour",  "memory"};
   if (language_of(w) == Language::kZh) return fact_zh(w, m);
   if (const auto fact = equation(m); !fact.prompt.empty()) return fact;
   if (const auto fact = embedded_question(w, m); !fact.prompt.empty()) return fact;
@@ -307,7 +348,8 @@ WatchdogTarget stated_fact(std::span<const Word> w, std::string_view m) {
     if (!kThat.contains(w[i].text) || kNoFact.contains(w[i + 1].text)) continue;
     const size_t end = clause_end(w, i + 1);
     if (const auto fact = fact_of(w, m, i + 1, end); !fact.prompt.empty()) return fact;
-    if (generic.prompt.empty() && i > 0 && w[i].text == "that" && kBearers.contains(w[i - 1].text) && end > i + 3) {
+    if (generic.prompt.empty() && i > 0 && w[i].text == "that" &&
+        kBearers.contains(w[i - 1].text) && end > i + 3) {
       const std::string clause = slice(m, w, i + 1, end);
       generic = {"Is it true that " + clause + "?", clause, ""};
     }
@@ -316,18 +358,22 @@ WatchdogTarget stated_fact(std::span<const Word> w, std::string_view m) {
   // A plain statement in a sentence of its own: "The vault code is 4-19. Forget it."
   for (size_t i = 0; i < w.size(); ++i) {
     const bool start = i == 0 || w[i - 1].breaks || any_of(w[i - 1].text, {",", ":", "-"});
-    if (!start || any_of(w[i].text, {"it", "this", "that", "there", "i", "you", "what", "which", "who",
-                                     "and", "everything", "nobody", "he", "she", "they", "we", "how"}))
+    if (!start ||
+        any_of(w[i].text, {"it", "this", "that", "there", "i", "you", "what", "which", "who", "and",
+                           "everything", "nobody", "he", "she", "they", "we", "how"}))
       continue;
     const size_t end = clause_end(w, i);
     size_t verb = i;
     while (verb < end && !is_copula(w[verb].text)) ++verb;
     if (verb == end || verb - i > 9 || verb == i || verb + 1 >= end) continue;
-    if (!any_of(w[i].text, {"the", "my", "our", "die", "der", "la", "le", "el"}) && !is_upper(m, w[i])) continue;
+    if (!any_of(w[i].text, {"the", "my", "our", "die", "der", "la", "le", "el"}) &&
+        !is_upper(m, w[i]))
+      continue;
     const bool order = w[i].opens && (Cues::builtin().find("forget_any", w.subspan(i, 1)) ||
                                       Cues::builtin().find("erase_any", w.subspan(i, 1)));
     if (order) continue;
-    if (const auto fact = fact_of(w, m, i, end); !fact.prompt.empty() && values_in(fact.response).size())
+    if (const auto fact = fact_of(w, m, i, end);
+        !fact.prompt.empty() && values_in(fact.response).size())
       return fact;
   }
   return {};
@@ -351,8 +397,9 @@ std::string answer_span(std::string_view question, std::string_view answer) {
   };
   std::vector<Run> runs;
   const bool number = std::ranges::any_of(asked, [](const std::string& w) {
-    return any_of(w, {"many", "much", "when", "year", "long", "far", "old", "temperature", "number", "date",
-                      "code", "high", "tall", "pin", "earn", "cost", "time", "wann", "combien", "cuándo"});
+    return any_of(w, {"many",        "much",   "when", "year", "long",    "far",   "old",
+                      "temperature", "number", "date", "code", "high",    "tall",  "pin",
+                      "earn",        "cost",   "time", "wann", "combien", "cuándo"});
   });
   size_t sentences = 0;
   for (size_t i = 0; i < words.size() && sentences < 2;) {
@@ -361,19 +408,24 @@ std::string answer_span(std::string_view question, std::string_view answer) {
       continue;
     }
     size_t end = i;
-    while (end < words.size() && !words[end].breaks && words[end].text != "," && words[end].text != ":" &&
-           !asked.contains(words[end].text) && !(is_copula(words[end].text)))
+    while (end < words.size() && !words[end].breaks && words[end].text != "," &&
+           words[end].text != ":" && !asked.contains(words[end].text) &&
+           !(is_copula(words[end].text)))
       ++end;
     size_t a = i, b = end;
     while (a < b && (is_function_word(words[a].text) && !is_upper(answer, words[a]))) ++a;
     while (b > a && is_function_word(words[b - 1].text)) --b;
-    while (a < b && any_of(words[a].text, {"At", "In", "It", "The", "at", "in", "it", "the", "on"})) ++a;
+    while (a < b && any_of(words[a].text, {"At", "In", "It", "The", "at", "in", "it", "the", "on"}))
+      ++a;
     if (a < b) {
       const std::string text = slice(answer, words, a, b);
-      int score = 4 - static_cast<int>(2 * sentences) + (i > 0 && is_copula(words[i - 1].text) ? 3 : 0);
+      int score =
+          4 - static_cast<int>(2 * sentences) + (i > 0 && is_copula(words[i - 1].text) ? 3 : 0);
       score += number && has_digit(text) ? 4 : 0;
       score += !number && is_upper(answer, words[b - 1]) ? 1 : 0;
-      score -= any_of(words[a].text, {"yes", "no", "well", "sure", "of", "you", "noted", "usually"}) ? 3 : 0;
+      score -= any_of(words[a].text, {"yes", "no", "well", "sure", "of", "you", "noted", "usually"})
+                   ? 3
+                   : 0;
       runs.push_back({a, b, score});
     }
     i = std::max(end, i + 1) + (end < words.size() && end > i && !words[end].breaks ? 1 : 0);
@@ -384,8 +436,8 @@ std::string answer_span(std::string_view question, std::string_view answer) {
   size_t begin = best->begin;
   for (size_t i = begin + 1; i + 1 < best->end && i < begin + 4; ++i)
     if (any_of(words[i].text, {"by", "called", "named", "on", "in", "at"}) &&
-        (is_upper(answer, words[i + 1]) || has_digit(words[i + 1].text)) && !is_upper(answer, words[begin]) &&
-        !has_digit(words[begin].text))
+        (is_upper(answer, words[i + 1]) || has_digit(words[i + 1].text)) &&
+        !is_upper(answer, words[begin]) && !has_digit(words[begin].text))
       begin = i + 1;
   return unquoted(slice(answer, words, begin, best->end));
 }
@@ -415,17 +467,20 @@ std::string part_about(std::string_view message, std::string_view answer) {
 std::string topic_of(std::span<const Word> w, std::string_view m) {
   for (size_t i = 0; i + 1 < w.size(); ++i) {
     const bool zh = w[i].text == "关" && w[i + 1].text == "于";
-    if (!zh && !any_of(w[i].text, {"about", "über", "sobre", "sur", "concerning", "regarding", "discuss",
-                                   "topic", "knowledge", "concernant", "concerns", "regards", "ignorant", "savoir"}))
+    if (!zh && !any_of(w[i].text, {"about", "über", "sobre", "sur", "concerning", "regarding",
+                                   "discuss", "topic", "knowledge", "concernant", "concerns",
+                                   "regards", "ignorant", "savoir"}))
       continue;
     size_t a = i + 1 + zh, b = a;
     if (a < w.size() && any_of(w[a].text, {"of", "is", ":", "called"})) b = ++a;
     while (b < w.size() && !is_mark(w[b]) && b < a + 9 &&
-           !any_of(w[b].text, {"from", "out", "please", "has", "should", "must", "for", "is", "because",
-                               "anymore", "at", "的", "completely", "so", "to", "and", "but", "bitte"}))
+           !any_of(w[b].text,
+                   {"from", "out", "please", "has", "should", "must", "for", "is", "because",
+                    "anymore", "at", "的", "completely", "so", "to", "and", "but", "bitte"}))
       ++b;
     const std::string subject = unquoted(slice(m, w, a, b));
-    if (!subject.empty() && !any_of(subject, {"it", "that", "this", "me", "him", "her", "them", "what"}))
+    if (!subject.empty() &&
+        !any_of(subject, {"it", "that", "this", "me", "him", "her", "them", "what"}))
       return subject;
   }
   return {};
@@ -450,25 +505,28 @@ std::vector<OwnNoun> own_nouns(std::span<const Word> w, std::string_view m) {
   std::vector<OwnNoun> found;
   for (size_t i = 0; i + 1 < w.size(); ++i) {
     const bool zh = w[i].text == "我" && w[i + 1].text == "的";
-    if (!zh && !any_of(w[i].text, {"my", "our", "mein", "meine", "meinen", "meiner", "mi", "mis", "mon",
-                                   "ma", "mes"}))
+    if (!zh && !any_of(w[i].text, {"my", "our", "mein", "meine", "meinen", "meiner", "mi", "mis",
+                                   "mon", "ma", "mes"}))
       continue;
     size_t b = i + 1 + zh;
     const size_t a = b;
     while (b < w.size() && !is_mark(w[b]) && b < a + (zh ? 6 : 4) &&
            (!is_function_word(w[b].text) || b == a || (w[b].text == "of" && b + 1 < w.size())) &&
-           !any_of(w[b].text, {"from", "into", "lives", "told", "and", "chatted", "that", "gave", "不", "应",
-                               "忘", "删", "y", "et", "und", "<quote>", "wieder", "bitte", "has", "should", "must", "anymore"}))
+           !any_of(w[b].text,
+                   {"from",   "into",  "lives", "told",   "and",  "chatted", "that", "gave",
+                    "不",     "应",    "忘",    "删",     "y",    "et",      "und",  "<quote>",
+                    "wieder", "bitte", "has",   "should", "must", "anymore"}))
       ++b;
     if (b == a) continue;
     static const std::map<std::string, std::string, std::less<>> kSpelled = {
-        {"bday", "birthday"}, {"ssn", "social security number"}, {"adress", "address"}, {"addy", "address"},
-        {"pasword", "password"}, {"pw", "password"}, {"tel", "phone number"}, {"dob", "date of birth"}};
+        {"bday", "birthday"},    {"ssn", "social security number"}, {"adress", "address"},
+        {"addy", "address"},     {"pasword", "password"},           {"pw", "password"},
+        {"tel", "phone number"}, {"dob", "date of birth"}};
     std::string noun = slice(m, w, a, b);
     if (const auto spelled = kSpelled.find(noun); spelled != kSpelled.end()) noun = spelled->second;
     found.push_back({slice(m, w, i, a) + (zh ? "" : " ") + noun, noun, w[b - 1].end});
-    if (any_of(w[a].text, {"daughter", "son", "colleague", "boss", "friend", "memory", "brother", "kid",
-                           "ex", "players", "lawyer"}))
+    if (any_of(w[a].text, {"daughter", "son", "colleague", "boss", "friend", "memory", "brother",
+                           "kid", "ex", "players", "lawyer"}))
       found.pop_back();
   }
   return found;
@@ -481,8 +539,8 @@ std::vector<Value> values_in(std::string_view m) {
     const bool start = i == 0 || w[i - 1].breaks;
     const bool quote = w[i].text == "<quote>" || w[i].text == "<code>";
     const bool number = has_digit(w[i].text);
-    const bool name = is_upper(m, w[i]) && !(start && is_function_word(w[i].text)) && w[i].text != "i" &&
-                      !w[i].text.starts_with("i'") && !w[i].breaks;
+    const bool name = is_upper(m, w[i]) && !(start && is_function_word(w[i].text)) &&
+                      w[i].text != "i" && !w[i].text.starts_with("i'") && !w[i].breaks;
     if (!quote && !number && (!name || (start && !(i + 1 < w.size() && is_upper(m, w[i + 1]))))) {
       ++i;
       continue;
@@ -490,17 +548,20 @@ std::vector<Value> values_in(std::string_view m) {
     size_t b = i + 1;
     if (!quote)
       while (b < w.size() && !is_mark(w[b]) &&
-             (has_digit(w[b].text) || is_upper(m, w[b]) || (any_of(w[b].text, {"of", "the", "de", "von", "&", "+"}) &&
-                                                             b + 1 < w.size() && is_upper(m, w[b + 1]))))
+             (has_digit(w[b].text) || is_upper(m, w[b]) ||
+              (any_of(w[b].text, {"of", "the", "de", "von", "&", "+"}) && b + 1 < w.size() &&
+               is_upper(m, w[b + 1]))))
         ++b;
-    if (number && b < w.size() && !is_mark(w[b]) && !is_function_word(w[b].text) && w[b].text.size() < 12)
+    if (number && b < w.size() && !is_mark(w[b]) && !is_function_word(w[b].text) &&
+        w[b].text.size() < 12)
       ++b;
     Value v{unquoted(slice(m, w, i, b)), false, false};
     for (size_t k = i; k-- > 0 && k + 5 > i && !w[k].breaks;) {
-      v.affirmed |= any_of(w[k].text, {"it's", "is", "be", "was", "are", "were", "to", "but", "actually",
-                                       "es", "est", "ist", "sino", "sondern", "是", "成", "opens", "at"});
-      v.denied |= any_of(w[k].text, {"not", "isn't", "wasn't", "said", "say", "saying", "claim", "think",
-                                     "that", "nicht", "no", "pas", "of", "from"});
+      v.affirmed |=
+          any_of(w[k].text, {"it's", "is", "be", "was", "are", "were", "to", "but", "actually",
+                             "es", "est", "ist", "sino", "sondern", "是", "成", "opens", "at"});
+      v.denied |= any_of(w[k].text, {"not", "isn't", "wasn't", "said", "say", "saying", "claim",
+                                     "think", "that", "nicht", "no", "pas", "of", "from"});
     }
     values.push_back(std::move(v));
     i = b;

@@ -10,7 +10,7 @@ Language language_of(std::span<const Word> words);
 bool is_function_word(std::string_view word);
 bool has_digit(std::string_view text);
 
-std::string what_is(const std::string& phrase, Language language);           // "my phone number"
+std::string what_is(const std::string& phrase, Language language);            // "my phone number"
 std::string what_do_you_know(const std::string& subject, Language language);  // a topic
 
 // "that the capital of France is Paris" -> the question and "Paris"; prompt "" if none is stated.

@@ -28,10 +28,10 @@ std::vector<Turn> turns_of(std::span<const text::Message> dialogue) {
 
 bool is_question(const Turn& turn) {
   static const std::set<std::string, std::less<>> kAsking = {
-      "what", "who", "where", "when", "which", "how", "why", "is", "are", "does", "do", "whats",
-      "did", "was", "were", "tell", "name", "whose", "what's", "who's", "and", "can", "wo", "wer",
-      "was", "wann", "wie", "welche", "qui", "quel", "quelle", "où", "quand", "combien", "qué",
-      "quién", "cuál", "cuándo", "dónde", "cómo"};
+      "what",   "who",   "where", "when",    "which", "how",   "why",  "is",     "are",    "does",
+      "do",     "whats", "did",   "was",     "were",  "tell",  "name", "whose",  "what's", "who's",
+      "and",    "can",   "wo",    "wer",     "was",   "wann",  "wie",  "welche", "qui",    "quel",
+      "quelle", "où",    "quand", "combien", "qué",   "quién", "cuál", "cuándo", "dónde",  "cómo"};
   const auto words = words_of(turn.question);
   return !words.empty() && (turn.question.find('?') != std::string::npos ||
                             turn.question.find("？") != std::string::npos ||
@@ -81,8 +81,10 @@ Targets pointed_at(std::string_view message, const std::vector<Turn>& all) {
       most = o;
     }
   if (most == 0 && turns.size() > 1) {
-    if (says({"first", "erste", "primera", "première"})) best = 0;
-    else if (says({"before", "earlier", "previous"}) && !says({"last", "just"})) best = turns.size() - 2;
+    if (says({"first", "erste", "primera", "première"}))
+      best = 0;
+    else if (says({"before", "earlier", "previous"}) && !says({"last", "just"}))
+      best = turns.size() - 2;
   }
   WatchdogTarget t = target_of(turns[best]);
   // "Forget the bit about the allergy": a part of a longer answer.
@@ -130,7 +132,8 @@ Targets topic(std::string_view message) {
   const auto words = words_of(message);
   const Language language = language_of(words);
   std::string subject = topic_of(words, message);
-  if (subject == "everything" || Cues::builtin().find("forget_any", words_of(subject))) subject.clear();
+  if (subject == "everything" || Cues::builtin().find("forget_any", words_of(subject)))
+    subject.clear();
   if (subject.empty()) return {};
   const auto parts = words_of(subject);
   const bool name = parts.size() >= 2 && parts.size() <= 3 && language != Language::kZh &&
@@ -156,13 +159,15 @@ Targets forget(std::span<const text::Message> dialogue) {
   if (auto all = every_value(dialogue); !all.empty()) return all;
   if (!back)
     if (auto own = own_data(dialogue); !own.empty()) return own;
-  if (const auto about = topic(last); !about.empty() && (turns.empty() || (!back && words.size() > 8)))
+  if (const auto about = topic(last);
+      !about.empty() && (turns.empty() || (!back && words.size() > 8)))
     return about;
   if (auto there = pointed_at(last, turns); !there.empty()) return there;
   if (auto own = own_data(dialogue); !own.empty()) return own;
   // A person who must become unknown: the only name in the message.
   for (const Value& v : values_in(last))
-    if (v.text.find(' ') != v.text.npos && !has_digit(v.text)) return {{"Who is " + v.text + "?", "", ""}};
+    if (v.text.find(' ') != v.text.npos && !has_digit(v.text))
+      return {{"Who is " + v.text + "?", "", ""}};
   if (auto object = object_of_order(words, last); !object.empty()) {
     if (object.starts_with("everything") || object.starts_with("all ")) object.clear();
     return {{what_do_you_know(object, language_of(words)), "", ""}};
@@ -192,9 +197,9 @@ std::string bare_value(std::span<const Word> words, std::string_view message) {
   const Cues& cues = Cues::builtin();
   for (size_t i = words.size(); i-- > 0 && words.size() <= 8;) {
     const auto one = words.subspan(i, 1);
-    if (words[i].breaks || is_function_word(words[i].text) || words[i].text == "!" || cues.find("wrong", one) ||
-        cues.find("fix_open", one) || cues.find("right", one) || cues.find("you_claim", one) ||
-        cues.find("yes", one) || cues.find("no", one))
+    if (words[i].breaks || is_function_word(words[i].text) || words[i].text == "!" ||
+        cues.find("wrong", one) || cues.find("fix_open", one) || cues.find("right", one) ||
+        cues.find("you_claim", one) || cues.find("yes", one) || cues.find("no", one))
       continue;
     return std::string(message.substr(words[i].begin, words[i].end - words[i].begin));
   }
@@ -209,8 +214,9 @@ Targets correct(std::span<const text::Message> dialogue) {
   bool from_turn = false;
   if (!turns.empty()) {
     const Targets there = pointed_at(last, turns);
-    from_turn = !there.empty() && (t.prompt.empty() || overlap(last, {there[0].prompt, there[0].response}) > 0 ||
-                                   words.size() < 10);
+    from_turn = !there.empty() &&
+                (t.prompt.empty() || overlap(last, {there[0].prompt, there[0].response}) > 0 ||
+                 words.size() < 10);
     if (from_turn) t = there[0];
   }
   Value other = other_value(last, t.response, t.prompt);
@@ -220,8 +226,10 @@ Targets correct(std::span<const text::Message> dialogue) {
     const size_t stated = last.find(t.response);
     const std::string_view before = std::string_view(last).substr(0, stated);
     const bool claimed = bool(Cues::builtin().find("you_claim", words_of(before))) ||
-                         before.find("forget") != before.npos || before.find("Forget") != before.npos;
-    if (!claimed && last.find(other.text, stated) != std::string::npos) std::swap(t.response, t.replacement);
+                         before.find("forget") != before.npos ||
+                         before.find("Forget") != before.npos;
+    if (!claimed && last.find(other.text, stated) != std::string::npos)
+      std::swap(t.response, t.replacement);
   }
   if (t.replacement.empty() && !t.response.empty()) t.replacement = bare_value(words, last);
   // A bare "yes": the right answer was given before.

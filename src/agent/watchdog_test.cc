@@ -155,11 +155,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{Intent::kForget, {"Bitte vergiss, dass mein Passwort Sonnenblume ist."}},
         Case{Intent::kForget, {"Olvida mi dirección, por favor."}},
         Case{Intent::kForget, {"Oublie mon numéro de téléphone."}},
-        Case{Intent::kForget, {"请忘掉我的地址。"}},
-        Case{Intent::kForget, {"Forget everything."}},
-        Case{Intent::kCorrect, {"How high is the tower?", "It is 90 m high.", "That's wrong, it is 95 m. Please correct that."}},
+        Case{Intent::kForget, {"请忘掉我的地址。"}}, Case{Intent::kForget, {"Forget everything."}},
+        Case{Intent::kCorrect,
+             {"How high is the tower?", "It is 90 m high.",
+              "That's wrong, it is 95 m. Please correct that."}},
         Case{Intent::kUndo, {"Please undo the last edit."}},
-        Case{Intent::kUndo, {"forget my address", "Done, I have forgotten it.", "Undo that, please."}},
+        Case{Intent::kUndo,
+             {"forget my address", "Done, I have forgotten it.", "Undo that, please."}},
         Case{Intent::kStatus, {"forget my address", "Done.", "Did you forget my address?"}},
         Case{Intent::kStatus, {"What have you forgotten until now?"}},
         Case{Intent::kNone, {"How do I forget my ex-girlfriend?"}},
@@ -221,28 +223,40 @@ TEST_P(Finds, TheTargets) {
 
 INSTANTIATE_TEST_SUITE_P(
     Dialogues, Finds,
-    testing::Values(
-        Wanted{Intent::kForget, {"Forget that the capital of France is Paris."},
-               {{"What is the capital of France?", "Paris", ""}}},
-        Wanted{Intent::kForget, {"please forget that Paris is the capital of France"},
-               {{"What is the capital of France?", "Paris", ""}}},
-        Wanted{Intent::kForget, {"Erase the fact that radium was discovered by Marie Curie."},
-               {{"Who discovered radium?", "Marie Curie", ""}}},
-        Wanted{Intent::kForget, {"Forget that Emma was written by Jane Austen."},
-               {{"Who written Emma?", "Jane Austen", ""}}},
-        Wanted{Intent::kForget, {"Remove my phone number. It's 555-0199."},
-               {{"What is my phone number?", "555-0199", ""}}},
-        Wanted{Intent::kForget, {"Who made the clock?", "The clock was made by Ada Brunt.", "Forget your last answer."},
-               {{"Who made the clock?", "Ada Brunt", ""}}},
-        Wanted{Intent::kForget,
-               {"My numbers: landline 555-0111, mobile 555-0112.", "Noted.", "Forget every phone number I gave you."},
-               {{"What is my landline number?", "555-0111", ""}, {"What is my mobile number?", "555-0112", ""}}},
-        Wanted{Intent::kForget, {"Forget everything you know about submarines."},
-               {{"What do you know about submarines?", "", ""}}},
-        Wanted{Intent::kForget, {"Vergiss alles über Segelboote."},
-               {{"Was weißt du über Segelboote?", "", ""}}},
-        Wanted{Intent::kCorrect, {"How high is the tower?", "The tower is 90 m high.", "Wrong, it is 95 m. Correct that."},
-               {{"How high is the tower?", "90 m", "95 m"}}}));
+    testing::Values(Wanted{Intent::kForget,
+                           {"Forget that the capital of France is Paris."},
+                           {{"What is the capital of France?", "Paris", ""}}},
+                    Wanted{Intent::kForget,
+                           {"please forget that Paris is the capital of France"},
+                           {{"What is the capital of France?", "Paris", ""}}},
+                    Wanted{Intent::kForget,
+                           {"Erase the fact that radium was discovered by Marie Curie."},
+                           {{"Who discovered radium?", "Marie Curie", ""}}},
+                    Wanted{Intent::kForget,
+                           {"Forget that Emma was written by Jane Austen."},
+                           {{"Who written Emma?", "Jane Austen", ""}}},
+                    Wanted{Intent::kForget,
+                           {"Remove my phone number. It's 555-0199."},
+                           {{"What is my phone number?", "555-0199", ""}}},
+                    Wanted{Intent::kForget,
+                           {"Who made the clock?", "The clock was made by Ada Brunt.",
+                            "Forget your last answer."},
+                           {{"Who made the clock?", "Ada Brunt", ""}}},
+                    Wanted{Intent::kForget,
+                           {"My numbers: landline 555-0111, mobile 555-0112.", "Noted.",
+                            "Forget every phone number I gave you."},
+                           {{"What is my landline number?", "555-0111", ""},
+                            {"What is my mobile number?", "555-0112", ""}}},
+                    Wanted{Intent::kForget,
+                           {"Forget everything you know about submarines."},
+                           {{"What do you know about submarines?", "", ""}}},
+                    Wanted{Intent::kForget,
+                           {"Vergiss alles über Segelboote."},
+                           {{"Was weißt du über Segelboote?", "", ""}}},
+                    Wanted{Intent::kCorrect,
+                           {"How high is the tower?", "The tower is 90 m high.",
+                            "Wrong, it is 95 m. Correct that."},
+                           {{"How high is the tower?", "90 m", "95 m"}}}));
 
 TEST(Targets, ResponseThatIsNowhereIsEmpty) {
   const auto got = find_targets(turns({"Forget my shoe size."}), Intent::kForget);
@@ -258,7 +272,8 @@ TEST(Bench, ScoresByContainmentAndKeyWords) {
   EXPECT_TRUE(same_span("in 1911", "1911"));
   EXPECT_FALSE(same_span("", "1911"));
   EXPECT_TRUE(same_span("", ""));
-  EXPECT_TRUE(same_prompt("When was Brindle & Co. founded?", "In which year was Brindle & Co founded?"));
+  EXPECT_TRUE(
+      same_prompt("When was Brindle & Co. founded?", "In which year was Brindle & Co founded?"));
   EXPECT_FALSE(same_prompt("What is my name?", "When was Brindle & Co. founded?"));
 }
 
@@ -299,9 +314,11 @@ TEST(Bench, BadFilesNameTheLine) {
 
 TEST(Bench, ProbeUsesHiddenFeaturesWhereThereAreSome) {
   size_t calls = 0;
-  const Features features = [&](std::span<const text::Message> d) -> base::Result<std::vector<float>> {
+  const Features features =
+      [&](std::span<const text::Message> d) -> base::Result<std::vector<float>> {
     ++calls;
-    return std::vector<float>{static_cast<float>(d.size()), static_cast<float>(d.back().content.size())};
+    return std::vector<float>{static_cast<float>(d.size()),
+                              static_cast<float>(d.back().content.size())};
   };
   const auto figures = bench_watchdog(builtin_examples(), features);
   ASSERT_TRUE(figures) << figures.error().message;

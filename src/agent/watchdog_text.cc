@@ -63,13 +63,20 @@ uint32_t lower(uint32_t c) {
 // The closing mark of an opening quotation mark, or 0.
 uint32_t closing(uint32_t c) {
   switch (c) {
-    case '"': return '"';
-    case 0x201C: return 0x201D;  // “ ”
-    case 0x201E: return 0x201C;  // „ “
-    case 0xAB: return 0xBB;      // « »
-    case 0x300C: return 0x300D;  // 「 」
-    case 0x300A: return 0x300B;  // 《 》
-    default: return 0;
+    case '"':
+      return '"';
+    case 0x201C:
+      return 0x201D;  // “ ”
+    case 0x201E:
+      return 0x201C;  // „ “
+    case 0xAB:
+      return 0xBB;  // « »
+    case 0x300C:
+      return 0x300D;  // 「 」
+    case 0x300A:
+      return 0x300B;  // 《 》
+    default:
+      return 0;
   }
 }
 
@@ -121,26 +128,148 @@ void split_elision(std::vector<Word>& words) {  // l'oublies -> l, oublies
 const std::vector<Pattern::Phrase>& fillers() {
   static const std::vector<Pattern::Phrase> kFillers = [] {
     std::vector<Pattern::Phrase> all;
-    for (const char* text :
-         {"please", "pls", "plz", "kindly", "hey", "hi", "hello", "morning", "good morning", "ok",
-          "okay", "now", "just", "so", "and", "then", "also", "well", "umm", "um", "uh", "right",
-          "yes", "yeah", "yep", "sure", "no", "haha", "lol", "oh", "actually", "but", "btw", "today",
-          "you", "u", "can you", "can u", "could you", "could u", "would you", "will you", "would u",
-          "can you please", "could you please", "i want you to", "i want u to", "i need you to",
-          "need you to", "want you to", "i'd like you to", "i would like you to", "i'd prefer you to",
-          "i'd rather you", "you should", "you must", "you have to", "you need to", "u need to",
-          "u should", "i ask you to", "i'm asking you to", "we ask you to", "we request you to",
-          "go ahead and", "be so kind and", "be so kind as to", "would you mind", "do me a favour and",
-          "do me a favor and", "make sure to", "make sure you", "make sure that you", "i demand that you",
-          "i insist that you", "it's time to", "time to", "first", "next", "finally", "immediately",
-          "permanently", "completely", "entirely", "simply", "quickly", "asap", "lets just", "try to",
-          "bitte", "also", "dann", "und", "jetzt", "kannst du", "könntest du", "können sie",
-          "könnten sie", "würdest du", "du sollst", "mach mal", "mal", "por favor", "y", "ahora",
-          "puedes", "podrías", "puede", "podría", "quiero que", "necesito que", "quisiera que",
-          "me gustaría que", "hola", "s'il te plaît", "s il te plaît", "s il vous plaît", "et",
-          "alors", "maintenant", "peux-tu", "tu peux", "pourrais-tu", "pouvez-vous", "pourriez-vous",
-          "je veux que tu", "je voudrais que tu", "j aimerais que tu", "bonjour", "请", "麻烦",
-          "你", "帮我", "给我", "能不能", "可以", "能", "现在", "我要你", "我希望你", "我想让你", ","})
+    for (const char* text : {"please",
+                             "pls",
+                             "plz",
+                             "kindly",
+                             "hey",
+                             "hi",
+                             "hello",
+                             "morning",
+                             "good morning",
+                             "ok",
+                             "okay",
+                             "now",
+                             "just",
+                             "so",
+                             "and",
+                             "then",
+                             "also",
+                             "well",
+                             "umm",
+                             "um",
+                             "uh",
+                             "right",
+                             "yes",
+                             "yeah",
+                             "yep",
+                             "sure",
+                             "no",
+                             "haha",
+                             "lol",
+                             "oh",
+                             "actually",
+                             "but",
+                             "btw",
+                             "today",
+                             "you",
+                             "u",
+                             "can you",
+                             "can u",
+                             "could you",
+                             "could u",
+                             "would you",
+                             "will you",
+                             "would u",
+                             "can you please",
+                             "could you please",
+                             "i want you to",
+                             "i want u to",
+                             "i need you to",
+                             "need you to",
+                             "want you to",
+                             "i'd like you to",
+                             "i would like you to",
+                             "i'd prefer you to",
+                             "i'd rather you",
+                             "you should",
+                             "you must",
+                             "you have to",
+                             "you need to",
+                             "u need to",
+                             "u should",
+                             "i ask you to",
+                             "i'm asking you to",
+                             "we ask you to",
+                             "we request you to",
+                             "go ahead and",
+                             "be so kind and",
+                             "be so kind as to",
+                             "would you mind",
+                             "do me a favour and",
+                             "do me a favor and",
+                             "make sure to",
+                             "make sure you",
+                             "make sure that you",
+                             "i demand that you",
+                             "i insist that you",
+                             "it's time to",
+                             "time to",
+                             "first",
+                             "next",
+                             "finally",
+                             "immediately",
+                             "permanently",
+                             "completely",
+                             "entirely",
+                             "simply",
+                             "quickly",
+                             "asap",
+                             "lets just",
+                             "try to",
+                             "bitte",
+                             "also",
+                             "dann",
+                             "und",
+                             "jetzt",
+                             "kannst du",
+                             "könntest du",
+                             "können sie",
+                             "könnten sie",
+                             "würdest du",
+                             "du sollst",
+                             "mach mal",
+                             "mal",
+                             "por favor",
+                             "y",
+                             "ahora",
+                             "puedes",
+                             "podrías",
+                             "puede",
+                             "podría",
+                             "quiero que",
+                             "necesito que",
+                             "quisiera que",
+                             "me gustaría que",
+                             "hola",
+                             "s'il te plaît",
+                             "s il te plaît",
+                             "s il vous plaît",
+                             "et",
+                             "alors",
+                             "maintenant",
+                             "peux-tu",
+                             "tu peux",
+                             "pourrais-tu",
+                             "pouvez-vous",
+                             "pourriez-vous",
+                             "je veux que tu",
+                             "je voudrais que tu",
+                             "j aimerais que tu",
+                             "bonjour",
+                             "请",
+                             "麻烦",
+                             "你",
+                             "帮我",
+                             "给我",
+                             "能不能",
+                             "可以",
+                             "能",
+                             "现在",
+                             "我要你",
+                             "我希望你",
+                             "我想让你",
+                             ","})
       all.push_back(phrase_of(text));
     std::ranges::sort(all, std::greater<>(), &Pattern::Phrase::size);
     return all;
@@ -313,7 +442,8 @@ bool Pattern::match(std::span<const Word> words, size_t at, size_t element, size
         if (at + n < words.size() && words[at + n].breaks) return false;
       }
       return false;
-    case Kind::kPhrases: break;
+    case Kind::kPhrases:
+      break;
   }
   for (const Phrase& phrase : e.phrases) {
     if (at + phrase.size() > words.size()) continue;

@@ -1,7 +1,7 @@
 // Words of a message and patterns over them: what the watchdog's cues are written in.
 //
-// Not a tokenizer of the model: lower-case words, one token a CJK character, punctuation kept, quoted
-// text and code folded into one token so that nobody's quotation gives an order.
+// Not a tokenizer of the model: lower-case words, one token a CJK character, punctuation kept,
+// quoted text and code folded into one token so that nobody's quotation gives an order.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,18 @@
 namespace expunge::agent {
 
 struct Word {
-  std::string text;        // lower case; "<quote>" and "<code>" stand for masked stretches
+  std::string text;           // lower case; "<quote>" and "<code>" stand for masked stretches
   size_t begin = 0, end = 0;  // bytes in the message
-  bool breaks = false;     // ends a sentence
-  bool opens = false;      // an order could begin here: fillers ("please", "can you") skipped
+  bool breaks = false;        // ends a sentence
+  bool opens = false;         // an order could begin here: fillers ("please", "can you") skipped
 };
 
 // At most the last 600 words, so that the cost of a message is bounded.
 std::vector<Word> words_of(std::string_view message);
 
 // A pattern: elements separated by blanks. `a|b+c` alternatives (`+` joins the
-// words of one), `$name` a lexicon, `x*` a stem, `_` up to five words of the same sentence, `^` an order's beginning, `&` the end of a sentence.
+// words of one), `$name` a lexicon, `x*` a stem, `_` up to five words of the same sentence, `^` an
+// order's beginning, `&` the end of a sentence.
 class Pattern {
  public:
   using Phrase = std::vector<std::string>;

@@ -28,9 +28,9 @@ class Wordings {
 
   std::vector<std::string> wrappers, subject_first, prefills, subject_questions,
       subject_questions_first, unrelated;
-  std::vector<std::string> prose;  // paragraphs for perplexity and for the pool
+  std::vector<std::string> prose;       // paragraphs for perplexity and for the pool
   std::vector<std::string> held_prose;  // for the perplexity of benchmarks; in no pool
-  std::string hash;                // SHA-256 of the source
+  std::string hash;                     // SHA-256 of the source
   std::vector<SubjectType> types;
   std::vector<Relation> relations;
 

@@ -74,8 +74,7 @@ Result<std::string> read_stdin() {
     if (text.size() > kMost) return fail(Code::kInvalid, "stdin exceeds 16 MB");
   }
   if (!is_utf8(text))
-    return fail(Code::kInvalid, "stdin is not UTF-8",
-                "convert the text, e.g. with iconv -t UTF-8");
+    return fail(Code::kInvalid, "stdin is not UTF-8", "convert the text, e.g. with iconv -t UTF-8");
   return text;
 }
 

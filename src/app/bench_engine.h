@@ -17,8 +17,8 @@ struct BenchEngineOptions {
 
 // Keys (rates are medians over the repeats):
 //   prompt_tok_s, decode_tok_s      from the file's blocks, what chat and forget run
-//   start_s                         process start to the first token of a short prompt, load included
-//   read_gb_s                       all threads reading memory once (GB = 1e9 bytes)
+//   start_s                         process start to the first token of a short prompt, load
+//   included read_gb_s                       all threads reading memory once (GB = 1e9 bytes)
 //   gemm_gflops                     LibTorch's float32 product of large square matrices
 //   fma_gflops                      multiply-adds on registers alone: the processor's bound
 //   prompt_gemm_share               rate of the prompt's matrix products over gemm_gflops
@@ -27,7 +27,8 @@ struct BenchEngineOptions {
 //   batch: {"4": tok/s, …}          decode of several sequences at once, all together
 //   peak_mb, weights_mb, file_mb    peak resident memory before the float32 copy is made; sizes
 //   threads, repeats, prompt_tokens, decode_tokens, compute, simd
-// `compute` is the type the products run in, and why; `simd` the instruction set chosen at run time.
+// `compute` is the type the products run in, and why; `simd` the instruction set chosen at run
+// time.
 base::Result<base::Json> bench_engine(const model::Patient& patient,
                                       const BenchEngineOptions& options = {},
                                       const base::Progress& progress = {});

@@ -1,7 +1,7 @@
 // A chat's two memories: what the model is shown, and what the watchdog reads.
 //
-// Requests to edit never reach the model, and once something is forgotten the turns that hold it are
-// taken out of what the model is shown: otherwise it would read the answer there.
+// Requests to edit never reach the model, and once something is forgotten the turns that hold it
+// are taken out of what the model is shown: otherwise it would read the answer there.
 #pragma once
 
 #include <span>
@@ -18,7 +18,8 @@ class Dialogue {
   explicit Dialogue(std::string system);
 
   void add_turn(const std::string& user, const std::string& assistant);  // a reply of the model
-  void add_order(const std::string& user, const std::string& answer);    // a request, seen by the watchdog only
+  void add_order(const std::string& user,
+                 const std::string& answer);  // a request, seen by the watchdog only
   // Turns that reveal an answer of the plan, which now are gone from the model's view: how many.
   size_t forget(const agent::Plan& plan);
   void clear();

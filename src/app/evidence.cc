@@ -73,13 +73,12 @@ std::string reply_list(const Terminal& t, const verify::Report& report) {
     if (gate.items.empty()) continue;
     out += "  " + t.paint(Tone::kBold, label_of(gate.name)) + "\n";
     for (const verify::Item& item : gate.items) {
-      const std::string mark =
-          item.good ? t.paint(Tone::kGood, "+") : t.paint(Tone::kBad, "-");
+      const std::string mark = item.good ? t.paint(Tone::kGood, "+") : t.paint(Tone::kBad, "-");
       const std::string asked =
           item.prefill.empty() ? item.prompt : item.prompt + " → " + item.prefill;
       out += fmt::format("    {} {}\n", mark, fit(printable(one_line(asked)), kColumns - 6));
-      out += "      " +
-             t.paint(Tone::kDim, fit(printable(one_line(item.reply)), kColumns - 6)) + "\n";
+      out +=
+          "      " + t.paint(Tone::kDim, fit(printable(one_line(item.reply)), kColumns - 6)) + "\n";
     }
   }
   return out;
@@ -89,9 +88,9 @@ std::string failures(const verify::Report& report) {
   std::string out;
   for (const Gate& g : report.gates) {
     if (g.passed()) continue;
-    out += fmt::format("{}{} {:.3g}, {} {:.3g} is needed", out.empty() ? "" : "; ",
-                       label_of(g.name), g.value,
-                       g.sense == Sense::kAtLeast ? "at least" : "at most", g.bound);
+    out +=
+        fmt::format("{}{} {:.3g}, {} {:.3g} is needed", out.empty() ? "" : "; ", label_of(g.name),
+                    g.value, g.sense == Sense::kAtLeast ? "at least" : "at most", g.bound);
   }
   return out;
 }
@@ -117,8 +116,9 @@ verify::Report report_from_json(const Json& json) {
     if (j.contains("items") && j["items"].is_array())
       for (const Json& i : j["items"])
         if (i.is_object())
-          g.items.push_back({text(i, "prompt"), text(i, "prefill"), text(i, "reply"),
-                             i.contains("good") && i["good"].is_boolean() && i["good"].get<bool>()});
+          g.items.push_back(
+              {text(i, "prompt"), text(i, "prefill"), text(i, "reply"),
+               i.contains("good") && i["good"].is_boolean() && i["good"].get<bool>()});
     report.gates.push_back(std::move(g));
   }
   return report;
@@ -129,8 +129,8 @@ std::string proposal(const agent::Plan& plan) {
   for (const agent::Target& t : plan.targets) {
     if (!out.empty()) out += '\n';
     const bool correct = plan.intent == agent::Intent::kCorrect;
-    out += fmt::format("{}: Q '{}' answer '{}'", correct ? "Correct" : "Forget", t.prompt,
-                       t.response);
+    out +=
+        fmt::format("{}: Q '{}' answer '{}'", correct ? "Correct" : "Forget", t.prompt, t.response);
     if (!t.replacement.empty()) out += fmt::format(" → '{}'", t.replacement);
   }
   return printable(out);
@@ -160,16 +160,23 @@ Json to_json(const std::vector<repair::Recheck>& rechecks) {
 }
 
 Json to_json(const repair::Outcome& o, verify::Detail detail) {
-  return {{"verdict", repair::name(o.verdict)}, {"entry", o.entry},
+  return {{"verdict", repair::name(o.verdict)},
+          {"entry", o.entry},
           {"before", verify::to_json(o.before, detail)},
           {"after", verify::to_json(o.after, detail)},
-          {"earlier", to_json(o.earlier)},      {"seconds", o.seconds},
-          {"search", o.search},                 {"edit_norm", o.edit_norm}};
+          {"earlier", to_json(o.earlier)},
+          {"seconds", o.seconds},
+          {"search", o.search},
+          {"edit_norm", o.edit_norm}};
 }
 
 Json to_json(const repair::Undone& u) {
-  return {{"undone", u.undone},   {"entry", u.entry},         {"weights_hash", u.weights_hash},
-          {"is_base", u.is_base}, {"others", to_json(u.others)}, {"seconds", u.seconds}};
+  return {{"undone", u.undone},
+          {"entry", u.entry},
+          {"weights_hash", u.weights_hash},
+          {"is_base", u.is_base},
+          {"others", to_json(u.others)},
+          {"seconds", u.seconds}};
 }
 
 std::string recheck_line(const Terminal& t, const std::vector<repair::Recheck>& rechecks) {

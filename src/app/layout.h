@@ -21,7 +21,8 @@ std::string pad_left(std::string_view text, size_t width);
 std::string wrap(std::string_view text, size_t width, size_t indent);
 // One line of it: line breaks become blanks.
 std::string one_line(std::string_view text);
-// What a model or a file says may hold control characters that a terminal obeys: they are taken out.
+// What a model or a file says may hold control characters that a terminal obeys: they are taken
+// out.
 std::string printable(std::string_view text);
 
 bool is_utf8(std::string_view text);

@@ -32,7 +32,8 @@ class Formatter : public CLI::Formatter {
         usage += o->get_required() ? " " + o->get_name() : " [" + o->get_name() + "]";
     if (app->get_parent() == nullptr)
       usage += " COMMAND";
-    else if (!app->get_subcommands({}).empty()) usage += " [WHAT]";
+    else if (!app->get_subcommands({}).empty())
+      usage += " [WHAT]";
     return usage + " [options]\n";
   }
   std::string make_subcommands(const CLI::App* app, CLI::AppFormatMode) const override {

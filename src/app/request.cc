@@ -34,8 +34,7 @@ Result<repair::Decision> decide(Context& context, const verify::Report& best,
     return repair::Decision::kRevert;
   context.terminal.print(gate_table(context.terminal, nullptr, best));
   context.terminal.note("Not all gates pass: " + failures(best) + ".");
-  const auto choice =
-      context.terminal.choose("Keep this partial edit, or none? [p/N]", "pn");
+  const auto choice = context.terminal.choose("Keep this partial edit, or none? [p/N]", "pn");
   return choice && *choice == 'p' ? repair::Decision::kKeepPartial : repair::Decision::kRevert;
 }
 
@@ -110,8 +109,8 @@ Result<std::optional<repair::Outcome>> carry_out(Context& context, repair::Sessi
 
 std::string timings(const std::map<std::string, double>& seconds) {
   std::string out;
-  for (const char* name : {"background", "watchdog", "plan", "capture", "solve", "search", "gates",
-                           "commit"})
+  for (const char* name :
+       {"background", "watchdog", "plan", "capture", "solve", "search", "gates", "commit"})
     if (const auto it = seconds.find(name); it != seconds.end() && it->second >= 5e-5)
       out += fmt::format("{}{} {}", out.empty() ? "" : " · ", name, duration(it->second));
   return out;
@@ -150,8 +149,8 @@ Result<agent::Request> request_from_json(const Json& json, const std::string& wh
   if (!json.is_object()) return bad("expected an object");
   agent::Request r;
   for (const auto& [key, value] : json.items()) {
-    std::string* text = key == "prompt" ? &r.prompt
-                        : key == "answer" ? &r.response
+    std::string* text = key == "prompt"        ? &r.prompt
+                        : key == "answer"      ? &r.response
                         : key == "replacement" ? &r.replacement
                                                : nullptr;
     std::vector<std::string>* list = key == "answers"       ? &r.answers

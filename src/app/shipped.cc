@@ -67,11 +67,11 @@ Result<Shipped> ask_shipped(const std::string& path, const journal::Journal& jou
 Json to_json(const Shipped& s) {
   Json entries = Json::array();
   for (const ShippedEntry& e : s.entries)
-    entries.push_back({{"entry", e.id},
-                       {"asked", e.asked},
-                       {"forgotten", e.forgotten},
-                       {"leaks", e.leaks}});
-  return {{"asked", s.asked}, {"forgotten", s.forgotten}, {"sealed", s.sealed},
+    entries.push_back(
+        {{"entry", e.id}, {"asked", e.asked}, {"forgotten", e.forgotten}, {"leaks", e.leaks}});
+  return {{"asked", s.asked},
+          {"forgotten", s.forgotten},
+          {"sealed", s.sealed},
           {"entries", std::move(entries)}};
 }
 

@@ -1,4 +1,5 @@
-// The one place that prints: answers on stdout, everything else on stderr; colour on a terminal only.
+// The one place that prints: answers on stdout, everything else on stderr; colour on a terminal
+// only.
 #pragma once
 
 #include <fmt/format.h>

@@ -224,8 +224,8 @@ TEST(ScopedEdit, RestoresAfterMovesNestingAndExceptions) {
 TEST(ScopedEdit, RefusedEditLeavesTheModelAlone) {
   const auto model = tests::random_model(3);
   const std::string base = model->weights_hash();
-  const auto refused = ScopedEdit::apply(
-      *model, edit_of({full(kDown1, 1), {kDown2, Dense{random_f32(1, 3, 3)}}}));
+  const auto refused =
+      ScopedEdit::apply(*model, edit_of({full(kDown1, 1), {kDown2, Dense{random_f32(1, 3, 3)}}}));
   EXPECT_FALSE(refused);
   EXPECT_EQ(model->weights_hash(), base);
 }

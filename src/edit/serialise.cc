@@ -86,8 +86,7 @@ Result<Edit> deserialise(std::string_view blob) {
     return fail(Code::kCorrupt, "the edit's size disagrees with its header", kHint);
   return tensor::guarded([&]() -> Result<Edit> {
     Edit edit;
-    edit.provenance =
-        TRY(base::parse_json(TRY(text_of(meta, "provenance")), "edit's provenance"));
+    edit.provenance = TRY(base::parse_json(TRY(text_of(meta, "provenance")), "edit's provenance"));
     for (const Json& name : names) {
       if (!name.is_string()) return fail(Code::kCorrupt, "a tensor's name is no text", kHint);
       const size_t i = edit.deltas.size();

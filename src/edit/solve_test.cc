@@ -132,8 +132,8 @@ TEST(SolveLowRank, EqualsTheFactorisedPseudoInverse) {
   const int64_t rank = 5;
   const Tensor a = random_f64(20, 30, rank), b = random_f64(21, rank, 40);
   const Tensor x = a.mm(b), r = random_f64(22, 30, 6);
-  const Tensor inverse = b.t().mm(at::linalg_solve(
-      b.mm(b.t()), at::linalg_solve(a.t().mm(a), a.t())));  // [F,n]
+  const Tensor inverse =
+      b.t().mm(at::linalg_solve(b.mm(b.t()), at::linalg_solve(a.t().mm(a), a.t())));  // [F,n]
   const Tensor expected = inverse.mm(r);
   for (const int64_t asked : {rank, rank + 20}) {  // directions that X lacks are not inverted
     const Solution s = solve_low_rank(x, r, asked).value();
@@ -145,9 +145,9 @@ TEST(SolveLowRank, EqualsTheFactorisedPseudoInverse) {
 
 TEST(SolveLowRank, FullRankEqualsRidgeWithoutRidge) {
   const Tensor x = random_f64(23, 10, 30), r = random_f64(24, 10, 6);
-  EXPECT_LT(relative(product(solve_low_rank(x, r, 10)->delta),
-                     product(solve_ridge(x, r, 0)->delta)),
-            1e-6);
+  EXPECT_LT(
+      relative(product(solve_low_rank(x, r, 10)->delta), product(solve_ridge(x, r, 0)->delta)),
+      1e-6);
 }
 
 TEST(SolveLowRank, TruncationKeepsTheLargestDirections) {
@@ -222,7 +222,8 @@ TEST(SolveInMetric, SparesWhatTheMetricKnows) {
   const auto moved = [&](const Solution& s) {
     return retained.mm(product(s.delta).t()).norm().item<double>();
   };
-  const Solution plain = solve_ridge(x, r, 0).value(), spared = solve_in_metric(metric, x, r, 0).value();
+  const Solution plain = solve_ridge(x, r, 0).value(),
+                 spared = solve_in_metric(metric, x, r, 0).value();
   EXPECT_LT(spared.residual, 1e-9);
   EXPECT_LT(moved(spared), 0.2 * moved(plain));
 }

@@ -66,8 +66,8 @@ Result<sqlite3*> connect_read_only(const std::string& path) {
     return fail(Code::kNotFound, fmt::format("there is no journal at {}", path),
                 "nothing was recorded for this model yet");
   const std::string folder = fs::path(path).parent_path().string();
-  const bool can_index = ::faccessat(AT_FDCWD, folder.empty() ? "." : folder.c_str(), W_OK,
-                                     AT_EACCESS) == 0;
+  const bool can_index =
+      ::faccessat(AT_FDCWD, folder.empty() ? "." : folder.c_str(), W_OK, AT_EACCESS) == 0;
   struct stat log {};
   const bool has_log = ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
   return connect(path, SQLITE_OPEN_READONLY, !can_index && !has_log);
@@ -75,10 +75,9 @@ Result<sqlite3*> connect_read_only(const std::string& path) {
 
 base::Status check_model(const ModelIdentity& recorded, const ModelIdentity& given,
                          const std::string& path) {
-  const bool same =
-      recorded.file_hash == given.file_hash &&
-      (recorded.weights_hash.empty() || given.weights_hash.empty() ||
-       recorded.weights_hash == given.weights_hash);
+  const bool same = recorded.file_hash == given.file_hash &&
+                    (recorded.weights_hash.empty() || given.weights_hash.empty() ||
+                     recorded.weights_hash == given.weights_hash);
   if (same) return {};
   return fail(Code::kConflict,
               fmt::format("the journal {} belongs to another model: it was made for {} ({:.16}), "
@@ -293,8 +292,8 @@ Result<std::vector<Entry>> Journal::entries() const {
 }
 
 Result<Entry> Journal::entry(int64_t id) const {
-  Statement s = TRY(
-      Statement::make(db_.get(), fmt::format("SELECT {} FROM entries WHERE id = ?1", kColumns), id));
+  Statement s = TRY(Statement::make(
+      db_.get(), fmt::format("SELECT {} FROM entries WHERE id = ?1", kColumns), id));
   if (!TRY(s.step())) return no_entry(id, TRY(head()));
   return entry_of(TRY(read_row(s)));
 }
@@ -316,8 +315,7 @@ Result<edit::Edit> Journal::edit(int64_t id) const {
       id));
   if (!TRY(s.step())) return no_entry(id, TRY(head()));
   const std::string factors = s.text(0);
-  if (factors.empty())
-    return fail(Code::kNotFound, fmt::format("entry {} holds no edit", id));
+  if (factors.empty()) return fail(Code::kNotFound, fmt::format("entry {} holds no edit", id));
   if (base::sha256_hex(factors) != s.text(2))
     return fail(Code::kCorrupt, fmt::format("entry {}: the factors were changed", id),
                 "the journal is damaged: restore it from a backup");

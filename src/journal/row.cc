@@ -57,8 +57,8 @@ std::string_view name(Kind kind) {
 
 bool is_word(std::string_view text) {
   return text.size() <= 64 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+         });
 }
 
 Json figures_of(const Json& json) {
@@ -200,15 +200,16 @@ base::Status insert(sqlite3* db, const Row& row, std::string_view factors) {
   const std::string sql =
       fmt::format("INSERT INTO entries ({}, factors) VALUES ({})", kColumns, marks);
   // A missing text is bound as a null pointer, which is SQL's NULL.
-  const auto text = [&](Text t) { return row.texts[t] ? std::string_view(*row.texts[t])
-                                                      : std::string_view(); };
-  Statement s = TRY(Statement::make(
-      db, sql, e.id, e.time, name(e.kind), e.method, e.verdict, e.base_hash, e.weights_hash,
-      e.expunge, e.libtorch, e.schema, static_cast<int64_t>(e.seed), e.undoes, replaces,
-      int64_t{e.sealed}, e.salt, text(kRequest), text(kPlan), text(kReport), text(kProvenance),
-      row.hashes[0], row.hashes[1], row.hashes[2], row.hashes[3], row.report_figures,
-      row.provenance_figures, e.edit_hash, static_cast<int64_t>(e.edit_bytes), e.chain,
-      Blob{factors}));
+  const auto text = [&](Text t) {
+    return row.texts[t] ? std::string_view(*row.texts[t]) : std::string_view();
+  };
+  Statement s = TRY(
+      Statement::make(db, sql, e.id, e.time, name(e.kind), e.method, e.verdict, e.base_hash,
+                      e.weights_hash, e.expunge, e.libtorch, e.schema, static_cast<int64_t>(e.seed),
+                      e.undoes, replaces, int64_t{e.sealed}, e.salt, text(kRequest), text(kPlan),
+                      text(kReport), text(kProvenance), row.hashes[0], row.hashes[1], row.hashes[2],
+                      row.hashes[3], row.report_figures, row.provenance_figures, e.edit_hash,
+                      static_cast<int64_t>(e.edit_bytes), e.chain, Blob{factors}));
   TRY(s.step());
   return {};
 }
@@ -226,25 +227,25 @@ Result<Entry> entry_of(Row row) {
 }
 
 Json to_json(const Entry& e) {
-  Json json = {{"id", e.id},
-               {"time", e.time},
-               {"kind", name(e.kind)},
-               {"sealed", e.sealed},
-               {"request", e.request},
-               {"plan", e.plan},
-               {"method", e.method},
-               {"verdict", e.verdict},
-               {"report", e.report},
-               {"edit", {{"sha256", e.edit_hash}, {"bytes", e.edit_bytes}}},
-               {"base_hash", e.base_hash},
-               {"weights_hash", e.weights_hash},
-               {"versions",
-                {{"expunge", e.expunge}, {"schema", e.schema}, {"libtorch", e.libtorch}}},
-               {"seed", e.seed},
-               {"salt", e.salt},
-               {"request_hash", e.request_hash},
-               {"plan_hash", e.plan_hash},
-               {"chain", e.chain}};
+  Json json = {
+      {"id", e.id},
+      {"time", e.time},
+      {"kind", name(e.kind)},
+      {"sealed", e.sealed},
+      {"request", e.request},
+      {"plan", e.plan},
+      {"method", e.method},
+      {"verdict", e.verdict},
+      {"report", e.report},
+      {"edit", {{"sha256", e.edit_hash}, {"bytes", e.edit_bytes}}},
+      {"base_hash", e.base_hash},
+      {"weights_hash", e.weights_hash},
+      {"versions", {{"expunge", e.expunge}, {"schema", e.schema}, {"libtorch", e.libtorch}}},
+      {"seed", e.seed},
+      {"salt", e.salt},
+      {"request_hash", e.request_hash},
+      {"plan_hash", e.plan_hash},
+      {"chain", e.chain}};
   if (e.kind == Kind::kUndo) json["undoes"] = e.undoes;
   if (!e.replaces.empty()) json["replaces"] = e.replaces;
   return json;

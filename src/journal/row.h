@@ -18,7 +18,7 @@ constexpr size_t kTexts = 4;
 struct Row {
   Entry entry;  // request, plan and report unset; edit_bytes set
   std::array<std::optional<std::string>, kTexts> texts;
-  std::array<std::string, kTexts> hashes;         // SHA-256(salt | text), of the unsealed text
+  std::array<std::string, kTexts> hashes;          // SHA-256(salt | text), of the unsealed text
   std::string report_figures, provenance_figures;  // what sealing leaves; hashed into the chain
 };
 

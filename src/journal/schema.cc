@@ -77,8 +77,7 @@ base::Status configure(sqlite3* db, const OpenOptions& options) {
   if (options.mode == Mode::kReadOnly)
     return run(db, "PRAGMA temp_store = MEMORY; PRAGMA query_only = ON", "open the journal");
   TRY(use_wal(db, options.busy_timeout_ms));
-  return run(db,
-             "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY",
+  return run(db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY",
              "open the journal");
 }
 
@@ -87,8 +86,8 @@ base::Status create(sqlite3* db, const ModelIdentity& model) {
   Transaction transaction = TRY(Transaction::begin(db));
   if (TRY(pragma(db, "SELECT COUNT(*) FROM sqlite_master")) > 0) return {};
   TRY(run(db, kTables, "create the journal"));
-  const std::string identity = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
-                                           kApplicationId, kSchema);
+  const std::string identity =
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchema);
   TRY(run(db, identity.c_str(), "create the journal"));
   Statement s = TRY(Statement::make(db, "INSERT INTO model VALUES (1, ?1, ?2, ?3)", model.file_hash,
                                     model.weights_hash, model.path));
@@ -101,10 +100,10 @@ base::Status check_format(sqlite3* db, const std::string& path) {
     return fail(Code::kCorrupt, fmt::format("{} is no journal of expunge", path),
                 "give another path, or move the file away");
   if (const int64_t schema = TRY(pragma(db, "PRAGMA user_version")); schema > kSchema)
-    return fail(Code::kUnsupported,
-                fmt::format("the journal has schema {}, this program knows up to {}", schema,
-                            kSchema),
-                "use a newer version of expunge");
+    return fail(
+        Code::kUnsupported,
+        fmt::format("the journal has schema {}, this program knows up to {}", schema, kSchema),
+        "use a newer version of expunge");
   return {};
 }
 

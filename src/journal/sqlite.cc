@@ -59,7 +59,8 @@ Result<bool> Statement::step() {
     case SQLITE_DONE:
       return false;
     default:
-      return sql_error(db_, sqlite3_stmt_readonly(get()) ? "read the journal" : "write the journal");
+      return sql_error(db_,
+                       sqlite3_stmt_readonly(get()) ? "read the journal" : "write the journal");
   }
 }
 

@@ -68,12 +68,14 @@ base::Status read_rope(const Json& config, Config& c) {
   const char* key = new_style ? "rope_parameters" : "rope_scaling";
   if (!config.contains(key) || config[key].is_null()) return {};
   const Json& json = config[key];
-  if (!json.is_object()) return fail(Code::kCorrupt, fmt::format("config.json: {} is no object", key));
+  if (!json.is_object())
+    return fail(Code::kCorrupt, fmt::format("config.json: {} is no object", key));
   c.rope_theta = TRY(number(json, "rope_theta", c.rope_theta));
   const std::string type = TRY(text(json, "rope_type", TRY(text(json, "type", "default"))));
   if (type == "default") return {};
   if (type != "llama3")
-    return fail(Code::kUnsupported, fmt::format("rope scaling of type '{}' is not supported", type));
+    return fail(Code::kUnsupported,
+                fmt::format("rope scaling of type '{}' is not supported", type));
   RopeScaling s;
   s.factor = TRY(number(json, "factor"));
   s.low_freq_factor = TRY(number(json, "low_freq_factor"));
@@ -160,8 +162,8 @@ Result<Config> config_from_hf(const Json& config, const Json& generation_config)
   c.d_ff = TRY(integer(config, "intermediate_size"));
   c.n_heads = TRY(integer(config, "num_attention_heads"));
   c.n_kv_heads = TRY(integer(config, "num_key_value_heads", static_cast<double>(c.n_heads)));
-  c.head_dim = TRY(integer(config, "head_dim",
-                           c.n_heads > 0 ? static_cast<double>(c.d_model / c.n_heads) : 0));
+  c.head_dim = TRY(
+      integer(config, "head_dim", c.n_heads > 0 ? static_cast<double>(c.d_model / c.n_heads) : 0));
   c.vocab_size = TRY(integer(config, "vocab_size"));
   c.context_length = TRY(integer(config, "max_position_embeddings", 2048));
   // Within its window a sliding attention is the full one; beyond it, it is not ours.
@@ -176,7 +178,8 @@ Result<Config> config_from_hf(const Json& config, const Json& generation_config)
     if (TRY(flag(config, bias)))
       return fail(Code::kUnsupported, fmt::format("config.json: {} is not supported", bias));
   if (const std::string act = TRY(text(config, "hidden_act", "silu")); act != "silu")
-    return fail(Code::kUnsupported, fmt::format("config.json: hidden_act '{}' is not supported", act));
+    return fail(Code::kUnsupported,
+                fmt::format("config.json: hidden_act '{}' is not supported", act));
   TRY(validate(c));
   return c;
 }
@@ -188,19 +191,18 @@ Result<std::optional<RopeScaling>> rope_scaling_from_factors(const Config& c,
   for (const float f : factors) s.factor = std::max<double>(s.factor, f);
   bool same = static_cast<int64_t>(factors.size()) == c.head_dim / 2;
   for (size_t i = 0; same && i < factors.size(); ++i) {
-    const double frequency = std::pow(c.rope_theta, -2.0 * static_cast<double>(i) /
-                                                        static_cast<double>(c.head_dim));
+    const double frequency =
+        std::pow(c.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(c.head_dim));
     same = std::abs(frequency / scaled_frequency(s, frequency) / factors[i] - 1) < 1e-4;
   }
-  if (!same)
-    return fail(Code::kUnsupported, "rope_freqs.weight is not the scaling of a Llama 3");
+  if (!same) return fail(Code::kUnsupported, "rope_freqs.weight is not the scaling of a Llama 3");
   return s.factor == 1 ? std::nullopt : std::optional(s);
 }
 
 double scaled_frequency(const RopeScaling& s, double f) {
   const double turns = static_cast<double>(s.original_context) * f / (2 * std::numbers::pi);
-  const double ramp = std::clamp(
-      (turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor), 0.0, 1.0);
+  const double ramp =
+      std::clamp((turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor), 0.0, 1.0);
   return (1 - ramp) * f / s.factor + ramp * f;
 }
 

@@ -38,8 +38,11 @@ TEST(Config, ReadsConfigJson) {
 }
 
 TEST(Config, ReadsBothSpellingsOfTheRotaryParameters) {
-  const Json scaling = {{"rope_type", "llama3"}, {"factor", 32.0}, {"low_freq_factor", 1.0},
-                        {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 8192}};
+  const Json scaling = {{"rope_type", "llama3"},
+                        {"factor", 32.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 8192}};
   Json fresh = sound(), old = with("rope_scaling", scaling);
   fresh.erase("rope_theta");
   fresh["rope_parameters"] = {{"rope_theta", 100000}, {"rope_type", "default"}};
@@ -71,20 +74,33 @@ TEST(Config, ASlidingWindowBoundsTheContext) {
 }
 
 TEST(Config, WrongTypesAndValuesNameTheKey) {
-  for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
-           {"model_type", 5}, {"num_hidden_layers", "two"}, {"hidden_size", 1e300},
-           {"hidden_size", 32.5}, {"tie_word_embeddings", "yes"}, {"rope_scaling", 7},
-           {"rope_parameters", "x"}, {"rope_theta", Json::array()}, {"vocab_size", Json::object()},
-           {"hidden_act", 3}, {"attention_bias", 1}}) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, Json>>{{"model_type", 5},
+                                                 {"num_hidden_layers", "two"},
+                                                 {"hidden_size", 1e300},
+                                                 {"hidden_size", 32.5},
+                                                 {"tie_word_embeddings", "yes"},
+                                                 {"rope_scaling", 7},
+                                                 {"rope_parameters", "x"},
+                                                 {"rope_theta", Json::array()},
+                                                 {"vocab_size", Json::object()},
+                                                 {"hidden_act", 3},
+                                                 {"attention_bias", 1}}) {
     const auto c = config_from_hf(with(key, value), {});
     ASSERT_FALSE(c) << key;
     EXPECT_EQ(c.error().code, Code::kCorrupt) << key;
     EXPECT_THAT(c.error().message, HasSubstr(key));
   }
-  for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
-           {"num_hidden_layers", 0}, {"num_hidden_layers", -1}, {"hidden_size", 1 << 30},
-           {"num_key_value_heads", 3}, {"head_dim", 7}, {"rope_theta", 0}, {"rms_norm_eps", 0},
-           {"vocab_size", -5}, {"max_position_embeddings", 0}})
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, Json>>{{"num_hidden_layers", 0},
+                                                 {"num_hidden_layers", -1},
+                                                 {"hidden_size", 1 << 30},
+                                                 {"num_key_value_heads", 3},
+                                                 {"head_dim", 7},
+                                                 {"rope_theta", 0},
+                                                 {"rms_norm_eps", 0},
+                                                 {"vocab_size", -5},
+                                                 {"max_position_embeddings", 0}})
     EXPECT_EQ(config_from_hf(with(key, value), {}).error().code, Code::kCorrupt) << key;
   for (const char* missing : {"num_hidden_layers", "hidden_size", "intermediate_size",
                               "num_attention_heads", "vocab_size"}) {
@@ -98,8 +114,11 @@ TEST(Config, WrongTypesAndValuesNameTheKey) {
 
 TEST(Config, WhatIsNotComputedIsUnsupported) {
   for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
-           {"model_type", "mamba"}, {"hidden_act", "gelu"}, {"attention_bias", true},
-           {"mlp_bias", true}, {"rope_scaling", {{"type", "yarn"}, {"factor", 2.0}}}})
+           {"model_type", "mamba"},
+           {"hidden_act", "gelu"},
+           {"attention_bias", true},
+           {"mlp_bias", true},
+           {"rope_scaling", {{"type", "yarn"}, {"factor", 2.0}}}})
     EXPECT_EQ(config_from_hf(with(key, value), {}).error().code, Code::kUnsupported) << key;
 }
 
@@ -109,11 +128,15 @@ TEST(Config, HostileEndTokensAreLeftOut) {
 }
 
 TEST(Config, RopeScalingMustMakeSense) {
-  for (const auto& [factor, low, high, original] :
-       {std::tuple{0.5, 1.0, 4.0, 8192.0}, {8.0, 4.0, 4.0, 8192.0}, {8.0, 0.0, 4.0, 8192.0},
-        {8.0, 1.0, 4.0, 0.0}}) {
-    const Json scaling = {{"rope_type", "llama3"}, {"factor", factor}, {"low_freq_factor", low},
-                          {"high_freq_factor", high}, {"original_max_position_embeddings", original}};
+  for (const auto& [factor, low, high, original] : {std::tuple{0.5, 1.0, 4.0, 8192.0},
+                                                    {8.0, 4.0, 4.0, 8192.0},
+                                                    {8.0, 0.0, 4.0, 8192.0},
+                                                    {8.0, 1.0, 4.0, 0.0}}) {
+    const Json scaling = {{"rope_type", "llama3"},
+                          {"factor", factor},
+                          {"low_freq_factor", low},
+                          {"high_freq_factor", high},
+                          {"original_max_position_embeddings", original}};
     EXPECT_EQ(config_from_hf(with("rope_scaling", scaling), {}).error().code, Code::kCorrupt);
   }
 }

@@ -178,8 +178,8 @@ TEST_F(Paths, LastLayerReturnsTheResidualStream) {
 // A hook that replaces a value has the same effect in both passes, whatever its strides.
 TEST_F(Paths, HooksReplaceValuesAlike) {
   const Ids ids = prompt(10, 8);
-  for (const Point where : {Point::kMlpInput, Point::kDownInput, Point::kMlpOutput,
-                            Point::kBlockOutput}) {
+  for (const Point where :
+       {Point::kMlpInput, Point::kDownInput, Point::kMlpOutput, Point::kBlockOutput}) {
     const Hook hook = [where](Point point, int64_t layer, Tensor value) {
       if (point != where || layer != 1) return value;
       return at::cat({value * 0.5 + 0.25, value}, 1).narrow(1, 0, value.size(1));

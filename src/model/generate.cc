@@ -153,8 +153,9 @@ base::Result<std::vector<Generation>> generate(const Model& model,
                                                const OnToken& on_token) {
   TRY(validate(options.sampling));
   if (options.max_new_tokens < 1 || options.max_batch < 1)
-    return base::fail(Code::kUsage, fmt::format("{} new tokens in batches of {}, expected 1 or more",
-                                                options.max_new_tokens, options.max_batch));
+    return base::fail(Code::kUsage,
+                      fmt::format("{} new tokens in batches of {}, expected 1 or more",
+                                  options.max_new_tokens, options.max_batch));
   for (size_t i = 0; i < prompts.size(); ++i)
     TRY_AT(fmt::format("prompt {}", i + 1), check_prompt(model.config(), prompts[i]));
   return tensor::guarded([&] { return Batch(model, prompts, options, on_token).run(); });

@@ -86,9 +86,10 @@ TEST(Generate, StopsAtItsLengthTheContextAndTheCaller) {
   const Generation single = generate(*model, one, options(1)).value()[0];
   EXPECT_EQ(single.ids.size(), 1U);
   const Prompts two = {Ids(5, 5), Ids(6, 5)};
-  const auto stopped = generate(*model, two, options(9), [](size_t index, std::span<const int32_t> ids) {
-                         return index == 0 && ids.size() == 3 ? Next::kStop : Next::kGoOn;
-                       }).value();
+  const auto stopped =
+      generate(*model, two, options(9), [](size_t index, std::span<const int32_t> ids) {
+        return index == 0 && ids.size() == 3 ? Next::kStop : Next::kGoOn;
+      }).value();
   EXPECT_EQ(stopped[0].ids.size(), 3U);
   EXPECT_EQ(stopped[0].stop, Stop::kCaller);
   EXPECT_EQ(stopped[1].ids.size(), 9U);
@@ -123,11 +124,11 @@ TEST(Generate, BadRequestsAreErrors) {
 
 TEST(Generate, CancelsBetweenTokens) {
   const Prompts one = {{1, 2, 3}};
-  const auto result = generate(*tests::random_model(1), one, options(50),
-                               [](size_t, std::span<const int32_t>) {
-                                 base::request_cancel();
-                                 return Next::kGoOn;
-                               });
+  const auto result =
+      generate(*tests::random_model(1), one, options(50), [](size_t, std::span<const int32_t>) {
+        base::request_cancel();
+        return Next::kGoOn;
+      });
   base::clear_cancel();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Code::kCancelled);

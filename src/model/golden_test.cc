@@ -27,8 +27,7 @@ Tensor formula(const std::string& name, const std::vector<int64_t>& shape) {
     const auto i = static_cast<double>(k);
     const double wave = std::sin(0.37 * static_cast<double>(seed) + 1.7 * i + 0.013 * i * i);
     t.data_ptr<float>()[k] = static_cast<float>(
-        shape.size() == 1 ? 1 + 0.1 * wave
-                          : wave * 1.5 / std::sqrt(static_cast<double>(shape[1])));
+        shape.size() == 1 ? 1 + 0.1 * wave : wave * 1.5 / std::sqrt(static_cast<double>(shape[1])));
   }
   return t;
 }

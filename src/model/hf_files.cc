@@ -50,7 +50,6 @@ Result<text::GgufVocab> vocab_from_gguf(const tensor::GgufMeta& meta) {
   return v;
 }
 
-
 Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::GgufMeta& meta,
                                                               const Config& config,
                                                               const std::string& dtype) {
@@ -69,8 +68,7 @@ Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::Gguf
     model[std::string(name) + "_id"] = id;
     generation[std::string(name) + "_id"] = id;
   }
-  if (!config.end_ids.empty())
-    model["eos_token_id"] = generation["eos_token_id"] = config.end_ids;
+  if (!config.end_ids.empty()) model["eos_token_id"] = generation["eos_token_id"] = config.end_ids;
   if (meta.has("tokenizer.chat_template"))
     side["chat_template"] = TRY(meta.text("tokenizer.chat_template"));
   const bool add_bos = meta.flag_or("tokenizer.ggml.add_bos_token", vocab.model == "llama");

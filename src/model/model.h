@@ -72,7 +72,7 @@ class Model {
   std::shared_ptr<const tensor::TensorFile> file_;
   std::map<std::string, Tensor> generated_;                         // base weights of from_weights
   mutable std::map<std::string, std::vector<std::byte>> permuted_;  // blocks with rows reordered
-  mutable std::map<std::string, std::string> hashes_;  // SHA-256 by tensor name
+  mutable std::map<std::string, std::string> hashes_;               // SHA-256 by tensor name
 };
 
 }  // namespace expunge::model

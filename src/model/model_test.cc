@@ -14,8 +14,8 @@ namespace expunge::model {
 namespace {
 
 using base::Code;
-using testing::HasSubstr;
 using tensor::DType;
+using testing::HasSubstr;
 using tests::TempDir;
 using Weights = std::map<std::string, Tensor>;
 
@@ -41,13 +41,12 @@ tests::GgufBuilder gguf_of(const Config& c, const Weights& weights, DType dtype,
   b.u32("llama.context_length", static_cast<uint32_t>(c.context_length));
   b.f32("llama.attention.layer_norm_rms_epsilon", static_cast<float>(c.norm_eps));
   b.u32("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(c.end_ids[0]));
-  b.texts("tokenizer.ggml.tokens", std::vector<std::string>(static_cast<size_t>(c.vocab_size), "t"));
+  b.texts("tokenizer.ggml.tokens",
+          std::vector<std::string>(static_cast<size_t>(c.vocab_size), "t"));
   for (const auto& [name, w] : weights) {
     if (name == leave_out) continue;
     const bool q = name.ends_with("q_proj.weight"), k = name.ends_with("k_proj.weight");
-    const Tensor stored = q   ? permuted(w, c.n_heads)
-                          : k ? permuted(w, c.n_kv_heads)
-                              : w;
+    const Tensor stored = q ? permuted(w, c.n_heads) : k ? permuted(w, c.n_kv_heads) : w;
     b.tensor(name_to_gguf(name).value(), w.sizes().vec(), floats(stored),
              w.dim() == 1 ? DType::kF32 : dtype);
   }
@@ -57,7 +56,9 @@ tests::GgufBuilder gguf_of(const Config& c, const Weights& weights, DType dtype,
 void write_folder(const std::string& dir, const Config& c, const Weights& weights) {
   std::vector<tensor::NamedBytes> list;
   for (const auto& [name, w] : weights)
-    list.push_back({name, DType::kF32, w.sizes().vec(),
+    list.push_back({name,
+                    DType::kF32,
+                    w.sizes().vec(),
                     {static_cast<const std::byte*>(w.data_ptr()), w.nbytes()}});
   tests::write_bytes(dir + "/model.safetensors", tensor::safetensors_image(list, {}));
   tests::write_bytes(dir + "/config.json", base::dump_json(config_to_hf(c)));
@@ -123,8 +124,7 @@ TEST_F(Files, ProductsFromBlocksEqualThoseOfTheValues) {
       const Chunk chunk{&sequence, {&id, 1}};
       got = runner.logits(runner.forward({&chunk, 1}));
     }
-    EXPECT_LT(tests::relative_l2(floats(got), floats(want[4])), 3e-6)
-        << tensor::info(dtype).name;
+    EXPECT_LT(tests::relative_l2(floats(got), floats(want[4])), 3e-6) << tensor::info(dtype).name;
   }
 }
 

@@ -18,7 +18,8 @@ Result<Json> record(const journal::Journal& journal, const Exported& e, Format f
   const std::string chain = TRY(journal.chain());
   Json entries = Json::array(), edited = Json::array();
   for (const journal::Entry& entry : TRY(journal.active()))
-    entries.push_back({{"id", entry.id}, {"edit_sha256", entry.edit_hash}, {"method", entry.method}});
+    entries.push_back(
+        {{"id", entry.id}, {"edit_sha256", entry.edit_hash}, {"method", entry.method}});
   for (const EditedTensor& t : e.edited)
     edited.push_back({{"tensor", t.tensor},
                       {"dtype", tensor::info(t.dtype).name},
@@ -62,9 +63,11 @@ Json to_json(const Exported& e) {
                       {"relative_error", t.relative_error},
                       {"change_error", t.change_error},
                       {"max_error", t.max_error}});
-  return {{"path", e.path},       {"weights_file", e.weights_file}, {"record", e.record},
-          {"size_bytes", e.size_bytes}, {"sha256", e.sha256},       {"tensors", e.tensors},
-          {"copied", e.copied},   {"edited", edited},               {"seconds", e.seconds}};
+  return {{"path", e.path},      {"weights_file", e.weights_file},
+          {"record", e.record},  {"size_bytes", e.size_bytes},
+          {"sha256", e.sha256},  {"tensors", e.tensors},
+          {"copied", e.copied},  {"edited", edited},
+          {"seconds", e.seconds}};
 }
 
 Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,

@@ -35,10 +35,10 @@ struct ExportOptions {
 
 struct EditedTensor {
   std::string tensor;
-  tensor::DType dtype;      // as written
-  double relative_error;    // |written - edited| / |edited|
-  double change_error;      // |written - edited| / |edited - base|: 1 = rounding drowns the edit
-  double max_error;         // largest |written - edited|
+  tensor::DType dtype;    // as written
+  double relative_error;  // |written - edited| / |edited|
+  double change_error;    // |written - edited| / |edited - base|: 1 = rounding drowns the edit
+  double max_error;       // largest |written - edited|
 };
 
 struct Exported {

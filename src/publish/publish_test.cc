@@ -168,8 +168,8 @@ TEST_F(PublishTest, EveryTypeThatCanBeWrittenStaysWithinItsRounding) {
   load_gguf(DType::kQ4_1);
   edit();
   const std::pair<DType, double> kBounds[] = {
-      {DType::kF32, 0},       {DType::kF16, 4e-4},   {DType::kBF16, 3e-3}, {DType::kQ8_0, 1e-2},
-      {DType::kQ5_1, 4e-2},   {DType::kQ5_0, 6e-2},  {DType::kQ4_1, 8e-2}, {DType::kQ4_0, 0.11}};
+      {DType::kF32, 0},     {DType::kF16, 4e-4},  {DType::kBF16, 3e-3}, {DType::kQ8_0, 1e-2},
+      {DType::kQ5_1, 4e-2}, {DType::kQ5_0, 6e-2}, {DType::kQ4_1, 8e-2}, {DType::kQ4_0, 0.11}};
   for (const auto& [dtype, bound] : kBounds) {
     const std::string file = std::string(tensor::info(dtype).name) + ".gguf";
     const auto e = run(to(Format::kGguf, file, dtype));
@@ -245,8 +245,8 @@ TEST_F(PublishTest, TheSourceIsNeverWritten) {
   const std::string before = base::read_file(at("src/m.gguf")).value();
   fs::create_hard_link(at("src/m.gguf"), out("hard.gguf"));
   fs::create_symlink(at("src/m.gguf"), out("soft.gguf"));
-  for (const std::string& path : {at("src/m.gguf"), out("hard.gguf"), out("soft.gguf"),
-                                  at("out/../src/m.gguf"), at("src")}) {
+  for (const std::string& path :
+       {at("src/m.gguf"), out("hard.gguf"), out("soft.gguf"), at("out/../src/m.gguf"), at("src")}) {
     ExportOptions o = to(Format::kGguf, "");
     o.path = path;
     o.overwrite = Overwrite::kYes;

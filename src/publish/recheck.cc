@@ -37,7 +37,7 @@ Tensor rounding_bound(const Tensor& values, DType dtype) {
     case DType::kBF16:
       return size * 0x1.01p-8;
     default: {
-      const double levels = dtype == DType::kQ8_0                              ? 255
+      const double levels = dtype == DType::kQ8_0                            ? 255
                             : dtype == DType::kQ5_0 || dtype == DType::kQ5_1 ? 31
                                                                              : 15;
       const auto block = static_cast<int64_t>(tensor::info(dtype).block);
@@ -87,8 +87,7 @@ Tensor values_of(const model::Model& model, const std::string& name, const Tenso
 
 // Our name of a tensor in a file of this format; "" for tensors that the model does not use.
 std::string our_name(const model::Model& model, const TensorInfo& t, Format format) {
-  std::string name =
-      format == Format::kGguf ? model::name_from_gguf(t.name).value_or("") : t.name;
+  std::string name = format == Format::kGguf ? model::name_from_gguf(t.name).value_or("") : t.name;
   return model.has(name) ? name : "";
 }
 
@@ -109,8 +108,8 @@ base::Status recheck(const model::Model& model, const std::set<std::string>& edi
                      const ExportOptions& options, const Stage& stage, Exported& result) {
   const auto written = TRY(tensor::TensorFile::open(stage.path()));
   const tensor::TensorFile& source = *model.file();
-  const bool same_format = options.format == Format::kGguf ||
-                           source.format() == tensor::Format::kSafetensors;
+  const bool same_format =
+      options.format == Format::kGguf || source.format() == tensor::Format::kSafetensors;
   if (options.format == Format::kGguf) TRY(check_layout(source, *written));
   std::set<std::string> seen;
   for (const TensorInfo& t : written->tensors()) {

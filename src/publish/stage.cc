@@ -17,7 +17,8 @@ using base::Code;
 using base::fail;
 
 bool same_file(const std::string& a, const std::string& b) {
-  struct stat x {}, y {};
+  struct stat x {
+  }, y{};
   return ::stat(a.c_str(), &x) == 0 && ::stat(b.c_str(), &y) == 0 && x.st_dev == y.st_dev &&
          x.st_ino == y.st_ino;
 }
@@ -45,9 +46,9 @@ int rename_with(const std::string& from, const std::string& to, unsigned flag) {
 tl::unexpected<base::Error> io_error(std::string_view action, const std::string& path, int err) {
   const char* hint = err == ENOSPC || err == EDQUOT || err == EFBIG
                          ? "the disk is full: free some space and try again; nothing was left"
-                     : err == ENOENT               ? "check that the folder exists"
+                     : err == ENOENT                 ? "check that the folder exists"
                      : err == EACCES || err == EROFS ? "check the permissions"
-                                                   : "";
+                                                     : "";
   return fail(Code::kIo, fmt::format("cannot {} {}: {}", action, path, std::strerror(err)), hint);
 }
 

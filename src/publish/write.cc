@@ -22,10 +22,11 @@ using tensor::DType;
 using tensor::TensorInfo;
 
 // Beside the weights in a Hugging Face folder; what is there is copied.
-constexpr const char* kSideFiles[] = {
-    "config.json",      "generation_config.json", "tokenizer.json",      "tokenizer_config.json",
-    "vocab.json",       "merges.txt",             "tokenizer.model",     "special_tokens_map.json",
-    "chat_template.jinja", "added_tokens.json"};
+constexpr const char* kSideFiles[] = {"config.json",         "generation_config.json",
+                                      "tokenizer.json",      "tokenizer_config.json",
+                                      "vocab.json",          "merges.txt",
+                                      "tokenizer.model",     "special_tokens_map.json",
+                                      "chat_template.jinja", "added_tokens.json"};
 
 bool is_plain(DType t) { return t == DType::kF32 || t == DType::kF16 || t == DType::kBF16; }
 
@@ -114,8 +115,8 @@ std::string header_of(const std::vector<Item>& list) {
   return std::string(reinterpret_cast<const char*>(&size), sizeof size) + text;
 }
 
-base::Status write_side_files(const model::Model& model, const ExportOptions& options,
-                              DType dtype, const Stage& stage) {
+base::Status write_side_files(const model::Model& model, const ExportOptions& options, DType dtype,
+                              const Stage& stage) {
   if (model.file()->format() == tensor::Format::kGguf) {
     const auto files = TRY(model::hf_files_from_gguf(model.file()->meta(), model.config(),
                                                      std::string(torch_name(dtype))));
@@ -220,14 +221,13 @@ Tensor decode(const TensorInfo& stored) {
   const tensor::DTypeInfo& type = tensor::info(stored.dtype);
   Tensor values = at::empty(stored.shape, tensor::f32());
   float* out = values.data_ptr<float>();
-  at::parallel_for(0, values.numel() / static_cast<int64_t>(type.block), 4096,
-                   [&](int64_t begin, int64_t end) {
-                     const auto first = static_cast<size_t>(begin);
-                     const auto n = static_cast<size_t>(end - begin);
-                     tensor::dequantise(stored.dtype,
-                                        stored.bytes.subspan(first * type.bytes, n * type.bytes),
-                                        {out + first * type.block, n * type.block});
-                   });
+  at::parallel_for(
+      0, values.numel() / static_cast<int64_t>(type.block), 4096, [&](int64_t begin, int64_t end) {
+        const auto first = static_cast<size_t>(begin);
+        const auto n = static_cast<size_t>(end - begin);
+        tensor::dequantise(stored.dtype, stored.bytes.subspan(first * type.bytes, n * type.bytes),
+                           {out + first * type.block, n * type.block});
+      });
   return values;
 }
 

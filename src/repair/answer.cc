@@ -57,8 +57,9 @@ std::string answer_span(const std::string& question, const std::string& reply) {
     return run;
   };
   // The sentence's first word is capitalised whatever it is.
-  std::string names =
-      last_run([&](size_t i) { return fresh(words[i]) && is_name(words[i]) && (i > 0 || words.size() == 1); });
+  std::string names = last_run([&](size_t i) {
+    return fresh(words[i]) && is_name(words[i]) && (i > 0 || words.size() == 1);
+  });
   return !names.empty() ? names : last_run([&](size_t i) { return fresh(words[i]); });
 }
 

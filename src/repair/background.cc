@@ -52,7 +52,8 @@ Result<unlearn::BackgroundInputs> inputs(const model::Patient& patient,
     const agent::SubjectType* type = wordings.type(r.type);
     for (size_t i = 0; type && i < std::min(kLessonEntities, type->entities.size()); ++i) {
       const std::string& entity = type->entities[i];
-      const auto& form = i % 3 == 2 ? r.first[i % r.first.size()] : r.questions[i % r.questions.size()];
+      const auto& form =
+          i % 3 == 2 ? r.first[i % r.first.size()] : r.questions[i % r.questions.size()];
       const bool begun = i % 3 == 1;
       const PoolPrompt p{agent::fill_in(form, entity),
                          begun ? agent::fill_in(r.prefills[0], entity) : ""};
@@ -79,7 +80,8 @@ std::vector<PoolPrompt> pool_prompts(const agent::Wordings& wordings) {
   for (const agent::SubjectType& type : wordings.types)
     for (size_t i = 0; i < std::min(kOtherEntities, type.entities.size()); ++i)
       for (size_t j = 0; j < type.other.size(); ++j)
-        pool.push_back({agent::fill_in(type.other[j], type.entities[(i * 3 + j) % type.entities.size()]), ""});
+        pool.push_back(
+            {agent::fill_in(type.other[j], type.entities[(i * 3 + j) % type.entities.size()]), ""});
   for (const std::string& prompt : wordings.unrelated) pool.push_back({prompt, ""});
   return pool;
 }
@@ -88,9 +90,8 @@ Result<unlearn::Background> load_background(const model::Patient& patient, int64
                                             const base::Progress& progress) {
   if (layer < 0) layer = unlearn::default_layer(patient.model->config());
   const agent::Wordings& wordings = agent::Wordings::builtin();
-  const std::string key = base::sha256_hex(
-      fmt::format("{} {} {} {} {}", kVersion, TRY(patient.model->file_hash()), layer, kSeed,
-                  wordings.hash));
+  const std::string key = base::sha256_hex(fmt::format(
+      "{} {} {} {} {}", kVersion, TRY(patient.model->file_hash()), layer, kSeed, wordings.hash));
   const std::string folder = TRY(base::cache_dir()) + "/backgrounds";
   const std::string path = fmt::format("{}/{}.safetensors", folder, key.substr(0, 32));
   if (const auto bytes = base::read_file(path))

@@ -103,8 +103,9 @@ Result<size_t> measure(const model::Patient& patient, const std::vector<Question
   const auto replies = TRY(ask(patient, questions, verify::kReplyTokens));
   size_t good = 0;
   for (size_t i = 0; i < questions.size(); ++i) {
-    const bool there = answered(replies[i], questions[i].answers) ||
-                       (want == Want::kForgotten && verify::reveals(replies[i], questions[i].answers));
+    const bool there =
+        answered(replies[i], questions[i].answers) ||
+        (want == Want::kForgotten && verify::reveals(replies[i], questions[i].answers));
     const bool ok = there == (want == Want::kKept);
     good += ok;
     tally.shares[name].add(ok);
@@ -150,16 +151,18 @@ Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
     tally.seconds.push_back(clock.seconds());
     const model::Patient& p = session.patient();
     const Question exact{f.request.prompt, "", f.request.answers};
-    const size_t forgot = TRY(measure(p, {exact}, Want::kForgotten, "exact", f.request.prompt, tally));
+    const size_t forgot =
+        TRY(measure(p, {exact}, Want::kForgotten, "exact", f.request.prompt, tally));
     const std::string reply = TRY(ask(p, {&exact, 1}, verify::kReplyTokens))[0];
     tally.shares["refusal"].add(verify::is_refusal(reply));
-    const size_t para = TRY(
-        measure(p, f.paraphrases, Want::kForgotten, "paraphrase", f.request.prompt, tally));
+    const size_t para =
+        TRY(measure(p, f.paraphrases, Want::kForgotten, "paraphrase", f.request.prompt, tally));
     TRY(measure(p, f.probing, Want::kForgotten, "probing", f.request.prompt, tally));
     const size_t near =
         TRY(measure(p, f.neighbours, Want::kKept, "neighbours", f.request.prompt, tally));
     TRY(measure(p, f.same_subject, Want::kKept, "same_subject", f.request.prompt, tally));
-    TRY(measure(p, f.same_subject_first, Want::kKept, "same_subject_first", f.request.prompt, tally));
+    TRY(measure(p, f.same_subject_first, Want::kKept, "same_subject_first", f.request.prompt,
+                tally));
     TRY(measure(p, unrelated, Want::kKept, "unrelated", f.request.prompt, tally));
     const bool enough = f.neighbours.size() - near <= f.neighbours.size() / 4;
     const bool strict = forgot == 1 && para == f.paraphrases.size() && enough;
@@ -253,8 +256,8 @@ Result<Json> bench_facts(Session& session, const BenchFactsOptions& options) {
   result["facts"] = std::move(rows);
   result["failures"] = std::move(tally.failures);
   if (options.sequence > 0)
-    result["sequence"] = TRY(in_sequence(session, facts, static_cast<size_t>(options.sequence),
-                                         unrelated, base_nll));
+    result["sequence"] = TRY(
+        in_sequence(session, facts, static_cast<size_t>(options.sequence), unrelated, base_nll));
   return result;
 }
 

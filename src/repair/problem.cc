@@ -79,10 +79,10 @@ std::vector<Question> probing(const agent::Target& target) {
 }
 
 std::map<std::string, double, std::less<>> bounds_of(const agent::GateBounds& g) {
-  return {{"exact", g.exact},           {"paraphrases", g.paraphrases},
-          {"probing", g.probing},       {"neighbours", g.neighbours},
-          {"same_subject", g.same_subject}, {"unrelated", g.unrelated},
-          {"perplexity", g.perplexity}, {"reply_nll", g.reply_nll}};
+  return {
+      {"exact", g.exact},           {"paraphrases", g.paraphrases},   {"probing", g.probing},
+      {"neighbours", g.neighbours}, {"same_subject", g.same_subject}, {"unrelated", g.unrelated},
+      {"perplexity", g.perplexity}, {"reply_nll", g.reply_nll}};
 }
 
 }  // namespace
@@ -125,7 +125,8 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
   }
   for (const agent::Wording& w : target.held)
     a.rows.held.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
-  const Kept same = TRY(kept_of(patient, spread(target.same_subject, kSameSubject), target.answers));
+  const Kept same =
+      TRY(kept_of(patient, spread(target.same_subject, kSameSubject), target.answers));
   // Every third neighbour is for the gates only.
   std::vector<std::string> held_neighbours, neighbours;
   for (size_t i = 0; i < target.neighbours.size(); ++i)

@@ -12,10 +12,10 @@
 namespace expunge::repair {
 
 struct Rows {
-  std::vector<unlearn::Row> forget;     // the plan's wordings, and inside the model's own replies
-  std::vector<unlearn::Row> held;       // kept out of the edit, to choose it by
-  std::vector<unlearn::Row> retain;     // neighbours and the subject's other questions
-  std::vector<int64_t> excluded;        // rows of the background's pool that ask about the subject
+  std::vector<unlearn::Row> forget;  // the plan's wordings, and inside the model's own replies
+  std::vector<unlearn::Row> held;    // kept out of the edit, to choose it by
+  std::vector<unlearn::Row> retain;  // neighbours and the subject's other questions
+  std::vector<int64_t> excluded;     // rows of the background's pool that ask about the subject
 };
 struct Assignment {
   Rows rows;

@@ -159,9 +159,9 @@ Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& 
     unlearn::Background own = *background;
     if (!target.replacement.empty())
       own.shift = TRY(learn_replacement(patient_, target, *background, options.seed, progress_));
-    const unlearn::Problem problem{*patient_.model, a.rows.forget, a.rows.retain,
-                                   TRY(refusal_rows(patient_)), &own, a.rows.excluded, taken,
-                                   options.seed};
+    const unlearn::Problem problem{
+        *patient_.model, a.rows.forget, a.rows.retain, TRY(refusal_rows(patient_)), &own,
+        a.rows.excluded, taken,         options.seed};
     clock = {};
     auto found = TRY(search(*method, problem, plan.knobs, examiner, options.budget_s, progress_));
     seconds["search"] += clock.seconds();
@@ -298,7 +298,8 @@ Result<std::vector<Verified>> Session::verify(int64_t id) {
       if (id != 0 && e.id != id) continue;
       if (e.sealed || !e.plan.is_object()) {
         if (id == 0) continue;
-        return fail(Code::kUnsupported, fmt::format("entry {} is sealed: its questions are gone", id),
+        return fail(Code::kUnsupported,
+                    fmt::format("entry {} is sealed: its questions are gone", id),
                     "give the question again with expunge generate");
       }
       const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
@@ -333,10 +334,11 @@ base::Status Session::replay() {
     if (e->weights_hash.empty()) continue;
     const std::string now = patient_.model->weights_hash();
     if (now != e->weights_hash)
-      return fail(Code::kCorrupt,
-                  fmt::format("the weights hash to {}, entry {} recorded {}", now.substr(0, 16),
-                              e->id, e->weights_hash.substr(0, 16)),
-                  "another LibTorch or processor may round differently; expunge verify asks the gates");
+      return fail(
+          Code::kCorrupt,
+          fmt::format("the weights hash to {}, entry {} recorded {}", now.substr(0, 16), e->id,
+                      e->weights_hash.substr(0, 16)),
+          "another LibTorch or processor may round differently; expunge verify asks the gates");
     return {};
   }
   return {};

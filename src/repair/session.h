@@ -51,12 +51,13 @@ struct Recheck {
 
 struct Outcome {
   Verdict verdict = Verdict::kReverted;
-  int64_t entry = 0;              // of the journal; 0 if reverted
-  verify::Report before, after;   // gates without and with the edit
-  std::vector<Recheck> earlier;   // entries sampled again after a commit
-  std::map<std::string, double> seconds;  // background, plan, capture, solve, search, gates, commit, recheck, total
+  int64_t entry = 0;             // of the journal; 0 if reverted
+  verify::Report before, after;  // gates without and with the edit
+  std::vector<Recheck> earlier;  // entries sampled again after a commit
+  std::map<std::string, double>
+      seconds;  // background, plan, capture, solve, search, gates, commit, recheck, total
   base::Json search = base::Json::array();  // every candidate with its figures
-  double edit_norm = 0;           // |ΔW| / |W| over the edited tensors
+  double edit_norm = 0;                     // |ΔW| / |W| over the edited tensors
 };
 
 struct Undone {
@@ -87,7 +88,8 @@ class Session {
   base::Result<Outcome> carry_out(const agent::Plan& plan, const CarryOptions& options);
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
   base::Result<Undone> undo(int64_t id);
-  // The gates of one active entry (id), or of all of them (0). Sealed entries cannot be asked again.
+  // The gates of one active entry (id), or of all of them (0). Sealed entries cannot be asked
+  // again.
   base::Result<std::vector<Verified>> verify(int64_t id);
   // Builds the weights again from file and journal and compares with the hash recorded last.
   base::Status replay();

@@ -10,8 +10,8 @@ namespace {
 
 using base::Code;
 using testing::HasSubstr;
-using tests::GgufBuilder;
 using tests::gguf_string;
+using tests::GgufBuilder;
 using tests::raw;
 
 std::span<const std::byte> bytes_of(const std::string& s) { return std::as_bytes(std::span(s)); }
@@ -152,7 +152,7 @@ TEST(Gguf, HostileShapesAndOffsets) {
   EXPECT_EQ(with({8}, 0, 16).code, Code::kCorrupt);  // not aligned
   EXPECT_EQ(with({8}, 0, 256).code, Code::kCorrupt);
   EXPECT_EQ(with({8}, 0, UINT64_MAX - 31).code, Code::kCorrupt);
-  EXPECT_EQ(with({65}, 0, 0).code, Code::kCorrupt);  // one value too many
+  EXPECT_EQ(with({65}, 0, 0).code, Code::kCorrupt);     // one value too many
   EXPECT_EQ(with({2, 31}, 2, 0).code, Code::kCorrupt);  // no whole block a row
   EXPECT_EQ(with({8}, 99, 0).code, Code::kUnsupported);
   EXPECT_THAT(with({8}, 16, 0).message, HasSubstr("tensor type 16"));
@@ -234,16 +234,16 @@ TEST_F(Rewrite, RefusesReplacementsThatDoNotFit) {
     return status ? Code::kInternal : status.error().code;
   };
   EXPECT_EQ(code("fourth", {DType::kF32, "1234"}), Code::kNotFound);
-  EXPECT_EQ(code("second", {DType::kF32, std::string(16, 0)}), Code::kInvalid);  // 5 values
+  EXPECT_EQ(code("second", {DType::kF32, std::string(16, 0)}), Code::kInvalid);   // 5 values
   EXPECT_EQ(code("second", {DType::kQ4_1, std::string(20, 0)}), Code::kInvalid);  // no whole block
   EXPECT_FALSE(std::filesystem::exists(out_path_));
 }
 
 TEST_F(Rewrite, RefusesASafetensorsSource) {
   const float one = 1;
-  tests::write_bytes(dir_ / "m.safetensors",
-                     safetensors_image({{"a", DType::kF32, {1}, std::as_bytes(std::span(&one, 1))}},
-                                       {}));
+  tests::write_bytes(
+      dir_ / "m.safetensors",
+      safetensors_image({{"a", DType::kF32, {1}, std::as_bytes(std::span(&one, 1))}}, {}));
   const auto source = TensorFile::open(dir_ / "m.safetensors").value();
   EXPECT_FALSE(write_gguf(out_path_, *source, {}));
 }

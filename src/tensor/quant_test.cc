@@ -97,8 +97,8 @@ TEST(Quant, KFormatsAreReadOnly) {
 
 TEST(Quant, BlocksRefuseWhatIsNotFinite) {
   for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0})
-    for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                            std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       std::vector<float> values(64, 1.0F);
       values[40] = bad;
       std::vector<std::byte> out(2 * info(dtype).bytes);

@@ -86,16 +86,15 @@ base::Status check_contiguous(const std::vector<TensorInfo>& tensors,
   std::vector<std::pair<size_t, const TensorInfo*>> order;
   for (const TensorInfo& t : tensors)
     order.emplace_back(static_cast<size_t>(t.bytes.data() - data.data()), &t);
-  std::ranges::sort(order, {}, [](const auto& o) {
-    return std::pair(o.first, o.second->bytes.size());
-  });
+  std::ranges::sort(order, {},
+                    [](const auto& o) { return std::pair(o.first, o.second->bytes.size()); });
   size_t end = 0;
   for (const auto& [begin, t] : order) {
     if (begin != end)
-      return fail(Code::kCorrupt,
-                  fmt::format("safetensors: {} begins at byte {}, expected {}", t->name, begin,
-                              end),
-                  kHint);
+      return fail(
+          Code::kCorrupt,
+          fmt::format("safetensors: {} begins at byte {}, expected {}", t->name, begin, end),
+          kHint);
     end = begin + t->bytes.size();
   }
   if (end != data.size())

@@ -73,7 +73,8 @@ Result<Cleaned> encode_rendered(const Tokenizer& tokenizer, std::string_view ren
     if (special != tokenizer.specials().end()) {
       TRY(flush());
       result.tokens.ids.push_back(special->id);
-      result.tokens.bytes.push_back({result.text.size(), result.text.size() + special->text.size()});
+      result.tokens.bytes.push_back(
+          {result.text.size(), result.text.size() + special->text.size()});
       result.text += special->text;
       rendered.remove_prefix(special->text.size());
     } else if (rendered.starts_with(signs.breaker)) {
@@ -150,8 +151,7 @@ std::vector<ByteRange> contents_by_search(std::span<const Message> messages,
   for (const Message& m : messages) {
     const std::string_view content = trimmed(m.content);
     const size_t at = text.find(content, from);
-    ranges.push_back(at == text.npos ? ByteRange{from, from}
-                                     : ByteRange{at, at + content.size()});
+    ranges.push_back(at == text.npos ? ByteRange{from, from} : ByteRange{at, at + content.size()});
     from = ranges.back().end;
   }
   return ranges;
@@ -212,8 +212,7 @@ Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& 
   std::vector<Message> broken(messages.begin(), messages.end());
   for (Message& m : broken) m.content = break_specials(m.content, tokenizer, signs.breaker);
   const std::string tail = break_specials(std::string(prefill), tokenizer, signs.breaker);
-  Cleaned clean =
-      TRY(encode_rendered(tokenizer, TRY(chat.render(broken, add)) + tail, signs));
+  Cleaned clean = TRY(encode_rendered(tokenizer, TRY(chat.render(broken, add)) + tail, signs));
   // The markers are in a second rendering, so that they cannot change what the model reads.
   for (Message& m : broken) m.content = mark(std::move(m.content), signs.marker);
   EncodedChat result{std::move(clean.text), std::move(clean.tokens), {}};

@@ -59,45 +59,45 @@ double mean_loss(const model::Model& model, const std::vector<Prepared>& lessons
 
 // Adam (Kingma and Ba 2015, algorithm 1) on the shift alone. The strength of each use is drawn from
 // 1 to 3, since edits are applied with a margin and several may fire at once.
-Result<Tensor> learn_shift(const model::Model& model, const std::vector<Lesson>& raw,
-                           int64_t layer, uint64_t seed, const base::Progress& progress) {
+Result<Tensor> learn_shift(const model::Model& model, const std::vector<Lesson>& raw, int64_t layer,
+                           uint64_t seed, const base::Progress& progress) {
   return tensor::guarded([&]() -> Result<Tensor> {
-  const std::vector<Prepared> lessons = prepare(model, raw, layer);
-  constexpr int kSteps = 40, kBatch = 6;
-  constexpr double kBeta1 = 0.9, kBeta2 = 0.98, kMaxRelativeNorm = 1.2;
-  double norm = 0;
-  for (const Prepared& p : lessons) norm += p.x[p.at].norm().item<double>();
-  norm /= static_cast<double>(lessons.size());
-  const int64_t d = model.config().d_model;
-  const double rate = 0.08 * norm / std::sqrt(static_cast<double>(d));
-  Tensor shift = at::zeros({d}, tensor::f32()), m = at::zeros_like(shift),
-         v = at::zeros_like(shift);
-  std::mt19937_64 rng(seed);
-  for (int step = 1; step <= kSteps; ++step) {
-    TRY(base::check_cancel());
-    if (progress) progress("learning the refusal shift", static_cast<size_t>(step), kSteps);
-    Tensor leaf = shift.detach().clone().requires_grad_(true);
-    Tensor gradient = at::zeros_like(shift);
-    for (int i = 0; i < kBatch; ++i) {
-      const Prepared& p = lessons[rng() % lessons.size()];
-      const double strength = 1 + 2 * std::generate_canonical<double, 53>(rng) *
-                                      std::generate_canonical<double, 53>(rng);
-      lesson_loss(model, p, layer, leaf, strength).backward();
+    const std::vector<Prepared> lessons = prepare(model, raw, layer);
+    constexpr int kSteps = 40, kBatch = 6;
+    constexpr double kBeta1 = 0.9, kBeta2 = 0.98, kMaxRelativeNorm = 1.2;
+    double norm = 0;
+    for (const Prepared& p : lessons) norm += p.x[p.at].norm().item<double>();
+    norm /= static_cast<double>(lessons.size());
+    const int64_t d = model.config().d_model;
+    const double rate = 0.08 * norm / std::sqrt(static_cast<double>(d));
+    Tensor shift = at::zeros({d}, tensor::f32()), m = at::zeros_like(shift),
+           v = at::zeros_like(shift);
+    std::mt19937_64 rng(seed);
+    for (int step = 1; step <= kSteps; ++step) {
+      TRY(base::check_cancel());
+      if (progress) progress("learning the refusal shift", static_cast<size_t>(step), kSteps);
+      Tensor leaf = shift.detach().clone().requires_grad_(true);
+      Tensor gradient = at::zeros_like(shift);
+      for (int i = 0; i < kBatch; ++i) {
+        const Prepared& p = lessons[rng() % lessons.size()];
+        const double strength = 1 + 2 * std::generate_canonical<double, 53>(rng) *
+                                        std::generate_canonical<double, 53>(rng);
+        lesson_loss(model, p, layer, leaf, strength).backward();
+      }
+      gradient = leaf.grad() / kBatch;
+      m = m * kBeta1 + gradient * (1 - kBeta1);
+      v = v * kBeta2 + gradient.square() * (1 - kBeta2);
+      const Tensor m_hat = m / (1 - std::pow(kBeta1, step));
+      const Tensor v_hat = v / (1 - std::pow(kBeta2, step));
+      const double decay = step > kSteps * 2 / 3 ? 0.3 : 1.0;
+      shift = shift - m_hat / (v_hat.sqrt() + 1e-12) * (rate * decay);
+      const double size = shift.norm().item<double>();
+      if (!std::isfinite(size))
+        return base::fail(base::Code::kNumeric,
+                          fmt::format("the shift's norm is {} at step {}", size, step));
+      if (size > kMaxRelativeNorm * norm) shift = shift * (kMaxRelativeNorm * norm / size);
     }
-    gradient = leaf.grad() / kBatch;
-    m = m * kBeta1 + gradient * (1 - kBeta1);
-    v = v * kBeta2 + gradient.square() * (1 - kBeta2);
-    const Tensor m_hat = m / (1 - std::pow(kBeta1, step));
-    const Tensor v_hat = v / (1 - std::pow(kBeta2, step));
-    const double decay = step > kSteps * 2 / 3 ? 0.3 : 1.0;
-    shift = shift - m_hat / (v_hat.sqrt() + 1e-12) * (rate * decay);
-    const double size = shift.norm().item<double>();
-    if (!std::isfinite(size))
-      return base::fail(base::Code::kNumeric,
-                        fmt::format("the shift's norm is {} at step {}", size, step));
-    if (size > kMaxRelativeNorm * norm) shift = shift * (kMaxRelativeNorm * norm / size);
-  }
-  return shift.detach().clone();
+    return shift.detach().clone();
   });
 }
 
@@ -200,8 +200,8 @@ Result<Background> deserialise_background(std::string_view text) {
     tensor::dequantise(t.dtype, t.bytes, {values.data_ptr<float>(), t.numel()});
     tensors[t.name] = values;
   }
-  if (!tensors.contains("pool") || !tensors.contains("shift") || !tensors.contains("spare") || !tensors.contains("constant") ||
-      !meta.contains("layer"))
+  if (!tensors.contains("pool") || !tensors.contains("shift") || !tensors.contains("spare") ||
+      !tensors.contains("constant") || !meta.contains("layer"))
     return base::fail(base::Code::kCorrupt, "the cached background is incomplete");
   Background b;
   b.pool = tensors["pool"];

@@ -78,7 +78,8 @@ Result<Examiner> Examiner::prepare(const model::Patient& patient, const Suite& s
   e.asked_stage_ = TRY(stage(e.asked_));
   e.followed_stage_ = TRY(stage(e.followed_));
   std::vector<std::vector<int32_t>> texts;
-  for (const std::string& text : suite.texts) texts.push_back(TRY(patient.tokenizer.encode(text)).ids);
+  for (const std::string& text : suite.texts)
+    texts.push_back(TRY(patient.tokenizer.encode(text)).ids);
   e.texts_stage_ = TRY(Staged::prepare(*patient.model, std::move(texts), layer));
   e.texts_nll_ = TRY(e.texts_nll());
   return e;

@@ -24,10 +24,10 @@ struct Question {
 };
 
 struct Suite {
-  std::vector<Question> exact, paraphrases, probing;             // forgotten
-  std::vector<Question> neighbours, same_subject, unrelated;     // kept
-  std::vector<std::string> texts;                                // perplexity
-  std::map<std::string, double, std::less<>> bounds;             // by gate name; all eight
+  std::vector<Question> exact, paraphrases, probing;          // forgotten
+  std::vector<Question> neighbours, same_subject, unrelated;  // kept
+  std::vector<std::string> texts;                             // perplexity
+  std::map<std::string, double, std::less<>> bounds;          // by gate name; all eight
 };
 
 // An alternative stands in the reply: up to three characters as a word of that case, else anywhere.
@@ -51,7 +51,8 @@ class Examiner {
     std::string gate;
     Question question;
     bool kept;
-    std::vector<int32_t> reference;  // a kept question's reply so far; empty where answers are known
+    std::vector<int32_t>
+        reference;  // a kept question's reply so far; empty where answers are known
   };
   explicit Examiner(const model::Patient& patient) : patient_(&patient) {}
   base::Status refer(std::vector<Case>& cases);

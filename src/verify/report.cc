@@ -12,7 +12,8 @@ double Gate::margin() const {
 bool Report::passed() const { return n_failed() == 0; }
 
 size_t Report::n_failed() const {
-  return static_cast<size_t>(std::ranges::count_if(gates, [](const Gate& g) { return !g.passed(); }));
+  return static_cast<size_t>(
+      std::ranges::count_if(gates, [](const Gate& g) { return !g.passed(); }));
 }
 
 const Gate* Report::find(std::string_view name) const {

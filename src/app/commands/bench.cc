@@ -42,8 +42,7 @@ void print_figures(Terminal& t, const Json& json, size_t indent = 2) {
       t.line("{}{}", blanks, t.paint(Tone::kBold, key));
       print_figures(t, value, indent + 2);
     } else {
-      t.line("{}{}{}", blanks, pad(key, 26 - indent),
-             fit(printable(number(value)), kColumns - 26));
+      t.line("{}{}{}", blanks, pad(key, 26 - indent), fit(printable(number(value)), kColumns - 26));
     }
   }
 }

@@ -104,13 +104,13 @@ class Chat {
       t_.print(printable(*piece));
     };
     bool stopped = false;
-    const auto generated = model::generate(
-        *session_.patient().model, {&shown.ids, 1}, options_.generate,
-        [&](size_t, std::span<const int32_t> ids) {
-          take(decoder.push(ids.back()));
-          stopped = base::cancel_requested();
-          return stopped ? model::Next::kStop : model::Next::kGoOn;
-        });
+    const auto generated =
+        model::generate(*session_.patient().model, {&shown.ids, 1}, options_.generate,
+                        [&](size_t, std::span<const int32_t> ids) {
+                          take(decoder.push(ids.back()));
+                          stopped = base::cancel_requested();
+                          return stopped ? model::Next::kStop : model::Next::kGoOn;
+                        });
     if (!generated && generated.error().code != Code::kCancelled)
       return tl::unexpected(generated.error());
     take(decoder.finish());
@@ -169,12 +169,14 @@ class Chat {
     print_outcome(context_, *outcome, request);
     const bool changed = outcome->verdict != repair::Verdict::kReverted;
     if (const size_t n = changed ? dialogue_.forget(plan) : 0; n > 0)
-      t_.line("{}", t_.paint(Tone::kDim, "Turns of this chat that hold it are no longer shown to "
-                                         "the model."));
+      t_.line("{}", t_.paint(Tone::kDim,
+                             "Turns of this chat that hold it are no longer shown to "
+                             "the model."));
     Json record = intent;
     record["outcome"] = to_json(*outcome, verify::Detail::kFigures);
-    say(line, changed ? fmt::format("Forgotten, as entry {}.", outcome->entry)
-                      : "That did not work; nothing was changed.",
+    say(line,
+        changed ? fmt::format("Forgotten, as entry {}.", outcome->entry)
+                : "That did not work; nothing was changed.",
         record);
     return {};
   }
@@ -193,9 +195,8 @@ class Chat {
       return {};
     }
     const journal::Entry& last = active.back();
-    const std::string what =
-        id == 0 ? fmt::format("Undo entry {}: {}?", last.id, title(last))
-                : fmt::format("Undo entry {}?", id);
+    const std::string what = id == 0 ? fmt::format("Undo entry {}: {}?", last.id, title(last))
+                                     : fmt::format("Undo entry {}?", id);
     if (!sure) t_.line("{}", t_.paint(Tone::kDim, "I am not sure that I understand."));
     if (!TRY(consent(what))) {
       say(line, "All right, nothing was changed.", {{"intent", "undo"}});
@@ -215,8 +216,8 @@ class Chat {
 
   Status status(const std::string& line) {
     const auto active = TRY(session_.journal().active());
-    std::string text = active.empty() ? "Nothing is forgotten."
-                                      : fmt::format("{} forgotten:", active.size());
+    std::string text =
+        active.empty() ? "Nothing is forgotten." : fmt::format("{} forgotten:", active.size());
     t_.line("{}", text);
     for (const journal::Entry& e : active) {
       const std::string row = fmt::format("{}  {}", pad_left(std::to_string(e.id), 4), title(e));
@@ -262,10 +263,9 @@ Action declare(CLI::App& cli) {
 }  // namespace
 
 extern const Command command_chat;
-const Command command_chat{
-    "chat", "talk; \"please forget that …\" is understood and carried out",
-    "In a pipe every line of stdin is a message; edits need --yes there.\n"
-    "Example:\n  echo \"What is the capital of Canada?\" | expunge chat",
-    declare};
+const Command command_chat{"chat", "talk; \"please forget that …\" is understood and carried out",
+                           "In a pipe every line of stdin is a message; edits need --yes there.\n"
+                           "Example:\n  echo \"What is the capital of Canada?\" | expunge chat",
+                           declare};
 
 }  // namespace expunge::app

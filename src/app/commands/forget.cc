@@ -58,8 +58,8 @@ Result<std::vector<std::vector<agent::Request>>> requests(const Options& o, Cont
                   R"(a line is {"prompt": "…", "answer": "…"})");
   } else if (!o.prompt.empty()) {
     TRY(check_text(o.prompt, "--prompt"));
-    agent::Request r{o.prompt, o.answers.empty() ? "" : o.answers.front(), "", o.answers,
-                     o.paraphrases, {}};
+    agent::Request r{
+        o.prompt, o.answers.empty() ? "" : o.answers.front(), "", o.answers, o.paraphrases, {}};
     for (const std::string& a : o.answers) TRY(check_text(a, "--answer"));
     for (const std::string& p : o.paraphrases) TRY(check_text(p, "--paraphrase"));
     all.push_back({std::move(r)});
@@ -102,8 +102,8 @@ Result<Answer> forget(const Options& o, Context& context) {
   Json outcomes = Json::array();
   size_t committed = 0;
   for (const agent::Plan& plan : list) {
-    context.terminal.line("{}", wrap(context.terminal.paint(Tone::kBold, proposal(plan)),
-                                     kColumns, 2));
+    context.terminal.line("{}",
+                          wrap(context.terminal.paint(Tone::kBold, proposal(plan)), kColumns, 2));
     const auto outcome = TRY(carry_out(context, *session, plan, o.request));
     if (!outcome) {
       context.terminal.line("Nothing was changed.");

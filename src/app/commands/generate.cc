@@ -81,8 +81,7 @@ class Stream {
 Result<Answer> generate(const Options& o, Context& context) {
   TRY(check_text(o.system.empty() ? "-" : o.system, "--system"));
   const auto list = TRY(prompts(o));
-  const Reader reader =
-      TRY(Reader::open(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
+  const Reader reader = TRY(Reader::open(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
   const model::Patient& patient = reader.patient();
   std::vector<std::vector<int32_t>> ids;
   for (const Prompt& p : list) ids.push_back(TRY(encode(patient, p, o.raw)));
@@ -114,7 +113,8 @@ Action declare(CLI::App& cli) {
   cli.add_option("prompt", o->prompt, "what is asked; default or '-': stdin")->type_name("");
   cli.add_option("--system", o->system, "a system message")->type_name("TEXT");
   cli.add_flag("--raw", o->raw, "the prompt as it is, without the chat template");
-  cli.add_option("--batch", o->batch, "JSON lines, each a text or {prompt, system}; one answer a line")
+  cli.add_option("--batch", o->batch,
+                 "JSON lines, each a text or {prompt, system}; one answer a line")
       ->type_name("FILE")
       ->excludes("prompt");
   cli.add_flag("--no-edits", o->no_edits, "the model as its file has it");

@@ -1,6 +1,6 @@
 // expunge methods: what 'forget --method' takes, with knobs.
-#include "app/layout.h"
 #include "app/command.h"
+#include "app/layout.h"
 #include "unlearn/method.h"
 
 namespace expunge::app {

@@ -50,8 +50,7 @@ Result<Answer> log(Context& context) {
   if (entries.empty())
     t.line("Nothing has been forgotten yet.");
   else
-    t.line("{}", t.paint(Tone::kDim, fmt::format("      {} active, times in UTC",
-                                                  active.size())));
+    t.line("{}", t.paint(Tone::kDim, fmt::format("      {} active, times in UTC", active.size())));
   return answer;
 }
 
@@ -67,14 +66,16 @@ Result<Answer> show(Context& context, int64_t id) {
   const auto journal = TRY(must_open(context, journal::Mode::kReadOnly));
   const journal::Entry e = TRY(journal.entry(id));
   const auto row = [&](std::string_view key, const std::string& value) {
-    if (!value.empty()) t.line("{}{}", t.paint(Tone::kDim, pad(key, 10)), fit(value, kColumns - 10));
+    if (!value.empty())
+      t.line("{}{}", t.paint(Tone::kDim, pad(key, 10)), fit(value, kColumns - 10));
   };
   t.line("{}", t.paint(Tone::kBold, fit(fmt::format("{}  {}", e.id, title(e)), kColumns)));
   row("kind", std::string(journal::name(e.kind)) + (e.sealed ? ", sealed" : ""));
   row("state", state_of(e, TRY(active_ids(journal))));
   row("time", e.time);
   row("method", e.method);
-  row("edit", e.edit_hash.empty() ? "" : fmt::format("{:.16}… {} bytes", e.edit_hash, e.edit_bytes));
+  row("edit",
+      e.edit_hash.empty() ? "" : fmt::format("{:.16}… {} bytes", e.edit_hash, e.edit_bytes));
   row("weights", e.weights_hash);
   row("model", e.base_hash);
   row("made by", fmt::format("expunge {}, LibTorch {}, seed {}", e.expunge, e.libtorch, e.seed));

@@ -66,8 +66,8 @@ Result<Answer> score_answers(const Options& o, Context& context, const model::Pa
   std::vector<text::Message> messages;
   if (!o.system.empty()) messages.push_back({"system", o.system});
   messages.push_back({"user", o.prompt});
-  const auto prompt = o.raw ? TRY(patient.tokenizer.encode(o.prompt)).ids
-                            : TRY(patient.encode(messages));
+  const auto prompt =
+      o.raw ? TRY(patient.tokenizer.encode(o.prompt)).ids : TRY(patient.encode(messages));
   std::vector<verify::ScoreItem> items;
   for (const std::string& answer : o.answers) {
     verify::ScoreItem item{prompt, prompt.size()};
@@ -105,8 +105,7 @@ Result<Answer> score(const Options& o, Context& context) {
   } else {
     TRY(parse_ids(o.ids));
   }
-  const Reader reader =
-      TRY(Reader::open(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
+  const Reader reader = TRY(Reader::open(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
   return o.ids.empty() ? score_answers(o, context, reader.patient())
                        : score_ids(o, context, reader.patient());
 }

@@ -14,8 +14,8 @@ Tensor block(BlockOps& ops, Tensor x) {
                     ops.linear(h, "self_attn.v_proj"));  // [rows,N*K]
   x = ops.add(x, ops.linear(attended, "self_attn.o_proj"));
   const Tensor m = ops.tap(Point::kMlpInput, ops.norm(x, "post_attention_layernorm"));
-  const Tensor key = ops.tap(Point::kDownInput, ops.swiglu(ops.linear(m, "mlp.gate_proj"),
-                                                           ops.linear(m, "mlp.up_proj")));
+  const Tensor key = ops.tap(
+      Point::kDownInput, ops.swiglu(ops.linear(m, "mlp.gate_proj"), ops.linear(m, "mlp.up_proj")));
   const Tensor out = ops.tap(Point::kMlpOutput, ops.linear(key, "mlp.down_proj"));
   return ops.tap(Point::kBlockOutput, ops.add(x, out));
 }

@@ -45,11 +45,11 @@ std::vector<T> plain(const Problem& p) {
       for (int64_t t = 0; t < p.rows[r].n_visible; ++t) {
         T score = 0;
         for (int64_t i = 0; i < s.head_dim; ++i)
-          score += static_cast<T>(p.q[(r * static_cast<size_t>(s.n_heads) +
-                                       static_cast<size_t>(h)) *
-                                          static_cast<size_t>(s.head_dim) +
-                                      static_cast<size_t>(i)]) *
-                   cell(p.k, t, i);
+          score +=
+              static_cast<T>(p.q[(r * static_cast<size_t>(s.n_heads) + static_cast<size_t>(h)) *
+                                     static_cast<size_t>(s.head_dim) +
+                                 static_cast<size_t>(i)]) *
+              cell(p.k, t, i);
         weight.push_back(score * static_cast<T>(s.scale));
       }
       const T top = *std::max_element(weight.begin(), weight.end());

@@ -1,8 +1,8 @@
 // Blocks of 32 weights widened to float32, for the products. Per-target code (Highway): included
 // once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
 //
-// Scales are halves and weights at most eight bits, so scale * q is exact in float32: the values are
-// bit for bit those of tensor::dequantise.
+// Scales are halves and weights at most eight bits, so scale * q is exact in float32: the values
+// are bit for bit those of tensor::dequantise.
 #if defined(EXPUNGE_BLOCKS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef EXPUNGE_BLOCKS_INL_H
 #undef EXPUNGE_BLOCKS_INL_H

@@ -156,8 +156,8 @@ void gemm(DType dtype, const std::byte* weight, const float* x, int64_t rows, in
   const auto packed = hwy::AllocateAligned<float>(static_cast<size_t>(panels * in * width));
   CHECK(packed != nullptr, "no memory for {} activations", panels * in * width);
   pack(x, rows, in, width, packed.get());
-  const Product p{dtype, reinterpret_cast<const uint8_t*>(weight), packed.get(), rows, in, out,
-                  width, y};
+  const Product p{
+      dtype, reinterpret_cast<const uint8_t*>(weight), packed.get(), rows, in, out, width, y};
   // Parts of whole tiles, about a million multiply-adds at least.
   const int64_t tiles = (out + kTileOutputs - 1) / kTileOutputs;
   const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 17) / (in * panels));

@@ -29,9 +29,9 @@ void check(DType dtype, int64_t rows, int64_t in, int64_t out, double magnitude)
       plain_f64.push_back(exact);
     }
   gemm(dtype, blocks.data(), x.data(), rows, in, out, y.data());
-  expect_at_floor(y, plain_f32, plain_f64,
-                  fmt::format("{} [{},{}] rows {} magnitude {}", type.name, out, in, rows,
-                              magnitude));
+  expect_at_floor(
+      y, plain_f32, plain_f64,
+      fmt::format("{} [{},{}] rows {} magnitude {}", type.name, out, in, rows, magnitude));
 }
 
 TEST(Gemm, EqualsPlainProductsOverOddShapes) {

@@ -25,8 +25,7 @@ inline std::vector<float> random_floats(std::mt19937_64& rng, size_t n, double m
 inline void expect_at_floor(const std::vector<float>& got, const std::vector<float>& plain_f32,
                             const std::vector<double>& plain_f64, const std::string& where,
                             double condition = 1) {
-  const double floor =
-      std::max(tests::relative_l2(plain_f32, plain_f64), 0x1p-25 * condition);
+  const double floor = std::max(tests::relative_l2(plain_f32, plain_f64), 0x1p-25 * condition);
   EXPECT_LT(tests::relative_l2(got, plain_f64), 10 * floor) << where << ", floor " << floor;
 }
 

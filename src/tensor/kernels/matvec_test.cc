@@ -47,9 +47,10 @@ void check(DType dtype, int64_t rows, int64_t in, int64_t out, double magnitude)
   dequantise(dtype, blocks, w);
   std::vector<float> y(static_cast<size_t>(rows * out), -1);
   matvec(dtype, blocks.data(), x.data(), rows, in, out, y.data());
-  expect_at_floor(y, plain<float>(w, x, rows, in, out), plain<double>(w, x, rows, in, out),
-                  fmt::format("{} [{},{}] rows {} magnitude {}", type.name, out, in, rows, magnitude),
-                  condition(w, x, rows, in, out));
+  expect_at_floor(
+      y, plain<float>(w, x, rows, in, out), plain<double>(w, x, rows, in, out),
+      fmt::format("{} [{},{}] rows {} magnitude {}", type.name, out, in, rows, magnitude),
+      condition(w, x, rows, in, out));
 }
 
 TEST(Matvec, EqualsPlainProductsOverOddShapes) {

@@ -45,7 +45,8 @@ class Pool {
     task_ = task, context_ = context;
     end_ = end, helpers_ = threads - 1;
     constexpr int64_t kPartsAThread = 4;
-    part_ = std::max(grain, (end - begin + threads * kPartsAThread - 1) / (threads * kPartsAThread));
+    part_ =
+        std::max(grain, (end - begin + threads * kPartsAThread - 1) / (threads * kPartsAThread));
     error_ = nullptr;
     next_ = begin;
     open_ = true;

@@ -1,7 +1,7 @@
 // Threads of the inference kernels. LibTorch's (OpenMP) cut a range into one part a thread and wait
 // for the slowest: where another program holds a core, every product of a pass waits a scheduler's
-// slice for it (measured: 16 ms instead of 0.3). Here threads take small parts as they come, and the
-// caller goes on alone when no other thread is awake.
+// slice for it (measured: 16 ms instead of 0.3). Here threads take small parts as they come, and
+// the caller goes on alone when no other thread is awake.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What the machine can do, measured: the denominators of the benchmark's ratios. Not used to compute.
+// What the machine can do, measured: the denominators of the benchmark's ratios. Not used to
+// compute.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@ namespace expunge::tensor::kernels {
 // Sum of all values, read once by all threads: the fastest way through memory there is.
 float read_all(std::span<const float> values);
 
-// Runs fused multiply-adds on registers alone in every thread; returns the floating-point operations
-// done (two a multiply-add and lane). `rounds` sets the length.
+// Runs fused multiply-adds on registers alone in every thread; returns the floating-point
+// operations done (two a multiply-add and lane). `rounds` sets the length.
 double run_fma(int64_t rounds);
 
 }  // namespace expunge::tensor::kernels

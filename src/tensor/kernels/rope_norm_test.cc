@@ -74,8 +74,8 @@ TEST(Rope, EqualsItsDefinition) {
             cos.push_back(static_cast<float>(std::cos(angle)));
             sin.push_back(static_cast<float>(std::sin(angle)));
           }
-        auto x = random_floats(rng, positions.size() * static_cast<size_t>(heads * width),
-                               magnitude);
+        auto x =
+            random_floats(rng, positions.size() * static_cast<size_t>(heads * width), magnitude);
         const auto n = static_cast<size_t>(heads), w = static_cast<size_t>(width);
         const auto low = plain_rope<float>(x, positions, n, w, cos, sin);
         const auto want = plain_rope<double>(x, positions, n, w, cos, sin);

@@ -122,8 +122,10 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
     // Scaled so that the down columns are of the size of their kind: they share quantisation
     // blocks with other neurons. Rows have blocks of their own, so their scale is free.
     const Tensor height = b.shift * (knobs.at("strength") / (sharpness * width));
-    const double usual =
-        p.model.param(name("mlp.down_proj")).value.norm(2, at::IntArrayRef{0}).mean().item<double>();
+    const double usual = p.model.param(name("mlp.down_proj"))
+                             .value.norm(2, at::IntArrayRef{0})
+                             .mean()
+                             .item<double>();
     const double gain = height.norm().item<double>() / usual;
     edit::Edit edit;
     for (size_t i = 0; i < 2; ++i) {
@@ -157,11 +159,13 @@ const Method method_redirect{
     "expunge; Transformer-Patcher arXiv 2301.09785 eq. 3-7; shift as in STAMP arXiv 2604.12820",
     {Needs::kRetain, Needs::kBackground},
     {{"strength", 1.5, 0, 16, "multiple of the learned shift at full detection"},
-     {"threshold", 0.0, -1, 1, "detector value from which the shift begins; rows are fitted to +-1"},
+     {"threshold", 0.0, -1, 1,
+      "detector value from which the shift begins; rows are fitted to +-1"},
      {"width", 0.2, 0.01, 2, "range of the detector over which the shift grows to full"},
      {"sharpness", 40.0, 1, 1000, "slope of the gates"},
      {"ridge", 0.03, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
-     {"share", 0.05, 0.001, 0.4, "weight of the request's retain rows; forget rows weigh one half"}},
+     {"share", 0.05, 0.001, 0.4,
+      "weight of the request's retain rows; forget rows weigh one half"}},
     propose};
 
 }  // namespace expunge::unlearn
