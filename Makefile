@@ -1,7 +1,7 @@
 # make          builds build/release/expunge (fetches what is missing first)
 # make demo     the same, then the demonstration on the default model
 # make test     every quick test; make test-all: the long ones too
-# make check    format, clang-tidy, layering, file lengths
+# make check    format, layering, file lengths; make tidy: clang-tidy
 # make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
 # make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
 # make golden   makes the golden files again (fetches transformers into build/golden-venv)
@@ -20,7 +20,7 @@ configure = root=$$(cat "$(CACHE)/torch-root"); \
     cmake -S . -B build/$(1) -G Ninja -DTORCH_ROOT="$$root" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
   fi
 
-.PHONY: build deps configure configure-asan tests demo test test-all check tidy-all format sanitize fuzz golden clean
+.PHONY: build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz golden clean
 deps:
 	@tools/deps.sh
 configure: deps
@@ -41,6 +41,10 @@ check:
 	@tools/deps.sh --check
 	@mkdir -p build; $(call configure,release,)
 	@python3 tools/check.py --clang "$(CACHE)/clang-18.1.8" --build build/release
+tidy:  # clang-tidy on the files that see no LibTorch header
+	@tools/deps.sh --check
+	@mkdir -p build; $(call configure,release,)
+	@python3 tools/check.py --clang "$(CACHE)/clang-18.1.8" --build build/release --tidy
 tidy-all:  # clang-tidy on every file: 17 s of processor time for each that sees LibTorch
 	@tools/deps.sh --check
 	@mkdir -p build; $(call configure,release,)

@@ -40,9 +40,10 @@ void swiglu_target(const float* gate, const float* up, int64_t n, float* y) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto one = hn::Set(d, 1.0F);
   int64_t i = 0;
+  const auto most = hn::Set(d, 88.0F);  // hn::Exp is undefined above 104
   for (; i + lanes <= n; i += lanes) {
     const auto g = hn::LoadU(d, gate + i);
-    const auto sigmoid = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(g))));
+    const auto sigmoid = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(g), most))));
     hn::StoreU(hn::Mul(hn::Mul(g, sigmoid), hn::LoadU(d, up + i)), d, y + i);
   }
   for (; i < n; ++i) y[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
