@@ -55,7 +55,7 @@ Result<Answer> replay(Context& context) {
          t.paint(Tone::kGood, "Replayed:"), n, n == 1 ? "edit" : "edits", hash,
          duration(clock.seconds()));
   return Answer{Json{{"weights_hash", hash},
-                     {"is_base", hash == session->base_hash()},
+                     {"is_base", hash == TRY(session->base_hash())},
                      {"active", n},
                      {"chain", TRY(session->journal().chain())},
                      {"seconds", clock.seconds()}}};
