@@ -40,17 +40,25 @@ double relative_residual(const Tensor& x, const Tensor& delta_t, const Tensor& r
   return norm > 0 ? (x.mm(delta_t) - r).norm().item<double>() / norm : 0;
 }
 
-// ΔWᵀ = left [F,n] · right [n,D] as factors; a rank no larger than that of the non-zero targets.
-// When few rows of R are non-zero, right = M R with M [n,n], so the factors are (left M)[:,nz],
-// R[nz].
+// Factors of ΔWᵀ [F,D], whose rows lie in the row space of R: two small SVDs instead of a large one.
+// The rank is that of the change, at most the number of non-zero targets.
 LowRank as_factors(const Tensor& delta_t, const Tensor& r) {
+  constexpr double kFloor = 1e-12;  // of the largest singular value
+  const auto rank_of = [](const Tensor& sigma) {
+    return sigma.gt(sigma[0] * kFloor).sum().item<int64_t>();
+  };
   const Tensor nonzero = r.abs().sum(1).gt(0).nonzero().squeeze(1);
-  const int64_t rank = std::min<int64_t>({nonzero.size(0), delta_t.size(0), delta_t.size(1)});
-  const auto [u, sigma, vh] = at::linalg_svd(delta_t, /*full_matrices=*/false);
-  const double floor = sigma.numel() ? sigma[0].item<double>() * 1e-12 : 0;
-  const int64_t kept = std::max<int64_t>(1, std::min(rank, sigma.gt(floor).sum().item<int64_t>()));
+  if (nonzero.size(0) == 0)
+    return {at::zeros({delta_t.size(1), 1}, tensor::f32()),
+            at::zeros({1, delta_t.size(0)}, tensor::f32())};
+  const auto [ur, sr, directions] =
+      at::linalg_svd(r.index_select(0, nonzero), /*full_matrices=*/false);
+  const Tensor basis = directions.narrow(0, 0, rank_of(sr));  // [k,D]
+  const auto [u, sigma, vh] =
+      at::linalg_svd(delta_t.mm(basis.t()), /*full_matrices=*/false);  // of [F,k]
+  const int64_t kept = std::max<int64_t>(1, rank_of(sigma));
   const Tensor root = sigma.narrow(0, 0, kept).sqrt();
-  return {(vh.narrow(0, 0, kept) * root.unsqueeze(1)).t().contiguous().to(at::kFloat),
+  return {(vh.narrow(0, 0, kept).mm(basis) * root.unsqueeze(1)).t().contiguous().to(at::kFloat),
           (u.narrow(1, 0, kept) * root).t().contiguous().to(at::kFloat)};
 }
 

@@ -21,5 +21,8 @@ struct Row {
 // -> [sum of counts, width of the point] float32.
 base::Result<Tensor> capture(const model::Model& model, std::span<const Row> rows,
                              model::Point point, int64_t layer);
+// The same at every layer, in one pass: [layer] -> [sum of counts, width of the point] float32.
+base::Result<std::vector<Tensor>> capture_layers(const model::Model& model,
+                                                 std::span<const Row> rows, model::Point point);
 
 }  // namespace expunge::unlearn

@@ -51,13 +51,15 @@ Result<Answer> replay(Context& context) {
   TRY(session->replay());
   const std::string hash = session->patient().model->weights_hash();
   const size_t n = TRY(session->journal().active()).size();
+  const bool is_base = hash == TRY(session->base_hash());
+  const std::string chain = TRY(session->journal().chain());
   t.line("{} the model's file and {} active {} give weights {:.16}… again ({})",
          t.paint(Tone::kGood, "Replayed:"), n, n == 1 ? "edit" : "edits", hash,
          duration(clock.seconds()));
   return Answer{Json{{"weights_hash", hash},
-                     {"is_base", hash == TRY(session->base_hash())},
+                     {"is_base", is_base},
                      {"active", n},
-                     {"chain", TRY(session->journal().chain())},
+                     {"chain", chain},
                      {"seconds", clock.seconds()}}};
 }
 
