@@ -40,8 +40,8 @@ double relative_residual(const Tensor& x, const Tensor& delta_t, const Tensor& r
   return norm > 0 ? (x.mm(delta_t) - r).norm().item<double>() / norm : 0;
 }
 
-// Factors of ΔWᵀ [F,D], whose rows lie in the row space of R: two small SVDs instead of a large one.
-// The rank is that of the change, at most the number of non-zero targets.
+// Factors of ΔWᵀ [F,D], whose rows lie in the row space of R: two small SVDs instead of a large
+// one. The rank is that of the change, at most the number of non-zero targets.
 LowRank as_factors(const Tensor& delta_t, const Tensor& r) {
   constexpr double kFloor = 1e-12;  // of the largest singular value
   const auto rank_of = [](const Tensor& sigma) {

@@ -90,7 +90,8 @@ base::Result<std::vector<Tensor>> capture_layers(const model::Model& model,
   std::vector<std::vector<Tensor>> parts(static_cast<size_t>(n_layers));
   TRY(visit(model, rows, n_layers - 1,
             [&](model::Point at, int64_t l, const Tensor& value, const Tensor& index) {
-              if (at == point) parts[static_cast<size_t>(l)].push_back(value.index_select(0, index));
+              if (at == point)
+                parts[static_cast<size_t>(l)].push_back(value.index_select(0, index));
             }));
   return tensor::guarded([&] {
     std::vector<Tensor> layers;
