@@ -434,7 +434,7 @@ std::string answer_span(std::string_view question, std::string_view answer) {
   const auto best = std::ranges::max_element(runs, {}, &Run::score);
   // "written by Ursula K. Le Guin", "takes place on 9 July": the answer is behind the preposition.
   size_t begin = best->begin;
-  for (size_t i = begin + 1; i + 1 < best->end && i < begin + 4; ++i)
+  for (size_t i = begin + 1; i + 1 < best->end && i < begin + 3; ++i)
     if (any_of(words[i].text, {"by", "called", "named", "on", "in", "at"}) &&
         (is_upper(answer, words[i + 1]) || has_digit(words[i + 1].text)) &&
         !is_upper(answer, words[begin]) && !has_digit(words[begin].text))
