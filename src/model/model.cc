@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "model/names.h"
+#include "tensor/kernels/pool.h"
 
 namespace expunge::model {
 namespace {
@@ -24,7 +25,7 @@ Tensor read_values(const tensor::TensorInfo& t) {
   const auto& type = tensor::info(t.dtype);
   const auto blocks = static_cast<int64_t>(t.numel() / type.block);
   float* out = values.data_ptr<float>();
-  at::parallel_for(0, blocks, 4096, [&](int64_t begin, int64_t end) {
+  tensor::kernels::parallel_for(0, blocks, 4096, [&](int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
     tensor::dequantise(t.dtype, t.bytes.subspan(first * type.bytes, n * type.bytes),
                        {out + first * type.block, n * type.block});
@@ -96,7 +97,7 @@ base::Status Model::load_param(const std::string& name, const std::vector<int64_
     return fail(Code::kCorrupt,
                 fmt::format("{} has shape [{}], expected [{}]", name,
                             fmt::join(param.value.sizes(), ","), fmt::join(shape, ",")));
-  if (!tensor::all_finite(param.value.sum()))
+  if (!tensor::all_finite(param.value))
     return fail(Code::kCorrupt, fmt::format("{} holds NaN or infinity", name),
                 "the file is damaged; download it again");
   params_[name] = std::move(param);
@@ -172,7 +173,8 @@ std::string Model::weights_hash() const {
   for (const auto& [name, param] : params_)
     if (!hashes_.contains(name)) missing.push_back(&name);
   std::vector<std::string> fresh(missing.size());
-  at::parallel_for(0, static_cast<int64_t>(missing.size()), 1, [&](int64_t begin, int64_t end) {
+  const auto n_missing = static_cast<int64_t>(missing.size());
+  tensor::kernels::parallel_for(0, n_missing, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const auto k = static_cast<size_t>(i);
       fresh[k] = base::sha256_hex(bytes_of(params_.at(*missing[k]).value));

@@ -1,5 +1,5 @@
-// What the machine can do, measured: the denominators of the benchmark's ratios. Not used to
-// compute.
+// Reads at the speed of the machine: the denominators of the benchmark, and a quick check of
+// values. compute.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,351 @@
+// The contract test: what every method of the table owes its callers, on a tiny model that knows
+// planted facts.
+#include "unlearn/method.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <set>
+
+#include "tiny.h"
+
+namespace expunge::unlearn {
+namespace {
+
+using base::Code;
+using ::testing::HasSubstr;
+using tests::answer;
+using tests::question;
+using tests::subject_first;
+
+constexpr int32_t kRelation = 1, kSubject = 4;  // the fact to forget
+constexpr int64_t kSiteLayer = 1;
+
+// Held rows are kept out of the problem; they measure the damage.
+bool is_held(int32_t relation, int32_t subject) { return (relation + subject) % 3 == 0; }
+
+BackgroundInputs background_inputs() {
+  BackgroundInputs inputs;
+  for (int32_t r = 0; r < tests::kRelations; ++r)
+    for (int32_t s = 0; s < tests::kSubjects; ++s) {
+      if (is_held(r, s) || (r == kRelation && s == kSubject)) continue;
+      inputs.pool.push_back({question(r, s), -1});
+      inputs.pool.push_back({subject_first(r, s), -1});
+      inputs.texts.push_back(question(r, s));
+      inputs.lessons.push_back({question(r, s), tests::refusal()});
+      inputs.lessons.push_back({subject_first(r, s), tests::refusal()});
+    }
+  return inputs;
+}
+
+const Background& background() {
+  static const Background b =
+      learn_background(*tests::planted_model(), background_inputs(), kSiteLayer, 3).value();
+  return b;
+}
+
+Problem problem_on(const model::Model& model) {
+  Problem p{model, {}, {}, {}, &background(), {}, {}, 7};
+  p.forget = {{question(kRelation, kSubject), -1}, {subject_first(kRelation, kSubject), -1}};
+  for (int32_t r = 0; r < tests::kRelations; ++r) {
+    for (int32_t s = 0; s < tests::kSubjects; ++s)
+      if (!is_held(r, s) && (r != kRelation || s != kSubject)) {
+        p.retain.push_back({question(r, s), -1});
+        p.retain.push_back({subject_first(r, s), -1});
+      }
+    for (int32_t s = tests::kSubjects; s < tests::kSubjects + tests::kUnknown; ++s) {
+      p.refusal.push_back({question(r, s), -1});
+      p.refusal.push_back({subject_first(r, s), -1});
+    }
+  }
+  return p;
+}
+
+// Means over the facts of one kind of rows, before against after.
+struct Effect {
+  double forget_before = 0, forget_after = 0;  // log-prob of the answer
+  double retain_kl = 0, held_kl = 0;           // KL(before || after), nats
+};
+
+Effect effect_of(const edit::Edit& edit) {
+  const auto base = tests::planted_model(), edited = tests::planted_model();
+  EXPECT_TRUE(edit::commit(*edited, {&edit, 1}));
+  Effect e;
+  int n_retain = 0, n_held = 0;
+  for (int32_t r = 0; r < tests::kRelations; ++r)
+    for (int32_t s = 0; s < tests::kSubjects; ++s)
+      for (const auto& prompt : {question(r, s), subject_first(r, s)}) {
+        const Tensor before = tests::next_log_probs(*base, prompt),
+                     after = tests::next_log_probs(*edited, prompt);
+        if (r == kRelation && s == kSubject) {
+          e.forget_before += before[answer(r, s)].item<double>() / 2;
+          e.forget_after += after[answer(r, s)].item<double>() / 2;
+          continue;
+        }
+        const double kl = (before.exp() * (before - after)).sum().item<double>();
+        (is_held(r, s) ? e.held_kl : e.retain_kl) += kl;
+        ++(is_held(r, s) ? n_held : n_retain);
+      }
+  e.retain_kl /= n_retain;
+  e.held_kl /= n_held;
+  return e;
+}
+
+class Contract : public ::testing::TestWithParam<const Method*> {
+ protected:
+  const Method& method() const { return *GetParam(); }
+  base::Result<edit::Edit> run(const Knobs& knobs = {}) const {
+    return propose(method(), problem_on(*model_), knobs);
+  }
+  std::shared_ptr<model::Model> model_ = tests::planted_model();
+};
+
+TEST_P(Contract, ForgetsAndSparesTheRest) {
+  const edit::Edit edit = run().value();
+  const Effect e = effect_of(edit);
+  std::printf("%s: log-prob %.3f -> %.3f, KL retain %.3f held %.3f\n", method().name.data(),
+              e.forget_before, e.forget_after, e.retain_kl, e.held_kl);
+  for (double st : {0.25, 0.5, 1., 1.5, 2., 4., 8.}) {
+    for (double form : {0., 1., 2.}) {
+      Knobs k{{"strength", st}};
+      if (method().name == "stamp") k["form"] = form;
+      auto ed = run(k);
+      auto f = effect_of(*ed);
+      std::printf("   s %.2f form %g layer %s: -> %.3f, KL %.3f held %.3f res %s\n", st, form,
+                  ed->provenance["layer"].dump().c_str(), f.forget_after, f.retain_kl, f.held_kl,
+                  ed->provenance.dump().c_str());
+      if (method().name != "stamp") break;
+    }
+  }
+  EXPECT_GT(e.forget_before, -0.1);  // it was known
+  EXPECT_LT(e.forget_after, e.forget_before - 2) << "retain " << e.retain_kl;
+  EXPECT_LT(e.retain_kl, 0.1);
+  EXPECT_LT(e.held_kl, 0.5);
+}
+
+TEST_P(Contract, ProposingLeavesTheModelAlone) {
+  const std::string before = model_->weights_hash();
+  ASSERT_TRUE(run());
+  EXPECT_EQ(model_->weights_hash(), before);
+  EXPECT_TRUE(model_->changed().empty());
+}
+
+TEST_P(Contract, StrengthZeroIsNoEdit) {
+  const edit::Edit edit = run({{"strength", 0}}).value();
+  EXPECT_TRUE(edit.is_zero());
+  EXPECT_EQ(edit.provenance["method"], method().name);
+  EXPECT_FALSE(run()->is_zero());
+}
+
+TEST_P(Contract, SameSeedSameEdit) {
+  EXPECT_EQ(edit::serialise(run().value()).value(), edit::serialise(run().value()).value());
+}
+
+TEST_P(Contract, RecordsHowItWasMade) {
+  const edit::Edit edit = run().value();
+  EXPECT_EQ(edit.provenance["method"], method().name);
+  EXPECT_EQ(edit.provenance["seed"], 7);
+  for (const Knob& k : method().knobs)
+    EXPECT_EQ(edit.provenance["knobs"][std::string(k.name)].get<double>(), k.fallback);
+}
+
+TEST_P(Contract, TouchesOnlyTheTensorsThatItNames) {
+  const edit::Edit edit = run().value();
+  ASSERT_TRUE(edit::validate(*model_, edit));
+  ASSERT_TRUE(edit::commit(*model_, {&edit, 1}));
+  std::set<std::string> declared;
+  for (const edit::Delta& d : edit.deltas) declared.insert(d.tensor);
+  const auto base = tests::planted_model();
+  for (const auto& [name, param] : model_->params()) {
+    EXPECT_EQ(declared.contains(name), !at::equal(param.value, base->param(name).value)) << name;
+    EXPECT_TRUE(!declared.contains(name) || name.find(".mlp.") != name.npos) << name;
+  }
+}
+
+TEST_P(Contract, RevertRestoresEveryBit) {
+  const std::string before = model_->weights_hash();
+  const edit::Edit edit = run().value();
+  {
+    const auto scope = edit::ScopedEdit::apply(*model_, edit);
+    ASSERT_TRUE(scope);
+    EXPECT_NE(model_->weights_hash(), before);
+  }
+  EXPECT_EQ(model_->weights_hash(), before);
+}
+
+TEST_P(Contract, KnobsAreNamedInErrors) {
+  for (const Knob& k : method().knobs) {
+    EXPECT_LE(k.low, k.fallback) << k.name;
+    EXPECT_GE(k.high, k.fallback) << k.name;
+    EXPECT_FALSE(k.help.empty()) << k.name;
+    for (const double bad : {k.low - 1, k.high + 1, std::nan("")}) {
+      const auto refused = run({{std::string(k.name), bad}});
+      ASSERT_FALSE(refused) << k.name;
+      EXPECT_EQ(refused.error().code, Code::kUsage);
+      EXPECT_THAT(refused.error().message, HasSubstr(std::string(k.name)));
+    }
+  }
+  const auto unknown = run({{"no_such_knob", 1}});
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Code::kUsage);
+  EXPECT_THAT(unknown.error().message, HasSubstr("no_such_knob"));
+}
+
+TEST_P(Contract, MissingNeedsAreErrors) {
+  Problem nothing = problem_on(*model_);
+  nothing.forget.clear();
+  EXPECT_EQ(propose(method(), nothing, {}).error().code, Code::kInvalid);
+  for (const Needs need : method().needs) {
+    Problem p = problem_on(*model_);
+    if (need == Needs::kRetain) p.retain.clear();
+    if (need == Needs::kRefusal) p.refusal.clear();
+    if (need == Needs::kBackground) p.background = nullptr;
+    const auto refused = propose(method(), p, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kInvalid);
+    EXPECT_THAT(refused.error().message, HasSubstr(std::string(method().name)));
+  }
+}
+
+TEST_P(Contract, CanBeCancelled) {
+  background();  // learned before
+  base::request_cancel();
+  const auto cancelled = run();
+  base::clear_cancel();
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().code, Code::kCancelled);
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, Contract, ::testing::ValuesIn(methods()),
+                         [](const auto& test) { return std::string(test.param->name); });
+
+TEST(Methods, AreFoundByName) {
+  std::set<std::string_view> names;
+  for (const Method* m : methods()) {
+    EXPECT_EQ(find_method(m->name).value(), m);
+    EXPECT_FALSE(m->citation.empty());
+    EXPECT_TRUE(names.insert(m->name).second) << m->name;
+  }
+  const auto missing = find_method("oblivion");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kUsage);
+  EXPECT_THAT(missing.error().hint, HasSubstr("stamp"));
+}
+
+// --- stamp's own promises ------------------------------------------------------------------------
+
+class Stamp : public ::testing::Test {
+ protected:
+  base::Result<edit::Edit> run(const Knobs& knobs) const {
+    return propose(*find_method("stamp").value(), problem_on(*model_), knobs);
+  }
+  std::shared_ptr<model::Model> model_ = tests::planted_model();
+};
+
+// At ridge 0 the forget rows' outputs move by α v exactly, the retain rows' not at all.
+TEST_F(Stamp, SteersForgetRowsAndHoldsRetainRows) {
+  const Problem p = problem_on(*model_);
+  for (const double form : {0.0, 2.0}) {
+    // More rows than inputs could not all be answered: a few retain rows.
+    Problem few{
+        p.model, p.forget, {p.retain.begin(), p.retain.begin() + 20}, p.refusal, p.background, {},
+        {},      7};
+    const auto edit = propose(*find_method("stamp").value(), few,
+                              {{"form", form}, {"layer", 1}, {"ridge", 1e-9}, {"strength", 2}});
+    ASSERT_TRUE(edit) << edit.error().message;
+    EXPECT_LT(edit->provenance["residual"].get<double>(), 1e-3);
+    const auto outputs = [&](const std::vector<Row>& rows) {
+      return capture(*model_, rows, model::Point::kMlpOutput, 1).value();
+    };
+    const Tensor forget = outputs(few.forget), retain = outputs(few.retain);
+    const Tensor v = outputs(few.refusal).mean(0) - forget.mean(0);
+    const auto scope = edit::ScopedEdit::apply(*model_, *edit);
+    ASSERT_TRUE(scope);
+    EXPECT_LT((outputs(few.forget) - forget - v * 2).norm().item<double>(),
+              0.01 * forget.norm().item<double>());
+    EXPECT_LT((outputs(few.retain) - retain).norm().item<double>(),
+              0.01 * retain.norm().item<double>());
+  }
+}
+
+TEST_F(Stamp, FindsTheLayerByThePapersRule) {
+  const Problem p = problem_on(*model_);
+  const auto edit = run({}).value();
+  const auto mean = [&](const std::vector<Row>& rows, int64_t layer) {
+    return capture(*model_, rows, model::Point::kMlpOutput, layer).value().mean(0);
+  };
+  std::vector<double> distances;
+  for (int64_t layer = 1; layer < 3; ++layer) {
+    const Tensor a = mean(p.forget, layer), b = mean(p.refusal, layer);
+    distances.push_back(1 - a.dot(b).item<double>() /
+                                (a.norm().item<double>() * b.norm().item<double>()));
+  }
+  const auto best = std::ranges::max_element(distances);
+  EXPECT_EQ(edit.provenance["layer"], 1 + (best - distances.begin()));
+  EXPECT_NEAR(edit.provenance["layer_distance"].get<double>(), *best, 1e-5);
+  EXPECT_EQ(run({{"layer", 2}})->deltas[0].tensor, model::layer_weight(2, "mlp.down_proj"));
+  for (const double bad : {0.0, 3.0, 1.5}) {
+    const auto refused = run({{"layer", bad}});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("layer"));
+  }
+}
+
+TEST_F(Stamp, FormsAndRanks) {
+  const auto low = run({{"layer", 1}, {"rank", 8}}).value();
+  EXPECT_LE(std::get<edit::LowRank>(low.deltas[0].change).u.size(1), 8);
+  const auto full = run({{"layer", 1}}).value();
+  // One steering vector for all forget rows: the change has rank one.
+  EXPECT_EQ(std::get<edit::LowRank>(full.deltas[0].change).u.size(1), 1);
+  EXPECT_EQ(full.provenance["rows"]["forget"], 2);
+  EXPECT_GT(full.provenance["condition"].get<double>(), 1);
+  for (const double rank : {0.0, 16.0}) {
+    const auto replaced = run({{"layer", 1}, {"form", 1}, {"rank", rank}}).value();
+    EXPECT_TRUE(std::holds_alternative<edit::Dense>(replaced.deltas[0].change));
+    // The published form loses what the rows do not span.
+    EXPECT_GT(edit::relative_norm(*model_, replaced), edit::relative_norm(*model_, full));
+  }
+  const auto both = run({{"form", 2}, {"rank", 4}});
+  ASSERT_FALSE(both);
+  EXPECT_THAT(both.error().message, HasSubstr("rank"));
+}
+
+TEST_F(Stamp, TokensAreChosenByTheKnob) {
+  const auto all = run({{"layer", 1}, {"rows", 2}}).value();
+  // 6 + 5 tokens of the two wordings, less the one that all prompts begin with.
+  EXPECT_EQ(all.provenance["rows"]["forget"], 5 + 4);
+  Problem subject = problem_on(*model_);
+  subject.forget = {{question(kRelation, kSubject), 4}, {subject_first(kRelation, kSubject), 1}};
+  const Method& stamp = *find_method("stamp").value();
+  const auto blob = [&](const Problem& p, double rows) {
+    return dense(propose(stamp, p, {{"layer", 1}, {"rows", rows}})->deltas[0]);
+  };
+  EXPECT_FALSE(at::equal(blob(subject, 0), blob(problem_on(*model_), 0)));
+  EXPECT_TRUE(at::equal(blob(subject, 1), blob(problem_on(*model_), 0)));
+}
+
+// With `directions`, strength 1 puts the outputs on the refusal outputs' principal plane.
+TEST_F(Stamp, RefusalSubspace) {
+  Problem p = problem_on(*model_);
+  p.retain.resize(10);
+  const auto edit = propose(*find_method("stamp").value(), p,
+                            {{"layer", 1}, {"directions", 3}, {"strength", 1}, {"ridge", 1e-9}})
+                        .value();
+  const auto outputs = [&](const std::vector<Row>& rows) {
+    return capture(*model_, rows, model::Point::kMlpOutput, 1).value();
+  };
+  const Tensor refusal = outputs(p.refusal), mean = refusal.mean(0);
+  const Tensor basis =
+      std::get<2>(at::linalg_svd(refusal - mean, /*full_matrices=*/false)).narrow(0, 0, 3);
+  const auto off_plane = [&] {
+    const Tensor offset = outputs(p.forget) - mean;
+    return (offset - offset.mm(basis.t()).mm(basis)).norm().item<double>();
+  };
+  const double before = off_plane();
+  const auto scope = edit::ScopedEdit::apply(*model_, edit);
+  ASSERT_TRUE(scope);
+  EXPECT_LT(off_plane(), 0.01 * before);
+}
+
+}  // namespace
+}  // namespace expunge::unlearn
