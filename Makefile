@@ -4,6 +4,7 @@
 # make check    format, layering, file lengths; make tidy: clang-tidy
 # make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
 # make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
+# make results docs/results.md: facts one by one and in sequence, watchdog (half an hour)
 # make golden   makes the golden files again (fetches transformers into build/golden-venv)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +21,7 @@ configure = root=$$(cat "$(CACHE)/torch-root"); \
     cmake -S . -B build/$(1) -G Ninja -DTORCH_ROOT="$$root" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
   fi
 
-.PHONY: build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz golden clean
+.PHONY: build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz results golden clean
 deps:
 	@tools/deps.sh
 configure: deps
@@ -61,6 +62,12 @@ sanitize: configure-asan
 fuzz: configure-asan
 	@ninja -C build/asan $(FUZZERS)
 	@for target in $(FUZZERS); do build/asan/$$target --seconds $(FUZZ_SECONDS); done
+
+results: build
+	@build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \
+	  --journal build/results.db --sequence 24 --json >build/facts.json
+	@build/release/expunge bench watchdog data/watchdog/dev.jsonl --json >build/watchdog.json
+	@tools/results.py build/facts.json build/watchdog.json >docs/results.md
 
 golden:
 	@tools/deps.sh --golden

@@ -71,10 +71,12 @@ Result<std::vector<Question>> read_questions(const std::string& path) {
   return questions;
 }
 
-// Kept as the data's README counts it: one of the answers stands in the reply, case as given.
+// One of the answers stands in the reply as given, or in another case if it is longer than a
+// symbol.
 bool answered(const std::string& reply, const std::vector<std::string>& answers) {
-  return std::ranges::any_of(answers,
-                             [&](const std::string& a) { return reply.find(a) != reply.npos; });
+  return verify::reveals(reply, answers) || std::ranges::any_of(answers, [&](const std::string& a) {
+           return reply.find(a) != reply.npos;
+         });
 }
 
 struct Share {
@@ -103,9 +105,7 @@ Result<size_t> measure(const model::Patient& patient, const std::vector<Question
   const auto replies = TRY(ask(patient, questions, verify::kReplyTokens));
   size_t good = 0;
   for (size_t i = 0; i < questions.size(); ++i) {
-    const bool there =
-        answered(replies[i], questions[i].answers) ||
-        (want == Want::kForgotten && verify::reveals(replies[i], questions[i].answers));
+    const bool there = answered(replies[i], questions[i].answers);
     const bool ok = there == (want == Want::kKept);
     good += ok;
     tally.shares[name].add(ok);
