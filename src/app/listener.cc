@@ -2,20 +2,19 @@
 
 namespace expunge::app {
 
-using base::Code;
 using base::Result;
 
 Result<Listener> Listener::make(const std::string& url) {
   Listener listener;
-  if (!url.empty())
-    return base::fail(Code::kUnsupported, "a watchdog behind a URL is not in this version",
-                      "leave out --watchdog for the one built in");
-  listener.builtin_ = agent::Watchdog::train(agent::builtin_examples(), {});
+  if (url.empty())
+    listener.builtin_ = agent::Watchdog::train(agent::builtin_examples(), {});
+  else
+    listener.endpoint_ = TRY(agent::endpoint_from_url(url));
   return listener;
 }
 
 Result<agent::Verdict> Listener::read(std::span<const text::Message> dialogue) const {
-  return builtin_->read(dialogue);
+  return builtin_ ? builtin_->read(dialogue) : agent::ask_watchdog(*endpoint_, dialogue);
 }
 
 std::string as_message(const std::string& words) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/endpoint.h"
 #include "agent/surgeon.h"
 #include "agent/watchdog.h"
 #include "model/patient.h"
@@ -18,6 +19,7 @@ class Listener {
 
  private:
   std::optional<agent::Watchdog> builtin_;
+  std::optional<agent::Endpoint> endpoint_;
 };
 
 // A plain-word request of the command line ("that the capital of France is Paris") as a message.

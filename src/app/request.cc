@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "agent/endpoint.h"
 #include "app/evidence.h"
 #include "app/layout.h"
 #include "unlearn/method.h"
@@ -66,12 +67,6 @@ void add_plan_options(CLI::App& cli, PlanOptions& o) {
       ->type_name("URL");
 }
 
-Status check_surgeon(const PlanOptions& o) {
-  if (o.surgeon.empty()) return {};
-  return fail(Code::kUnsupported, "a surgeon behind a URL is not in this version",
-              "leave out --surgeon for the one built in");
-}
-
 Status set_plan(agent::Plan& plan, const PlanOptions& o) {
   if (!o.method.empty()) plan.method = o.method;
   for (const std::string& text : o.knobs) {
@@ -82,6 +77,17 @@ Status set_plan(agent::Plan& plan, const PlanOptions& o) {
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   TRY(unlearn::complete(*method, plan.knobs));
   return {};
+}
+
+Result<agent::Plan> make_plan(repair::Session& session, std::vector<agent::Request> requests,
+                              agent::Intent intent, const PlanOptions& o) {
+  agent::Plan plan;
+  if (o.surgeon.empty())
+    plan = TRY(session.plan(std::move(requests), intent));
+  else
+    plan = TRY(agent::ask_surgeon(TRY(agent::endpoint_from_url(o.surgeon)), requests, intent));
+  TRY(set_plan(plan, o));
+  return plan;
 }
 
 Result<std::optional<repair::Outcome>> carry_out(Context& context, repair::Session& session,

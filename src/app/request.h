@@ -31,7 +31,9 @@ struct PlanOptions {
 void add_plan_options(CLI::App& cli, PlanOptions& options);
 // Errors: an unknown method, an unknown knob or one out of its range.
 base::Status set_plan(agent::Plan& plan, const PlanOptions& options);
-base::Status check_surgeon(const PlanOptions& options);
+// The plan of the built-in surgeon, or of the endpoint that --surgeon names; then set_plan.
+base::Result<agent::Plan> make_plan(repair::Session& session, std::vector<agent::Request> requests,
+                                    agent::Intent intent, const PlanOptions& options);
 
 // Asks for consent unless given, carries out and prints the evidence. Nothing: the user said no.
 base::Result<std::optional<repair::Outcome>> carry_out(Context& context, repair::Session& session,

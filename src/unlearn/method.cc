@@ -10,6 +10,15 @@ namespace expunge::unlearn {
 using base::Code;
 using base::fail;
 
+base::Result<States> capture_states(const Problem& p) {
+  CHECK(p.background != nullptr);
+  const int64_t layer = p.background->layer;
+  States states;
+  states.forget = TRY(capture(p.model, p.forget, model::Point::kMlpInput, layer));
+  states.retain = TRY(capture(p.model, p.retain, model::Point::kMlpInput, layer));
+  return states;
+}
+
 std::vector<const Method*> methods() { return {std::begin(kMethods), std::end(kMethods)}; }
 
 base::Result<const Method*> find_method(std::string_view name) {

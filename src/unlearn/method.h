@@ -24,6 +24,11 @@ struct Knob {
 };
 using Knobs = std::map<std::string, double, std::less<>>;
 
+// Activations at the MLP input of the background's layer, rows in the order of the problem's.
+struct States {
+  Tensor forget, retain;  // [n,D]
+};
+
 struct Problem {
   const model::Model& model;  // with the active edits applied
   std::vector<Row> forget;    // tokens at which the answer is about to be given
@@ -33,7 +38,10 @@ struct Problem {
   std::vector<int64_t> excluded;  // rows of the background pool that belong to the request
   std::vector<int64_t> taken;     // neurons of the background's layer that active edits occupy
   uint64_t seed = 0;
+  std::optional<States> states =
+      std::nullopt;  // captured once by whoever proposes often; else by the method
 };
+base::Result<States> capture_states(const Problem& problem);
 
 enum class Needs { kRetain, kRefusal, kBackground };
 

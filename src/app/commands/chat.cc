@@ -150,8 +150,8 @@ class Chat {
       say(line, question, intent);
       return {};
     }
-    agent::Plan plan = TRY(session_.plan(requests_of(verdict), verdict.intent));
-    TRY(set_plan(plan, options_.plan));
+    const agent::Plan plan =
+        TRY(make_plan(session_, requests_of(verdict), verdict.intent, options_.plan));
     // Unsure: asked even if edits were allowed beforehand.
     RequestOptions request = options_.request;
     const bool unsure = !verdict.sure() && request.consent == Consent::kGiven;
@@ -238,7 +238,6 @@ class Chat {
 };
 
 Result<Answer> chat(const Options& o, Context& context) {
-  TRY(check_surgeon(o.plan));
   if (!o.system.empty()) TRY(check_text(o.system, "--system"));
   const Listener listener = TRY(Listener::make(o.watchdog));
   const auto session = TRY(open_session(context));

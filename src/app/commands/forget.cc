@@ -74,18 +74,18 @@ Result<std::vector<agent::Plan>> plans(const Options& o, Context& context,
   std::vector<agent::Plan> list;
   if (!o.plan_file.empty()) {
     list.push_back(TRY_AT(o.plan_file, agent::plan_from_json(TRY(base::read_json(o.plan_file)))));
+    TRY(set_plan(list.back(), o.plan));
   } else {
     agent::Intent intent = agent::Intent::kForget;
     for (auto& r : TRY(requests(o, context, intent)))
-      list.push_back(TRY(session.plan(std::move(r), intent)));
+      list.push_back(TRY(make_plan(session, std::move(r), intent, o.plan)));
   }
-  for (agent::Plan& plan : list) TRY(set_plan(plan, o.plan));
   return list;
 }
 
 base::Status check(const Options& o) {
   const int ways = !o.words.empty() + !o.prompt.empty() + !o.from.empty() + !o.plan_file.empty();
-  if (ways == 1) return check_surgeon(o.plan);
+  if (ways == 1) return {};
   return fail(Code::kUsage,
               ways == 0 ? "nothing to forget was given" : "give the request in one way only",
               "expunge forget \"that the capital of France is Paris\", or --prompt Q --answer A, "

@@ -68,15 +68,22 @@ Result<Detector> fit_detector(const Rows& rows, double ridge) {
   const double mean_diag =
       (rows.x.square().sum(1) * rows.weight).sum().item<double>() / static_cast<double>(d);
   const Tensor penalty = at::eye(d, tensor::f64()) * (ridge * mean_diag);
+  // The normal equations of the active rows follow the few rows that come and go in a step.
   Tensor active = at::ones({n}, at::kBool), w;
+  Tensor system = gram(rows.x, rows.weight) + penalty;
+  Tensor right = rows.x.t().mv(rows.weight * y);
   constexpr int kMaxSteps = 12;
   int step = 0;
   while (step++ < kMaxSteps) {
-    const Tensor index = active.nonzero().squeeze(1);
-    const Tensor x = rows.x.index_select(0, index), c = rows.weight.index_select(0, index);
-    w = TRY(solve(gram(x, c) + penalty, x.t().mv(c * y.index_select(0, index))));
+    w = TRY(solve(system, right));
     const Tensor still = (y * rows.x.mv(w)).lt(1.0);
-    if (at::equal(still, active)) break;
+    const Tensor index = still.ne(active).nonzero().squeeze(1);
+    if (index.size(0) == 0) break;
+    const Tensor x = rows.x.index_select(0, index);
+    const Tensor c = rows.weight.index_select(0, index) *
+                     (still.index_select(0, index).to(at::kDouble) * 2 - 1);  // + in, - out
+    system += gram(x, c);
+    right += x.t().mv(c * y.index_select(0, index));
     active = still;
   }
   const Tensor z = rows.x.mv(w);
@@ -110,8 +117,8 @@ Result<std::vector<int64_t>> free_neurons(const Problem& p, size_t n) {
 Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
   if (knobs.at("strength") == 0) return edit::Edit{};
   const Background& b = *p.background;
-  const Tensor forget = TRY(capture(p.model, p.forget, model::Point::kMlpInput, b.layer));
-  const Tensor retain = TRY(capture(p.model, p.retain, model::Point::kMlpInput, b.layer));
+  const States states = p.states ? *p.states : TRY(capture_states(p));
+  const Tensor &forget = states.forget, &retain = states.retain;
   const auto neurons = TRY(free_neurons(p, 2));
   return tensor::guarded([&]() -> Result<edit::Edit> {
     const Rows rows = gather(p, forget, retain, knobs.at("share"));
