@@ -11,8 +11,8 @@ namespace {
 using base::Result;
 using verify::Question;
 
-constexpr size_t kGateNeighbours = 8, kGateSubject = 8, kGateUnrelated = 12, kAskedTokens = 24,
-                 kKeptReplyTokens = 12, kSameSubject = 18;
+constexpr size_t kGateNeighbours = 8, kGateSubject = 8, kGateUnrelated = 12, kKeptReplyTokens = 10,
+                 kOwnReplyTokens = 14, kGateTexts = 2, kSameSubject = 18;
 
 std::vector<Question> questions(const std::vector<std::string>& prompts) {
   std::vector<Question> result;
@@ -38,9 +38,10 @@ std::vector<T> spread(const std::vector<T>& all, size_t n) {
   return some;
 }
 
+// Questions whose present reply does not reveal an answer.
 struct Kept {
-  std::vector<std::string> prompts;  // whose present reply does not reveal an answer
-  std::vector<unlearn::Row> rows;    // the prompt's last token and every token of the reply
+  std::vector<Question> questions;  // with that reply
+  std::vector<unlearn::Row> rows;   // the prompt's last token and every token of the reply
 };
 
 Result<Kept> kept_of(const model::Patient& patient, const std::vector<std::string>& prompts,
@@ -53,7 +54,9 @@ Result<Kept> kept_of(const model::Patient& patient, const std::vector<std::strin
   Kept kept;
   for (size_t i = 0; i < prompts.size(); ++i) {
     if (verify::reveals(TRY(patient.tokenizer.decode(replies[i].ids)), answers)) continue;
-    kept.prompts.push_back(prompts[i]);
+    kept.questions.push_back({prompts[i], "", {}, replies[i].ids});
+    if (replies[i].stop == model::Stop::kEndOfTurn && !patient.model->config().end_ids.empty())
+      kept.questions.back().reply.push_back(patient.model->config().end_ids[0]);
     const auto first = static_cast<int64_t>(ids[i].size()) - 1;
     ids[i].insert(ids[i].end(), replies[i].ids.begin(), replies[i].ids.end());
     kept.rows.push_back({ids[i], first, static_cast<int64_t>(replies[i].ids.size()) + 1});
@@ -115,7 +118,7 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
     if (w.prefill.empty()) own.push_back({w.prompt, "", {}});
   }
   own = spread(own, 6);
-  const auto replies = TRY(ask(patient, own, kAskedTokens));
+  const auto replies = TRY(ask(patient, own, kOwnReplyTokens));
   std::set<std::vector<int32_t>> seen;
   for (size_t i = 0; i < own.size(); ++i) {
     const std::string begun = before_answer(replies[i], target.answers);
@@ -146,9 +149,9 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
     a.suite.paraphrases.push_back({w.prompt, w.prefill, target.answers});
   a.suite.probing = probing(target);
   a.suite.neighbours = questions(spread(held_neighbours, kGateNeighbours));
-  a.suite.same_subject = questions(spread(same.prompts, kGateSubject));
+  a.suite.same_subject = spread(same.questions, kGateSubject);
   a.suite.unrelated = questions(spread(wordings.unrelated, kGateUnrelated));
-  a.suite.texts = wordings.prose;
+  a.suite.texts = spread(wordings.prose, kGateTexts);
   a.suite.bounds = bounds_of(bounds);
   return a;
 }

@@ -154,7 +154,7 @@ Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& 
     auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
     seconds["capture"] += clock.seconds();
     clock = {};
-    before.push_back(TRY(examiner.examine({})));
+    before.push_back(TRY(examiner.before()));
     seconds["gates"] += clock.seconds();
     unlearn::Background own = *background;
     if (!target.replacement.empty())

@@ -88,18 +88,23 @@ Result<Examiner> Examiner::prepare(const model::Patient& patient, const Suite& s
 // The first tokens of the model's own reply; the end of the turn counts as one.
 base::Status Examiner::refer(std::vector<Case>& cases) {
   std::vector<std::vector<int32_t>> prompts;
-  for (const Case& c : cases) {
+  std::vector<Case*> unknown;
+  for (Case& c : cases) {
+    c.reference = c.question.reply;
+    if (c.reference.size() > kKeptTokens) c.reference.resize(kKeptTokens);
+    if (!c.reference.empty()) continue;
     const text::Message m{"user", c.question.prompt};
     prompts.push_back(TRY(patient_->encode({&m, 1}, c.question.prefill)));
+    unknown.push_back(&c);
   }
   model::GenerateOptions options;
   options.max_new_tokens = kKeptTokens;
   const auto replies = TRY(model::generate(*patient_->model, prompts, options));
   const auto& ends = patient_->model->config().end_ids;
-  for (size_t i = 0; i < cases.size(); ++i) {
-    cases[i].reference = replies[i].ids;
+  for (size_t i = 0; i < unknown.size(); ++i) {
+    unknown[i]->reference = replies[i].ids;
     if (replies[i].stop == model::Stop::kEndOfTurn && !ends.empty())
-      cases[i].reference.push_back(ends[0]);
+      unknown[i]->reference.push_back(ends[0]);
   }
   return {};
 }
@@ -174,6 +179,15 @@ Result<double> Examiner::reply_nll(const Gate& exact) const {
   return items.empty() ? 0 : total / static_cast<double>(items.size());
 }
 
+Result<Report> Examiner::before() {
+  std::map<std::string, Gate> gates;
+  TRY(judge_asked(gates));
+  for (const Case& c : followed_)
+    gates[c.gate].items.push_back({c.question.prompt, c.question.prefill,
+                                   TRY(patient_->tokenizer.decode(c.reference)), true});
+  return report(std::move(gates), {"perplexity", Sense::kAtMost, 1, 0, {}, {}});
+}
+
 Result<Report> Examiner::examine(const edit::Edit& edit) {
   std::map<std::string, Gate> gates;
   Gate perplexity{"perplexity", Sense::kAtMost, 1, 0, {}, {}};
@@ -186,7 +200,12 @@ Result<Report> Examiner::examine(const edit::Edit& edit) {
     else
       perplexity.absent = "no texts were given";
   }
-  Report report;
+  return report(std::move(gates), std::move(perplexity));
+}
+
+// Shares, fluency under the unedited weights that the model has now, bounds.
+Result<Report> Examiner::report(std::map<std::string, Gate> gates, Gate perplexity) const {
+  Report result;
   for (const char* name :
        {"exact", "paraphrases", "probing", "neighbours", "same_subject", "unrelated"}) {
     Gate gate = std::move(gates[name]);
@@ -195,16 +214,16 @@ Result<Report> Examiner::examine(const edit::Edit& edit) {
     const auto good = std::ranges::count_if(gate.items, &Item::good);
     if (!gate.items.empty())
       gate.value = static_cast<double>(good) / static_cast<double>(gate.items.size());
-    report.gates.push_back(std::move(gate));
+    result.gates.push_back(std::move(gate));
   }
-  report.gates.push_back(std::move(perplexity));
-  const Gate& exact = report.gates.front();
+  result.gates.push_back(std::move(perplexity));
+  const Gate& exact = result.gates.front();
   Gate fluency{"reply_nll", Sense::kAtMost, TRY(reply_nll(exact)), 0, {}, exact.absent};
-  report.gates.push_back(std::move(fluency));
-  for (Gate& gate : report.gates)
+  result.gates.push_back(std::move(fluency));
+  for (Gate& gate : result.gates)
     if (const auto bound = bounds_.find(gate.name); bound != bounds_.end())
       gate.bound = bound->second;
-  return report;
+  return result;
 }
 
 }  // namespace expunge::verify

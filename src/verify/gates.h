@@ -19,8 +19,10 @@ namespace expunge::verify {
 
 struct Question {
   std::string prompt;
-  std::string prefill;               // beginning of the assistant's answer; usually ""
-  std::vector<std::string> answers;  // any of them; "" for a kept question = the model's own reply
+  std::string prefill;  // beginning of the assistant's answer; usually ""
+  std::vector<std::string>
+      answers;                      // any of them; none for a kept question = the model's own reply
+  std::vector<int32_t> reply = {};  // that reply's first tokens where they are known already
 };
 
 struct Suite {
@@ -43,6 +45,8 @@ class Examiner {
   // replies that kept questions are compared with.
   static base::Result<Examiner> prepare(const model::Patient& patient, const Suite& suite,
                                         int64_t layer);
+  // The gates without an edit. What is kept is so by definition; forgotten questions are asked.
+  base::Result<Report> before();
   // The gates with `edit` on top of the present weights, which are left as they were.
   base::Result<Report> examine(const edit::Edit& edit);
 
@@ -59,6 +63,7 @@ class Examiner {
   base::Result<double> texts_nll();
   base::Status judge_asked(std::map<std::string, Gate>& gates);
   base::Status judge_followed(std::map<std::string, Gate>& gates);
+  base::Result<Report> report(std::map<std::string, Gate> gates, Gate perplexity) const;
   base::Result<double> reply_nll(const Gate& exact) const;
 
   const model::Patient* patient_;
