@@ -15,6 +15,7 @@ struct Running {
   std::span<const int32_t> fresh;  // tokens not yet in the pool
   Sampler sampler;
   std::vector<int32_t> seen;
+  std::vector<Tensor> entering, mlp_input;  // pieces of the trace
 };
 
 class Batch {
@@ -33,7 +34,8 @@ class Batch {
     constexpr size_t kWorthSharing = 8;
     if (prompts_.size() > 1 && shared >= kWorthSharing) {
       const Chunk chunk{&prefix_, std::span(prompts_[0]).first(shared)};
-      runner_.forward({&chunk, 1});
+      runner_.forward({&chunk, 1}, hook());
+      prefix_trace_ = pass_;
     }
     while (next_ < prompts_.size() || !running_.empty()) {
       TRY(base::check_cancel());
@@ -52,9 +54,26 @@ class Batch {
       rows += own.size();
       Sampling sampling = options_.sampling;
       sampling.seed += next_;
-      running_.push_back({next_, KvPool::fork(prefix_), own, Sampler(sampling), prompts_[next_]});
+      running_.push_back(
+          {next_, KvPool::fork(prefix_), own, Sampler(sampling), prompts_[next_], {}, {}});
+      if (prefix_trace_.entering.defined()) record(running_.back(), prefix_trace_);
       ++next_;
     }
+  }
+
+  Hook hook() {
+    const int64_t layer = options_.trace_layer;
+    if (layer <= 0) return {};
+    return [this, layer](Point point, int64_t at, Tensor value) {
+      if (point == Point::kBlockOutput && at == layer - 1) pass_.entering = value;
+      if (point == Point::kMlpInput && at == layer) pass_.mlp_input = value;
+      return value;
+    };
+  }
+
+  static void record(Running& r, const Trace& piece) {
+    r.entering.push_back(piece.entering);
+    r.mlp_input.push_back(piece.mlp_input);
   }
 
   base::Status step() {
@@ -65,7 +84,15 @@ class Batch {
       chunks.push_back({&r.sequence, r.fresh});
       last_rows.push_back((rows += static_cast<int64_t>(r.fresh.size())) - 1);
     }
-    Tensor hidden = runner_.forward(chunks);  // [rows,D]
+    Tensor hidden = runner_.forward(chunks, hook());  // [rows,D]
+    if (options_.trace_layer > 0) {
+      int64_t row = 0;
+      for (Running& r : running_) {
+        const auto n = static_cast<int64_t>(r.fresh.size());
+        record(r, {pass_.entering.narrow(0, row, n), pass_.mlp_input.narrow(0, row, n)});
+        row += n;
+      }
+    }
     if (rows > static_cast<int64_t>(last_rows.size()))
       hidden = hidden.index_select(
           0, at::tensor(at::ArrayRef<int64_t>(last_rows), tensor::i64()));  // [B,D]
@@ -99,6 +126,7 @@ class Batch {
     }
     if (stop) {
       result.stop = *stop;
+      if (!r.entering.empty()) result.trace = {at::cat(r.entering), at::cat(r.mlp_input)};
       runner_.pool().truncate(r.sequence, r.sequence.n_shared);
       r.fresh = {};
     } else {
@@ -113,6 +141,7 @@ class Batch {
   const OnToken& on_token_;
   Runner runner_;
   Sequence prefix_;
+  Trace pass_, prefix_trace_;  // of the latest pass; of the common beginning
   std::deque<Running> running_;
   size_t next_ = 0;
   std::vector<Generation> results_;
@@ -152,6 +181,7 @@ base::Result<std::vector<Generation>> generate(const Model& model,
                                                const GenerateOptions& options,
                                                const OnToken& on_token) {
   TRY(validate(options.sampling));
+  CHECK(options.trace_layer >= 0 && options.trace_layer < model.config().n_layers);
   if (options.max_new_tokens < 1 || options.max_batch < 1)
     return base::fail(Code::kUsage,
                       fmt::format("{} new tokens in batches of {}, expected 1 or more",

@@ -14,9 +14,17 @@ namespace expunge::model {
 
 enum class Stop { kEndOfTurn, kLength, kCaller };
 
+// What the tokens that were run left at one layer: all of the prompt and of the reply but its last
+// token, unless the reply ended its turn.
+struct Trace {
+  Tensor entering;   // [n,D], the residual stream that enters the layer
+  Tensor mlp_input;  // [n,D]
+};
+
 struct Generation {
   std::vector<int32_t> ids;  // without the end-of-turn token
   Stop stop = Stop::kLength;
+  Trace trace;  // where GenerateOptions asked for one
 };
 
 enum class Next { kGoOn, kStop };
@@ -25,9 +33,10 @@ using OnToken = std::function<Next(size_t index, std::span<const int32_t> ids)>;
 
 struct GenerateOptions {
   int64_t max_new_tokens = 256;
-  size_t max_batch = 64;   // sequences that run at once
-  size_t max_rows = 1024;  // tokens in one pass
-  Sampling sampling;       // each prompt has its own stream: seed + index
+  size_t max_batch = 64;    // sequences that run at once
+  size_t max_rows = 1024;   // tokens in one pass
+  int64_t trace_layer = 0;  // 0: no trace
+  Sampling sampling;        // each prompt has its own stream: seed + index
 };
 
 // Errors: a prompt is empty, has an id outside the vocabulary or exceeds the context; cancelled.

@@ -238,6 +238,8 @@ TEST(Names, MapBothWays) {
     EXPECT_EQ(name_from_gguf(*gguf), name);
   }
   EXPECT_EQ(name_to_gguf("model.layers.7.mlp.down_proj.weight"), "blk.7.ffn_down.weight");
+  EXPECT_EQ(layer_of("model.layers.7.mlp.down_proj.weight"), 7);
+  EXPECT_EQ(layer_of("model.norm.weight"), std::nullopt);
   for (const char* bad : {"blk..ffn_down.weight", "blk.x.ffn_down.weight", "blk.1", "",
                           "blk.1.ffn_down.bias", "blk.99999999999999999999.ffn_down.weight"})
     EXPECT_EQ(name_from_gguf(bad), std::nullopt) << bad;

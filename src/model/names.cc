@@ -72,6 +72,11 @@ std::string layer_weight(int64_t layer, std::string_view module) {
   return fmt::format("{}{}.{}{}", kPrefix, layer, module, kSuffix);
 }
 
+std::optional<int64_t> layer_of(std::string_view name) {
+  const auto parts = split(name, kPrefix);
+  return parts ? std::optional(parts->layer) : std::nullopt;
+}
+
 std::vector<int64_t> gguf_row_order(const Config& config, std::string_view name) {
   const auto parts = split(name, kPrefix);
   if (!parts) return {};

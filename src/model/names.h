@@ -22,6 +22,9 @@ std::optional<std::string> name_to_gguf(std::string_view name);
 // "model.layers.7.mlp.down_proj.weight" from (7, "mlp.down_proj").
 std::string layer_weight(int64_t layer, std::string_view module);
 
+// 7 from "model.layers.7.mlp.down_proj.weight"; nullopt for tensors outside the layers.
+std::optional<int64_t> layer_of(std::string_view name);
+
 // For a tensor whose rows GGUF permutes: row r of the Hugging Face order is row result[r] of the
 // GGUF. Empty for every other tensor.
 std::vector<int64_t> gguf_row_order(const Config& config, std::string_view name);

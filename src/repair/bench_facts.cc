@@ -189,8 +189,27 @@ Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
   return rows;
 }
 
-Result<Json> in_sequence(Session& session, const std::vector<Fact>& facts, size_t n,
+// Once the file's facts are used up, their neighbours are to be forgotten too.
+std::vector<Fact> lengthened(std::vector<Fact> facts, size_t n) {
+  const size_t given = facts.size();
+  for (size_t k = 0; k < 4; ++k)
+    for (size_t i = 0; i < given && facts.size() < n; ++i) {
+      if (k >= facts[i].neighbours.size()) continue;
+      const Question q = facts[i].neighbours[k];
+      if (std::ranges::any_of(facts, [&](const Fact& f) { return f.request.prompt == q.prompt; }))
+        continue;
+      Fact f;
+      f.request.prompt = q.prompt;
+      f.request.response = q.answers[0];
+      f.request.answers = q.answers;
+      facts.push_back(std::move(f));
+    }
+  return facts;
+}
+
+Result<Json> in_sequence(Session& session, const std::vector<Fact>& given, size_t n,
                          const std::vector<Question>& unrelated, double base_nll) {
+  const std::vector<Fact> facts = lengthened(given, n);
   n = std::min(n, facts.size());
   std::vector<double> seconds;
   size_t partial = 0;

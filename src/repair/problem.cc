@@ -3,22 +3,14 @@
 #include <algorithm>
 #include <set>
 
-#include "model/generate.h"
-
 namespace expunge::repair {
 namespace {
 
 using base::Result;
 using verify::Question;
 
-constexpr size_t kGateNeighbours = 8, kGateSubject = 8, kGateUnrelated = 12, kKeptReplyTokens = 10,
-                 kOwnReplyTokens = 14, kGateTexts = 2, kSameSubject = 18;
-
-std::vector<Question> questions(const std::vector<std::string>& prompts) {
-  std::vector<Question> result;
-  for (const std::string& p : prompts) result.push_back({p, "", {}});
-  return result;
-}
+constexpr size_t kGateNeighbours = 8, kGateSubject = 8, kSameSubject = 18;
+constexpr int64_t kKeptReplyTokens = 10, kOwnReplyTokens = 14;
 
 // The reply up to where the first answer begins; empty if it begins the reply or is not there.
 std::string before_answer(const std::string& reply, const std::vector<std::string>& answers) {
@@ -29,37 +21,36 @@ std::string before_answer(const std::string& reply, const std::vector<std::strin
   return reply.substr(0, first);
 }
 
-// At most n of the list, evenly spread.
-template <class T>
-std::vector<T> spread(const std::vector<T>& all, size_t n) {
-  if (all.size() <= n) return all;
-  std::vector<T> some;
-  for (size_t i = 0; i < n; ++i) some.push_back(all[i * all.size() / n]);
-  return some;
-}
-
 // Questions whose present reply does not reveal an answer.
 struct Kept {
-  std::vector<Question> questions;  // with that reply
-  std::vector<unlearn::Row> rows;   // the prompt's last token and every token of the reply
+  std::vector<Question> questions;     // with that reply
+  std::vector<unlearn::Row> rows;      // the prompt's last token and the tokens of the reply
+  std::vector<tensor::Tensor> states;  // of those rows, MLP inputs
+  void append(const Kept& other) {
+    rows.insert(rows.end(), other.rows.begin(), other.rows.end());
+    states.insert(states.end(), other.states.begin(), other.states.end());
+  }
 };
 
 Result<Kept> kept_of(const model::Patient& patient, const std::vector<std::string>& prompts,
-                     const std::vector<std::string>& answers) {
+                     const std::vector<std::string>& answers, int64_t layer) {
   std::vector<std::vector<int32_t>> ids;
   for (const std::string& p : prompts) ids.push_back(TRY(encode(patient, p)));
   model::GenerateOptions options;
   options.max_new_tokens = kKeptReplyTokens;
+  options.trace_layer = layer;
   const auto replies = TRY(model::generate(*patient.model, ids, options));
   Kept kept;
   for (size_t i = 0; i < prompts.size(); ++i) {
-    if (verify::reveals(TRY(patient.tokenizer.decode(replies[i].ids)), answers)) continue;
-    kept.questions.push_back({prompts[i], "", {}, replies[i].ids});
-    if (replies[i].stop == model::Stop::kEndOfTurn && !patient.model->config().end_ids.empty())
-      kept.questions.back().reply.push_back(patient.model->config().end_ids[0]);
+    const auto& [reply, stop, trace] = replies[i];
+    if (verify::reveals(TRY(patient.tokenizer.decode(reply)), answers)) continue;
+    kept.questions.push_back(
+        {prompts[i], "", {}, verify::reply_ids(*patient.model, replies[i]), trace.entering});
     const auto first = static_cast<int64_t>(ids[i].size()) - 1;
-    ids[i].insert(ids[i].end(), replies[i].ids.begin(), replies[i].ids.end());
-    kept.rows.push_back({ids[i], first, static_cast<int64_t>(replies[i].ids.size()) + 1});
+    const int64_t count = trace.mlp_input.size(0) - first;
+    ids[i].insert(ids[i].end(), reply.begin(), reply.begin() + (count - 1));
+    kept.rows.push_back({ids[i], first, count});
+    kept.states.push_back(trace.mlp_input.narrow(0, first, count));
   }
   return kept;
 }
@@ -109,7 +100,8 @@ Result<std::vector<std::string>> ask(const model::Patient& patient,
 }
 
 Result<Assignment> assign(const model::Patient& patient, const agent::Target& target,
-                          const agent::GateBounds& bounds) {
+                          const agent::GateBounds& bounds, const verify::References& references,
+                          int64_t layer) {
   Assignment a;
   // Where the model would say the answer: at the end of each wording, and inside its own replies.
   std::vector<Question> own;
@@ -128,15 +120,16 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
   }
   for (const agent::Wording& w : target.held)
     a.rows.held.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
-  const Kept same =
-      TRY(kept_of(patient, spread(target.same_subject, kSameSubject), target.answers));
+  Kept kept =
+      TRY(kept_of(patient, spread(target.same_subject, kSameSubject), target.answers, layer));
+  a.suite.same_subject = spread(kept.questions, kGateSubject);
   // Every third neighbour is for the gates only.
   std::vector<std::string> held_neighbours, neighbours;
   for (size_t i = 0; i < target.neighbours.size(); ++i)
     (i % 3 == 2 ? held_neighbours : neighbours).push_back(target.neighbours[i]);
-  const Kept near = TRY(kept_of(patient, neighbours, {}));
-  a.rows.retain = same.rows;
-  a.rows.retain.insert(a.rows.retain.end(), near.rows.begin(), near.rows.end());
+  kept.append(TRY(kept_of(patient, neighbours, {}, layer)));
+  a.rows.retain = std::move(kept.rows);
+  if (!kept.states.empty()) a.rows.retain_states = at::cat(kept.states);
   const agent::Wordings& wordings = agent::Wordings::builtin();
   const auto pool = pool_prompts(wordings);
   for (size_t i = 0; i < pool.size(); ++i)
@@ -148,10 +141,10 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
   for (const agent::Wording& w : target.held)
     a.suite.paraphrases.push_back({w.prompt, w.prefill, target.answers});
   a.suite.probing = probing(target);
-  a.suite.neighbours = questions(spread(held_neighbours, kGateNeighbours));
-  a.suite.same_subject = spread(same.questions, kGateSubject);
-  a.suite.unrelated = questions(spread(wordings.unrelated, kGateUnrelated));
-  a.suite.texts = spread(wordings.prose, kGateTexts);
+  a.suite.neighbours =
+      TRY(kept_of(patient, spread(held_neighbours, kGateNeighbours), {}, layer)).questions;
+  a.suite.unrelated = references.unrelated;
+  a.suite.texts = references.texts;
   a.suite.bounds = bounds_of(bounds);
   return a;
 }

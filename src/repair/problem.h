@@ -7,7 +7,7 @@
 #include "model/patient.h"
 #include "repair/background.h"
 #include "unlearn/method.h"
-#include "verify/gates.h"
+#include "verify/references.h"
 
 namespace expunge::repair {
 
@@ -15,6 +15,7 @@ struct Rows {
   std::vector<unlearn::Row> forget;  // the plan's wordings, and inside the model's own replies
   std::vector<unlearn::Row> held;    // kept out of the edit, to choose it by
   std::vector<unlearn::Row> retain;  // neighbours and the subject's other questions
+  tensor::Tensor retain_states;      // [n,D], their MLP inputs at the examined layer
   std::vector<int64_t> excluded;     // rows of the background's pool that ask about the subject
 };
 struct Assignment {
@@ -23,9 +24,10 @@ struct Assignment {
 };
 
 // `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped
-// from what is to be kept.
+// from what is to be kept. `layer` is the one that will be examined.
 base::Result<Assignment> assign(const model::Patient& patient, const agent::Target& target,
-                                const agent::GateBounds& bounds);
+                                const agent::GateBounds& bounds,
+                                const verify::References& references, int64_t layer);
 
 base::Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
                                           const std::string& prefill = {});
@@ -33,5 +35,14 @@ base::Result<std::vector<int32_t>> encode(const model::Patient& patient, const s
 base::Result<std::vector<std::string>> ask(const model::Patient& patient,
                                            std::span<const verify::Question> questions,
                                            int64_t max_new_tokens);
+
+// At most n of the list, evenly spread.
+template <class T>
+std::vector<T> spread(const std::vector<T>& all, size_t n) {
+  if (all.size() <= n) return all;
+  std::vector<T> some;
+  for (size_t i = 0; i < n; ++i) some.push_back(all[i * all.size() / n]);
+  return some;
+}
 
 }  // namespace expunge::repair

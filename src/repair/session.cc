@@ -4,7 +4,9 @@
 
 #include "base/version.h"
 #include "edit/version.h"
+#include "model/names.h"
 #include "repair/answer.h"
+#include "repair/references.h"
 #include "repair/search.h"
 
 namespace expunge::repair {
@@ -28,6 +30,16 @@ std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
     for (const auto& part : e.provenance.value("parts", Json::array({e.provenance})))
       for (const auto& j : part.value("neurons", std::vector<int64_t>())) taken.push_back(j);
   return taken;
+}
+
+// The layer below which neither the plan's method nor an active edit changes anything.
+int64_t examined_layer(const agent::Plan& plan, std::span<const edit::Edit> edits,
+                       const unlearn::Background& background) {
+  int64_t layer = plan.method == "redirect" ? background.layer : 1;
+  for (const edit::Edit& e : edits)
+    for (const edit::Delta& d : e.deltas)
+      layer = std::min(layer, model::layer_of(d.tensor).value_or(0));
+  return std::max<int64_t>(layer, 1);
 }
 
 // Several targets of one request become one edit whose provenance lists its parts.
@@ -124,11 +136,29 @@ Result<const unlearn::Background*> Session::background() {
     // Learned on the unedited model, so that it does not depend on what came before.
     const auto edits = TRY(journal_->active_edits());
     TRY(edit::commit(*patient_.model, {}));
-    auto learned = load_background(patient_, -1, progress_);
+    const auto load = [&]() -> base::Status {
+      auto learned = TRY(load_background(patient_, -1, progress_));
+      references_ = TRY(load_references(patient_, learned.layer));
+      background_ = std::move(learned);
+      return {};
+    };
+    const base::Status loaded = load();
     TRY(edit::commit(*patient_.model, edits));
-    background_ = TRY(std::move(learned));
+    if (!loaded) return tl::unexpected(loaded.error());
   }
   return &*background_;
+}
+
+Result<Assignment> Session::assign(const agent::Target& target, const agent::Plan& plan,
+                                   int64_t layer) {
+  if (layer == background_->layer)
+    return repair::assign(patient_, target, plan.gates, references_, layer);
+  verify::References
+      plain;  // the states of the unedited model at the background's layer do not hold here
+  for (const verify::Question& q : references_.unrelated)
+    plain.unrelated.push_back({q.prompt, "", {}, q.reply});
+  for (const verify::Text& t : references_.texts) plain.texts.push_back({t.ids});
+  return repair::assign(patient_, target, plan.gates, plain, layer);
 }
 
 Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& options) {
@@ -141,16 +171,17 @@ Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& 
   base::Stopwatch clock;
   const unlearn::Background* background = TRY(this->background());
   seconds["background"] = clock.seconds();
-  std::vector<int64_t> taken = neurons_of(TRY(journal_->active_edits()));
+  const auto active = TRY(journal_->active_edits());
+  std::vector<int64_t> taken = neurons_of(active);
+  const int64_t layer = examined_layer(plan, active, *background);
   std::vector<Solved> parts;
   std::vector<verify::Report> before, after;
   for (const agent::Target& target : plan.targets) {
     clock = {};
     if (progress_) progress_("asking the model", parts.size() + 1, plan.targets.size());
-    const Assignment a = TRY(assign(patient_, target, plan.gates));
+    const Assignment a = TRY(assign(target, plan, layer));
     seconds["plan"] += clock.seconds();
     clock = {};
-    const int64_t layer = method->name == "redirect" ? background->layer : 1;
     auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
     seconds["capture"] += clock.seconds();
     clock = {};
@@ -159,9 +190,17 @@ Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& 
     unlearn::Background own = *background;
     if (!target.replacement.empty())
       own.shift = TRY(learn_replacement(patient_, target, *background, options.seed, progress_));
-    const unlearn::Problem problem{
-        *patient_.model, a.rows.forget, a.rows.retain, TRY(refusal_rows(patient_)), &own,
+    clock = {};
+    auto refusal = TRY(refusal_rows(patient_));
+    unlearn::Problem problem{
+        *patient_.model, a.rows.forget, a.rows.retain, std::move(refusal), &own,
         a.rows.excluded, taken,         options.seed};
+    if (layer == background->layer && a.rows.retain_states.defined()) {
+      auto forget =
+          TRY(unlearn::capture(*patient_.model, a.rows.forget, model::Point::kMlpInput, layer));
+      problem.states = {std::move(forget), a.rows.retain_states};
+    }
+    seconds["capture"] += clock.seconds();
     clock = {};
     auto found = TRY(search(*method, problem, plan.knobs, examiner, options.budget_s, progress_));
     seconds["search"] += clock.seconds();
@@ -304,10 +343,10 @@ Result<std::vector<Verified>> Session::verify(int64_t id) {
       }
       const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
       std::vector<verify::Report> reports;
+      const int64_t layer = examined_layer(plan, {&all, 1}, *background);
       for (const agent::Target& t : plan.targets) {
         if (progress_) progress_("verifying", results.size() + 1, active.size());
-        const Assignment a = TRY(assign(patient_, t, plan.gates));
-        const int64_t layer = plan.method == "redirect" ? background->layer : 1;
+        const Assignment a = TRY(assign(t, plan, layer));
         auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
         reports.push_back(TRY(examiner.examine(all)));
       }

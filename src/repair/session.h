@@ -14,7 +14,7 @@
 #include "base/run.h"
 #include "journal/journal.h"
 #include "model/patient.h"
-#include "unlearn/background.h"
+#include "repair/problem.h"
 #include "verify/report.h"
 
 namespace expunge::repair {
@@ -100,6 +100,9 @@ class Session {
  private:
   Session(model::Patient patient) : patient_(std::move(patient)) {}
   base::Result<const unlearn::Background*> background();
+  // Rows and gates of a target, examined from `layer` on.
+  base::Result<Assignment> assign(const agent::Target& target, const agent::Plan& plan,
+                                  int64_t layer);
   base::Status append(const agent::Plan& plan, edit::Edit edit, const CarryOptions& options,
                       Outcome& outcome);
   base::Result<std::vector<Recheck>> recheck(int64_t except, size_t at_most);
@@ -107,6 +110,7 @@ class Session {
   model::Patient patient_;
   std::optional<journal::Journal> journal_;
   std::optional<unlearn::Background> background_;
+  verify::References references_;  // at the background's layer
   std::string base_hash_;
   int64_t head_ = -1;  // of the journal when the weights were built
   base::Progress progress_;

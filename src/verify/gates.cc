@@ -33,6 +33,18 @@ bool has_word(std::string_view text, std::string_view word) {
 
 bool known(const Question& q) { return !q.answers.empty(); }
 
+// States that are known for every text are taken, else all are computed.
+Result<Staged> staged(const model::Model& model, const std::vector<Text>& texts, int64_t layer) {
+  std::vector<std::vector<int32_t>> prompts;
+  std::vector<Tensor> entering;
+  for (const Text& t : texts) {
+    prompts.push_back(t.ids);
+    if (t.entering.defined()) entering.push_back(t.entering);
+  }
+  if (entering.size() < prompts.size()) entering.clear();
+  return Staged::prepare(model, std::move(prompts), layer, entering);
+}
+
 }  // namespace
 
 bool reveals(std::string_view reply, const std::vector<std::string>& answers) {
@@ -67,20 +79,19 @@ Result<Examiner> Examiner::prepare(const model::Patient& patient, const Suite& s
   add("unrelated", suite.unrelated, true);
   TRY(e.refer(e.followed_));
   const auto stage = [&](const std::vector<Case>& cases) -> Result<Staged> {
-    std::vector<std::vector<int32_t>> prompts;
+    std::vector<Text> prompts;
     for (const Case& c : cases) {
       const text::Message m{"user", c.question.prompt};
-      prompts.push_back(TRY(patient.encode({&m, 1}, c.question.prefill)));
-      prompts.back().insert(prompts.back().end(), c.reference.begin(), c.reference.end());
+      prompts.push_back({TRY(patient.encode({&m, 1}, c.question.prefill)), c.question.entering});
+      if (!c.reference.empty())  // nothing is asked behind its last token
+        prompts.back().ids.insert(prompts.back().ids.end(), c.reference.begin(),
+                                  c.reference.end() - 1);
     }
-    return Staged::prepare(*patient.model, std::move(prompts), layer);
+    return staged(*patient.model, prompts, layer);
   };
   e.asked_stage_ = TRY(stage(e.asked_));
   e.followed_stage_ = TRY(stage(e.followed_));
-  std::vector<std::vector<int32_t>> texts;
-  for (const std::string& text : suite.texts)
-    texts.push_back(TRY(patient.tokenizer.encode(text)).ids);
-  e.texts_stage_ = TRY(Staged::prepare(*patient.model, std::move(texts), layer));
+  e.texts_stage_ = TRY(staged(*patient.model, suite.texts, layer));
   e.texts_nll_ = TRY(e.texts_nll());
   return e;
 }
@@ -133,7 +144,12 @@ Result<double> Examiner::texts_nll() {
 }
 
 base::Status Examiner::judge_asked(std::map<std::string, Gate>& gates) {
-  const auto replies = TRY(asked_stage_->generate(kReplyTokens));
+  // A reply that reveals an answer has been judged.
+  const auto replies = TRY(asked_stage_->generate(kReplyTokens, [&](size_t i, const auto& ids) {
+    const auto reply = patient_->tokenizer.decode(ids);
+    return reply && reveals(*reply, asked_[i].question.answers) ? model::Next::kStop
+                                                                : model::Next::kGoOn;
+  }));
   for (size_t i = 0; i < asked_.size(); ++i) {
     const Case& c = asked_[i];
     const std::string reply = TRY(patient_->tokenizer.decode(replies[i]));
@@ -146,7 +162,7 @@ base::Status Examiner::judge_asked(std::map<std::string, Gate>& gates) {
 base::Status Examiner::judge_followed(std::map<std::string, Gate>& gates) {
   if (followed_.empty()) return {};
   std::vector<int64_t> tails;
-  for (const Case& c : followed_) tails.push_back(static_cast<int64_t>(c.reference.size()));
+  for (const Case& c : followed_) tails.push_back(static_cast<int64_t>(c.reference.size()) - 1);
   const Tensor best = TRY(followed_stage_->logits(tails)).argmax(1);
   int64_t row = 0;
   for (const Case& c : followed_) {
@@ -155,7 +171,7 @@ base::Status Examiner::judge_followed(std::map<std::string, Gate>& gates) {
       reply.push_back(static_cast<int32_t>(best[row + static_cast<int64_t>(t)].item<int64_t>()));
       if (reply.back() != c.reference[t]) break;
     }
-    row += static_cast<int64_t>(c.reference.size()) + 1;
+    row += static_cast<int64_t>(c.reference.size());
     gates[c.gate].items.push_back({c.question.prompt, c.question.prefill,
                                    TRY(patient_->tokenizer.decode(reply)), reply == c.reference});
   }

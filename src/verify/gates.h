@@ -21,14 +21,22 @@ struct Question {
   std::string prompt;
   std::string prefill;  // beginning of the assistant's answer; usually ""
   std::vector<std::string>
-      answers;                      // any of them; none for a kept question = the model's own reply
-  std::vector<int32_t> reply = {};  // that reply's first tokens where they are known already
+      answers;  // any of them; none for a kept question = the model's own reply
+  // Where they are known already: that reply's first tokens, the end of the turn among them, and
+  // the residual stream [n,D] that enters the examined layer at the prompt's and reply's tokens.
+  std::vector<int32_t> reply = {};
+  Tensor entering = {};
+};
+
+struct Text {
+  std::vector<int32_t> ids;
+  Tensor entering = {};  // as in Question
 };
 
 struct Suite {
   std::vector<Question> exact, paraphrases, probing;          // forgotten
   std::vector<Question> neighbours, same_subject, unrelated;  // kept
-  std::vector<std::string> texts;                             // perplexity
+  std::vector<Text> texts;                                    // perplexity
   std::map<std::string, double, std::less<>> bounds;          // by gate name; all eight
 };
 

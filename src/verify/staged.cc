@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "model/generate.h"
-
 namespace expunge::verify {
 namespace {
 
@@ -22,8 +20,10 @@ Tensor rows(const Tensor& t, const std::vector<int64_t>& index) {
 }  // namespace
 
 base::Result<Staged> Staged::prepare(const model::Model& model,
-                                     std::vector<std::vector<int32_t>> prompts, int64_t layer) {
+                                     std::vector<std::vector<int32_t>> prompts, int64_t layer,
+                                     std::span<const Tensor> entering) {
   for (const auto& ids : prompts) TRY(model::check_prompt(model.config(), ids));
+  CHECK(entering.empty() || entering.size() == prompts.size());
   return tensor::guarded([&]() -> base::Result<Staged> {
     Staged s(model);
     s.layer_ = layer = std::max<int64_t>(layer, 1);
@@ -32,9 +32,17 @@ base::Result<Staged> Staged::prepare(const model::Model& model,
     // The shared beginning is run through all layers: an edit may not reach its tokens, which is so
     // as long as they come before the question (the system prompt).
     const size_t shared = s.prompts_.size() > 1 ? model::common_prefix(s.prompts_) : 0;
+    const auto from = [&](size_t i, size_t first, size_t n) {
+      return entering[i].narrow(0, static_cast<int64_t>(first), static_cast<int64_t>(n));
+    };
     if (shared > 0) {
       const model::Chunk chunk{&s.prefix_, std::span(s.prompts_[0]).first(shared)};
-      s.runner_->forward({&chunk, 1});
+      if (entering.empty()) {
+        s.runner_->forward({&chunk, 1});
+      } else {
+        s.runner_->pool().extend(s.prefix_, shared);
+        s.runner_->resume({&chunk, 1}, layer, from(0, 0, shared));
+      }
     }
     int64_t row = -1;
     for (const auto& ids : s.prompts_) {
@@ -42,7 +50,17 @@ base::Result<Staged> Staged::prepare(const model::Model& model,
       s.last_row_.push_back(row += static_cast<int64_t>(ids.size() - shared));
     }
     const auto chunks = chunks_of(s.prompts_, s.sequences_, shared);
-    s.hidden_ = s.runner_->forward(chunks, {}, layer - 1);
+    if (entering.empty()) {
+      s.hidden_ = s.runner_->forward(chunks, {}, layer - 1);
+      return s;
+    }
+    s.continuable_ = false;
+    std::vector<Tensor> own;
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      s.runner_->pool().extend(s.sequences_[i], chunks[i].ids.size());
+      own.push_back(from(i, shared, chunks[i].ids.size()));
+    }
+    s.hidden_ = at::cat(own);
     return s;
   });
 }
@@ -62,7 +80,9 @@ base::Result<Tensor> Staged::logits(std::span<const int64_t> tail) {
   });
 }
 
-base::Result<std::vector<std::vector<int32_t>>> Staged::generate(int64_t max_new_tokens) {
+base::Result<std::vector<std::vector<int32_t>>> Staged::generate(int64_t max_new_tokens,
+                                                                 const model::OnToken& on_token) {
+  CHECK(continuable_);
   std::vector<std::vector<int32_t>> replies(prompts_.size());
   if (prompts_.empty()) return replies;
   const auto& ends = runner_->model().config().end_ids;
@@ -78,6 +98,7 @@ base::Result<std::vector<std::vector<int32_t>>> Staged::generate(int64_t max_new
         const auto id = static_cast<int32_t>(next[static_cast<int64_t>(r)].item<int64_t>());
         if (std::ranges::find(ends, id) != ends.end()) continue;
         replies[running[r]].push_back(id);
+        if (on_token && on_token(running[r], replies[running[r]]) == model::Next::kStop) continue;
         going.push_back(running[r]);
       }
       running = std::move(going);

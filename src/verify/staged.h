@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/run.h"
-#include "model/forward.h"
+#include "model/generate.h"
 
 namespace expunge::verify {
 
@@ -17,9 +17,12 @@ using tensor::Tensor;
 
 class Staged {
  public:
-  // Errors: an empty or too long prompt; cancelled. The model must outlive the object.
+  // Errors: an empty or too long prompt; cancelled. The model must outlive the object. With
+  // `entering` (one [n,D] for each prompt, n at least its tokens) nothing below the layer is run;
+  // such prompts have logits, but cannot be continued.
   static base::Result<Staged> prepare(const model::Model& model,
-                                      std::vector<std::vector<int32_t>> prompts, int64_t layer);
+                                      std::vector<std::vector<int32_t>> prompts, int64_t layer,
+                                      std::span<const Tensor> entering = {});
   size_t size() const { return prompts_.size(); }
   const std::vector<int32_t>& prompt(size_t i) const { return prompts_[i]; }
 
@@ -30,7 +33,8 @@ class Staged {
   // packed in order: [sum(tail + 1), V].
   base::Result<Tensor> logits(std::span<const int64_t> tail);
   // Greedy continuations under the present weights, without the end-of-turn token.
-  base::Result<std::vector<std::vector<int32_t>>> generate(int64_t max_new_tokens);
+  base::Result<std::vector<std::vector<int32_t>>> generate(int64_t max_new_tokens,
+                                                           const model::OnToken& on_token = {});
 
  private:
   explicit Staged(const model::Model& model) : runner_(std::make_unique<model::Runner>(model)) {}
@@ -43,6 +47,7 @@ class Staged {
   std::vector<int64_t> last_row_;  // of each prompt in the pack
   Tensor hidden_;                  // [rows,D], what enters the layer
   int64_t layer_ = 0;
+  bool continuable_ = true;  // the layers below hold keys and values
 };
 
 }  // namespace expunge::verify

@@ -48,20 +48,30 @@ class Chat {
       if (!line) break;
       if (line->find_first_not_of(" \t") == std::string::npos) continue;
       if (*line == "/quit" || *line == "/exit") break;
-      // What goes wrong with one message does not end the conversation, unless nobody sees it.
-      if (const Status status = answer(*line); !status) {
-        const bool stopped = status.error().code == Code::kCancelled;
-        if (!stopped && (!t_.interactive() || status.error().code == Code::kInternal))
-          return tl::unexpected(status.error());
-        if (stopped && !t_.interactive()) return tl::unexpected(status.error());
-        t_.print_error(status.error());
-      }
+      // What goes wrong with one message does not end the conversation.
+      if (const Status status = answer(*line); !status) TRY(failed(*line, status.error()));
     }
     if (t_.interactive()) t_.line("");
-    return Answer{Json{{"turns", turns_}}};
+    return Answer{Json{{"turns", turns_}}, exit_status_};
   }
 
  private:
+  Status failed(const std::string& line, const base::Error& error) {
+    const bool stopped = error.code == Code::kCancelled;
+    if (error.code == Code::kInternal || (stopped && !t_.interactive()))
+      return tl::unexpected(error);
+    if (stopped) {
+      t_.clear_progress();
+      t_.line("{}", t_.paint(Tone::kDim, "Stopped; nothing was changed."));
+      return {};
+    }
+    t_.print_error(error);
+    turns_.push_back({{"user", line}, {"error", error.message}});
+    if (!t_.interactive() && exit_status_ == 0)
+      exit_status_ = base::code_info(error.code).exit_status;
+    return {};
+  }
+
   Status answer(const std::string& line) {
     if (line.starts_with('/')) return command(line);
     const agent::Verdict verdict = TRY(listener_.read(dialogue_.heard(line)));
@@ -235,6 +245,7 @@ class Chat {
   const Options& options_;
   Dialogue dialogue_;
   Json turns_ = Json::array();
+  int exit_status_ = 0;  // of the first message that failed where nobody was there to see it
 };
 
 Result<Answer> chat(const Options& o, Context& context) {

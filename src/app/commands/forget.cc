@@ -113,7 +113,10 @@ Result<Answer> forget(const Options& o, Context& context) {
     print_outcome(context, *outcome, o.request);
     committed += outcome->verdict != repair::Verdict::kReverted;
     outcomes.push_back(to_json(*outcome, detail));
-    outcomes.back()["targets"] = agent::to_json(plan)["targets"].size();
+    outcomes.back()["targets"] = Json::array();
+    for (const agent::Target& target : plan.targets)
+      outcomes.back()["targets"].push_back(
+          {{"prompt", target.prompt}, {"response", target.response}});
   }
   Answer answer;
   answer.json = list.size() == 1 && o.from.empty() ? outcomes[0] : Json{{"requests", outcomes}};

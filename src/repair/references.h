@@ -1,0 +1,14 @@
+// The references of a model, made from the surgeon's wordings and cached on disk.
+#pragma once
+
+#include "base/run.h"
+#include "model/patient.h"
+#include "verify/references.h"
+
+namespace expunge::repair {
+
+// From the cache folder if a file for (model file, layer, wordings, chat template) lies there, else
+// asked of the model as it is now and stored.
+base::Result<verify::References> load_references(const model::Patient& patient, int64_t layer);
+
+}  // namespace expunge::repair

@@ -1,0 +1,98 @@
+#include "verify/references.h"
+
+#include <map>
+
+#include "tensor/tensor_file.h"
+
+namespace expunge::verify {
+namespace {
+
+using base::Result;
+
+// Token ids are exact in float32 (below 2^24).
+Tensor to_tensor(const std::vector<int32_t>& ids) {
+  return at::tensor(at::ArrayRef<int32_t>(ids)).to(at::kFloat);
+}
+std::vector<int32_t> to_ids(const Tensor& t) {
+  return {t.data_ptr<float>(), t.data_ptr<float>() + t.numel()};
+}
+
+}  // namespace
+
+std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation) {
+  std::vector<int32_t> ids = generation.ids;
+  if (generation.stop == model::Stop::kEndOfTurn && !model.config().end_ids.empty())
+    ids.push_back(model.config().end_ids[0]);
+  return ids;
+}
+
+Result<References> learn_references(const model::Model& model,
+                                    const std::vector<std::string>& prompts,
+                                    const std::vector<std::vector<int32_t>>& prompt_ids,
+                                    const std::vector<std::vector<int32_t>>& texts, int64_t layer) {
+  CHECK(prompts.size() == prompt_ids.size());
+  model::GenerateOptions options;
+  options.trace_layer = layer;
+  options.max_new_tokens = kKeptTokens;
+  References r;
+  const auto replies = TRY(model::generate(model, prompt_ids, options));
+  for (size_t i = 0; i < prompts.size(); ++i)
+    r.unrelated.push_back(
+        {prompts[i], "", {}, reply_ids(model, replies[i]), replies[i].trace.entering});
+  options.max_new_tokens = 1;
+  const auto continued = TRY(model::generate(model, texts, options));
+  for (size_t i = 0; i < texts.size(); ++i)
+    r.texts.push_back({texts[i], continued[i].trace.entering});
+  return r;
+}
+
+std::string serialise(const References& references) {
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, std::string> prompts;
+  for (size_t i = 0; i < references.unrelated.size(); ++i) {
+    const Question& q = references.unrelated[i];
+    const std::string name = fmt::format("unrelated.{}", i);
+    prompts[name] = q.prompt;
+    tensors[name + ".reply"] = to_tensor(q.reply);
+    tensors[name + ".entering"] = q.entering.contiguous();
+  }
+  for (size_t i = 0; i < references.texts.size(); ++i) {
+    tensors[fmt::format("text.{}.ids", i)] = to_tensor(references.texts[i].ids);
+    tensors[fmt::format("text.{}.entering", i)] = references.texts[i].entering.contiguous();
+  }
+  std::vector<tensor::NamedBytes> list;
+  for (const auto& [name, t] : tensors)
+    list.push_back({name,
+                    tensor::DType::kF32,
+                    t.sizes().vec(),
+                    {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}});
+  return tensor::safetensors_image(list, prompts);
+}
+
+Result<References> deserialise_references(std::string_view text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  const tensor::ParsedFile file = TRY(tensor::parse_safetensors(bytes));
+  const base::Json prompts = TRY(tensor::safetensors_metadata(bytes));
+  std::map<std::string, Tensor> tensors;
+  for (const auto& t : file.tensors) {
+    Tensor values = at::empty(t.shape, tensor::f32());
+    tensor::dequantise(t.dtype, t.bytes, {values.data_ptr<float>(), t.numel()});
+    tensors[t.name] = values;
+  }
+  References r;
+  for (size_t i = 0;; ++i) {
+    const std::string name = fmt::format("unrelated.{}", i);
+    const Tensor reply = tensors[name + ".reply"], entering = tensors[name + ".entering"];
+    if (!reply.defined() || !entering.defined() || !prompts.contains(name)) break;
+    r.unrelated.push_back({prompts[name].get<std::string>(), "", {}, to_ids(reply), entering});
+  }
+  for (size_t i = 0;; ++i) {
+    const std::string name = fmt::format("text.{}", i);
+    const Tensor ids = tensors[name + ".ids"], entering = tensors[name + ".entering"];
+    if (!ids.defined() || !entering.defined()) break;
+    r.texts.push_back({to_ids(ids), entering});
+  }
+  return r;
+}
+
+}  // namespace expunge::verify

@@ -1,0 +1,32 @@
+// What the unedited model says to questions that no request is about, and the states behind it:
+// asked once, kept as a file.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "verify/gates.h"
+
+namespace expunge::verify {
+
+struct References {
+  std::vector<Question> unrelated;  // without prefill and answers; with reply and states
+  std::vector<Text> texts;          // with states
+};
+
+// Greedy replies to the prompts, given as text and as tokens, and states entering `layer`.
+base::Result<References> learn_references(const model::Model& model,
+                                          const std::vector<std::string>& prompts,
+                                          const std::vector<std::vector<int32_t>>& prompt_ids,
+                                          const std::vector<std::vector<int32_t>>& texts,
+                                          int64_t layer);
+
+// A safetensors image. Errors when read: kCorrupt.
+std::string serialise(const References& references);
+base::Result<References> deserialise_references(std::string_view bytes);
+
+// What the model said, the end of its turn among it.
+std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation);
+
+}  // namespace expunge::verify
