@@ -13,12 +13,15 @@ namespace expunge::app {
 
 class Listener {
  public:
-  // url "": the built-in watchdog.
-  static base::Result<Listener> make(const std::string& url);
+  // url "": the built-in watchdog, trained once a model on cues, words and the patient's hidden
+  // states, cached on disk. The patient must outlive the listener.
+  static base::Result<Listener> make(const std::string& url, const model::Patient& patient,
+                                     const base::Progress& progress);
   base::Result<agent::Verdict> read(std::span<const text::Message> dialogue) const;
 
  private:
   std::optional<agent::Watchdog> builtin_;
+  agent::Features features_;
   std::optional<agent::Endpoint> endpoint_;
 };
 

@@ -17,7 +17,7 @@ constexpr const char* kAbout =
     "and can make it remember again. The model's file is never written.";
 constexpr const char* kFooter =
     "\"expunge COMMAND --help\" tells more. Documentation: docs/commands.md\n"
-    "EXPUNGE_HOME: where journals lie. EXPUNGE_CACHE: models and what is learned once.";
+    "EXPUNGE_HOME: where journals lie. EXPUNGE_CACHE: models, what is learned once.";
 constexpr size_t kNameColumns = 28;
 
 // CLI11's help, without its type labels and in 80 columns.

@@ -125,6 +125,8 @@ std::string timings(const std::map<std::string, double>& seconds) {
 void print_outcome(Context& context, const repair::Outcome& o, const RequestOptions& options) {
   Terminal& t = context.terminal;
   t.print(gate_table(t, &o.before, o.after));
+  if (const auto* exact = o.before.find("exact"); exact && exact->value == 1)
+    t.line("{}", t.paint(Tone::kDim, "The model did not give this answer before either."));
   if (options.details) t.print(reply_list(t, o.after));
   const auto total = o.seconds.find("total");
   const std::string time =

@@ -27,7 +27,9 @@ double kept(const Report& r) {
 }
 
 // Nothing to be gained by another setting.
-bool clean(const Report& r) { return r.passed() && value(r, "paraphrases") == 1.0; }
+bool clean(const Report& r) {
+  return r.passed() && value(r, "paraphrases") == 1.0 && value(r, "neighbours") == 1.0;
+}
 
 // Later settings depend on what the first one failed: too weak, or too wide.
 std::vector<Knobs> ladder(const unlearn::Method& method, const Knobs& start, const Report& first) {
@@ -44,12 +46,11 @@ std::vector<Knobs> ladder(const unlearn::Method& method, const Knobs& start, con
   };
   if (method.name == "redirect") {
     if (leaks) {
-      with({{"threshold", -0.15}});
-      with({{"threshold", -0.15}, {"strength", 2.5}});
-      with({{"threshold", -0.3}, {"strength", 2.5}});
+      with({{"threshold", 0.1}});
+      with({{"threshold", 0.0}, {"strength", 2.5}});
+      with({{"threshold", -0.2}, {"strength", 2.5}});
     } else {
-      with({{"threshold", 0.15}});
-      with({{"share", 0.2}});
+      with({{"threshold", 0.4}});
     }
   } else if (start.contains("alpha")) {
     for (const double factor : leaks ? std::array{1.7, 3.0} : std::array{0.7, 0.5})

@@ -117,16 +117,21 @@ Result<std::string> Session::base_hash() {
   return base_hash_;
 }
 
+Result<std::string> Session::present_answer(const std::string& prompt) {
+  const verify::Question question{prompt, "", {}};
+  const std::string reply = TRY(ask(patient_, {&question, 1}, verify::kReplyTokens))[0];
+  std::string answer = answer_span(prompt, reply);
+  if (answer.empty())
+    return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", prompt),
+                "say which answer is to be forgotten (--answer)");
+  return answer;
+}
+
 Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::Intent intent) {
   TRY(refresh());
   for (agent::Request& r : requests) {
     if (r.prompt.empty() || !r.response.empty() || !r.answers.empty()) continue;
-    const verify::Question question{r.prompt, "", {}};
-    const std::string reply = TRY(ask(patient_, {&question, 1}, verify::kReplyTokens))[0];
-    r.response = answer_span(r.prompt, reply);
-    if (r.response.empty())
-      return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", r.prompt),
-                  "say which answer is to be forgotten (--answer)");
+    r.response = TRY(present_answer(r.prompt));
   }
   return agent::make_plan(agent::Wordings::builtin(), requests, intent);
 }
@@ -161,12 +166,27 @@ Result<Assignment> Session::assign(const agent::Target& target, const agent::Pla
   return repair::assign(patient_, target, plan.gates, plain, layer);
 }
 
-Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& options) {
+// The model is asked for answers that the plan leaves open.
+base::Status Session::complete(agent::Plan& plan) {
+  if (plan.intent != agent::Intent::kForget && plan.intent != agent::Intent::kCorrect)
+    return fail(Code::kInvalid,
+                fmt::format("a plan to '{}' changes nothing", agent::name(plan.intent)),
+                "its intent must be forget or correct");
+  for (agent::Target& t : plan.targets) {
+    if (!t.answers.empty()) continue;
+    if (t.response.empty()) t.response = TRY(present_answer(t.prompt));
+    t.answers = {t.response};
+  }
+  return {};
+}
+
+Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options) {
   const base::Stopwatch total;
   Outcome outcome;
   auto& seconds = outcome.seconds;
   TRY(refresh());
   TRY(agent::validate(plan));
+  TRY(complete(plan));
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   base::Stopwatch clock;
   const unlearn::Background* background = TRY(this->background());
@@ -203,8 +223,9 @@ Result<Outcome> Session::carry_out(const agent::Plan& plan, const CarryOptions& 
     seconds["capture"] += clock.seconds();
     clock = {};
     auto found = TRY(search(*method, problem, plan.knobs, examiner, options.budget_s, progress_));
-    seconds["search"] += clock.seconds();
-    for (const auto& [key, value] : found.seconds) seconds[key] += value;
+    seconds["search"] += clock.seconds();  // what is neither solve nor gates
+    for (const auto& [key, value] : found.seconds)
+      seconds[key] += value, seconds["search"] -= value;
     for (const int64_t j : neurons_of({&found.best.edit, 1})) taken.push_back(j);
     outcome.search.push_back(found.tried);
     after.push_back(found.best.report);

@@ -55,7 +55,7 @@ struct Outcome {
   verify::Report before, after;  // gates without and with the edit
   std::vector<Recheck> earlier;  // entries sampled again after a commit
   std::map<std::string, double>
-      seconds;  // background, plan, capture, solve, search, gates, commit, recheck, total
+      seconds;  // background, plan, capture, solve, search, gates, commit, recheck; total
   base::Json search = base::Json::array();  // every candidate with its figures
   double edit_norm = 0;                     // |ΔW| / |W| over the edited tensors
 };
@@ -85,7 +85,7 @@ class Session {
   base::Status refresh();
   // A plan for requests; where a response is missing the model is asked and its reply taken.
   base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent);
-  base::Result<Outcome> carry_out(const agent::Plan& plan, const CarryOptions& options);
+  base::Result<Outcome> carry_out(agent::Plan plan, const CarryOptions& options);
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
   base::Result<Undone> undo(int64_t id);
   // The gates of one active entry (id), or of all of them (0). Sealed entries cannot be asked
@@ -100,6 +100,8 @@ class Session {
  private:
   Session(model::Patient patient) : patient_(std::move(patient)) {}
   base::Result<const unlearn::Background*> background();
+  base::Result<std::string> present_answer(const std::string& prompt);
+  base::Status complete(agent::Plan& plan);
   // Rows and gates of a target, examined from `layer` on.
   base::Result<Assignment> assign(const agent::Target& target, const agent::Plan& plan,
                                   int64_t layer);

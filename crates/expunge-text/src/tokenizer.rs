@@ -1,7 +1,7 @@
 //! Tokenizers: from tokenizer.json text, encode with byte offsets, decode.
 
 use crate::{guarded, text, Bytes};
-use tokenizers::Tokenizer;
+use tokenizers::{Model, Tokenizer};
 
 /// Ids and byte offsets [begin, end) of a text; freed by `expunge_text_free_encoding`.
 #[repr(C)]
@@ -135,11 +135,16 @@ pub unsafe extern "C" fn expunge_tokenizer_id(
     }
 }
 
+/// Counted, since `get_vocab_size(true)` copies the whole vocabulary.
+///
 /// # Safety
 /// `tokenizer` must be valid.
 #[no_mangle]
 pub unsafe extern "C" fn expunge_tokenizer_vocab_size(tokenizer: *const Tokenizer) -> usize {
-    (*tokenizer).get_vocab_size(true)
+    let model = (*tokenizer).get_model();
+    let added = (*tokenizer).get_added_tokens_decoder();
+    let beyond = added.keys().filter(|id| model.id_to_token(**id).is_none()).count();
+    model.get_vocab_size() + beyond
 }
 
 /// The special tokens as a JSON list of [id, text].

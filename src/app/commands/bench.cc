@@ -3,6 +3,7 @@
 #include "app/access.h"
 #include "app/bench_engine.h"
 #include "app/evidence.h"
+#include "app/features.h"
 #include "app/layout.h"
 #include "app/listener.h"
 #include "app/scratch.h"
@@ -21,6 +22,7 @@ struct Options {
   int64_t sequence = 0;
   size_t limit = 0;
   int repeats = 5;
+  bool words_only = false;
   CLI::App *engine = nullptr, *facts_cli = nullptr, *watchdog = nullptr;
 };
 
@@ -63,7 +65,8 @@ Result<Json> request(Context& context) {
   const Scratch scratch = TRY(Scratch::make());
   const auto session = TRY(repair::Session::open(
       {context.globals.model, scratch.journal(), journal::Mode::kReadWrite, t.progress()}));
-  const Listener listener = TRY(Listener::make(""));
+  const Listener listener =
+      TRY(Listener::make("", session->patient(), context.terminal.progress()));
   const text::Message message{"user", kRequest};
   const base::Stopwatch watch;
   const agent::Verdict verdict = TRY(listener.read({&message, 1}));
@@ -73,7 +76,7 @@ Result<Json> request(Context& context) {
   const double plan_s = planning.seconds();
   repair::Outcome outcome = TRY(session->carry_out(plan, {}));
   outcome.seconds["watchdog"] = watchdog_s;
-  outcome.seconds.emplace("plan", plan_s);
+  outcome.seconds["plan"] += plan_s;
   Json json = {{"request", kRequest},
                {"verdict", repair::name(outcome.verdict)},
                {"seconds", outcome.seconds}};
@@ -118,7 +121,10 @@ void print_matrix(Terminal& t, const Json& matrix) {
 Result<Json> watchdog(const Options& o, Context& context) {
   const auto items =
       TRY(agent::examples_from_jsonl(TRY(base::read_file(o.dialogues)), o.dialogues));
-  Json json = TRY(agent::bench_watchdog(items, {}, context.terminal.progress()));
+  const model::Patient patient = TRY(model::load_patient(context.globals.model));
+  agent::Features hidden;  // as a chat does; without them cues and words alone decide
+  if (!o.words_only) hidden = watchdog_features(patient);
+  Json json = TRY(agent::bench_watchdog(items, hidden, context.terminal.progress()));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "watchdog"));
   Json figures = json;
@@ -160,6 +166,7 @@ Action declare(CLI::App& cli) {
       ->type_name("")
       ->required()
       ->check(CLI::ExistingFile);
+  o->watchdog->add_flag("--words-only", o->words_only, "without the model's hidden states");
   return [o](Context& context) { return bench(*o, context); };
 }
 

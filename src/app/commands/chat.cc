@@ -65,7 +65,10 @@ class Chat {
       t_.line("{}", t_.paint(Tone::kDim, "Stopped; nothing was changed."));
       return {};
     }
-    t_.print_error(error);
+    if (context_.globals.json)  // one object on stdout, at the end
+      t_.note("error: " + error.message);
+    else
+      t_.print_error(error);
     turns_.push_back({{"user", line}, {"error", error.message}});
     if (!t_.interactive() && exit_status_ == 0)
       exit_status_ = base::code_info(error.code).exit_status;
@@ -250,8 +253,10 @@ class Chat {
 
 Result<Answer> chat(const Options& o, Context& context) {
   if (!o.system.empty()) TRY(check_text(o.system, "--system"));
-  const Listener listener = TRY(Listener::make(o.watchdog));
   const auto session = TRY(open_session(context));
+  const Listener listener =
+      TRY(Listener::make(o.watchdog, session->patient(), context.terminal.progress()));
+  context.terminal.clear_progress();
   return Chat(context, *session, listener, o).run();
 }
 

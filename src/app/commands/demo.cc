@@ -102,7 +102,7 @@ class Demo {
     options.decide = [](const verify::Report&) { return repair::Decision::kKeepPartial; };
     repair::Outcome outcome = TRY(session_.carry_out(plan, options));
     outcome.seconds["watchdog"] = watchdog_s;
-    outcome.seconds.emplace("plan", plan_s);
+    outcome.seconds["plan"] += plan_s;
     print_outcome(context_, outcome, {});
     if (outcome.entry > 0) entries_.push_back(outcome.entry);
     Json json = to_json(outcome, verify::Detail::kFigures);
@@ -139,7 +139,8 @@ Result<Answer> demo(Context& context) {
   const auto session =
       TRY(repair::Session::open({context.globals.model, scratch.journal(),
                                  journal::Mode::kReadWrite, context.terminal.progress()}));
-  const Listener listener = TRY(Listener::make(""));
+  const Listener listener =
+      TRY(Listener::make("", session->patient(), context.terminal.progress()));
   return Demo(context, *session, listener).run();
 }
 

@@ -21,10 +21,12 @@ struct Options {
 };
 
 Result<std::vector<agent::Request>> from_words(const Options& o, Context& context,
+                                               const repair::Session& session,
                                                agent::Intent& intent) {
   TRY(check_text(o.words, "the request"));
-  TRY(agent::check_authority(as_message(o.words)));
-  const Listener listener = TRY(Listener::make(o.watchdog));
+  TRY(agent::check_authority("please forget " + o.words));
+  const Listener listener =
+      TRY(Listener::make(o.watchdog, session.patient(), context.terminal.progress()));
   const text::Message message{"user", as_message(o.words)};
   const agent::Verdict verdict = TRY(listener.read({&message, 1}));
   const bool edits =
@@ -47,6 +49,7 @@ Result<std::vector<agent::Request>> from_words(const Options& o, Context& contex
 
 // Each inner list becomes one entry of the journal.
 Result<std::vector<std::vector<agent::Request>>> requests(const Options& o, Context& context,
+                                                          const repair::Session& session,
                                                           agent::Intent& intent) {
   std::vector<std::vector<agent::Request>> all;
   if (!o.from.empty()) {
@@ -64,7 +67,7 @@ Result<std::vector<std::vector<agent::Request>>> requests(const Options& o, Cont
     for (const std::string& p : o.paraphrases) TRY(check_text(p, "--paraphrase"));
     all.push_back({std::move(r)});
   } else {
-    all.push_back(TRY(from_words(o, context, intent)));
+    all.push_back(TRY(from_words(o, context, session, intent)));
   }
   return all;
 }
@@ -77,7 +80,7 @@ Result<std::vector<agent::Plan>> plans(const Options& o, Context& context,
     TRY(set_plan(list.back(), o.plan));
   } else {
     agent::Intent intent = agent::Intent::kForget;
-    for (auto& r : TRY(requests(o, context, intent)))
+    for (auto& r : TRY(requests(o, context, session, intent)))
       list.push_back(TRY(make_plan(session, std::move(r), intent, o.plan)));
   }
   return list;

@@ -166,11 +166,11 @@ const Method method_redirect{
     "expunge; Transformer-Patcher arXiv 2301.09785 eq. 3-7; shift as in STAMP arXiv 2604.12820",
     {Needs::kRetain, Needs::kBackground},
     {{"strength", 1.5, 0, 16, "multiple of the learned shift at full detection"},
-     {"threshold", 0.0, -1, 1,
+     {"threshold", 0.25, -1, 1,
       "detector value from which the shift begins; rows are fitted to +-1"},
      {"width", 0.2, 0.01, 2, "range of the detector over which the shift grows to full"},
      {"sharpness", 40.0, 1, 1000, "slope of the gates"},
-     {"ridge", 0.03, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
+     {"ridge", 0.1, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
      {"share", 0.05, 0.001, 0.4,
       "weight of the request's retain rows; forget rows weigh one half"}},
     propose};

@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""The program as its user meets it: exit statuses, one JSON object, 80 columns, a whole round trip.
+
+usage: cli_test.py EXPUNGE [unittest options]
+
+Runs on the default model with a home of its own. What is learned once a model lies in the cache
+folder; the first run on a machine pays for it.
+"""
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+PROGRAM = ""
+COMMANDS = ["chat", "forget", "plan", "demo", "log", "show", "undo", "verify", "replay", "seal",
+            "generate", "score", "export", "bench", "methods"]
+USAGE, INVALID, CORRUPT, NOT_FOUND, REFUSED = 2, 3, 4, 5, 8
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="expunge-cli-")
+        self.home = Path(self.folder.name)
+        self.environment = dict(os.environ, EXPUNGE_HOME=str(self.home), LC_ALL="C.UTF-8")
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def run_it(self, *arguments, stdin="", status=0):
+        done = subprocess.run([PROGRAM, *arguments], input=stdin, env=self.environment, text=True,
+                              capture_output=True, timeout=1200, check=False)
+        self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def json(self, *arguments, stdin="", status=0):
+        """Exactly one JSON object and nothing else on stdout."""
+        out = self.run_it(*arguments, "--json", stdin=stdin, status=status).stdout
+        self.assertEqual(out.count("\n"), 1, out)
+        return json.loads(out)
+
+    def assert_fits(self, text):
+        for line in text.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+        self.assertNotIn("\033", text)
+
+
+class WithoutAModel(Cli):
+    def test_every_help_fits_and_names_what_it_is(self):
+        whole = self.run_it("--help").stdout
+        self.assert_fits(whole)
+        for command in COMMANDS:
+            self.assertIn(command, whole)
+            text = self.run_it(command, "--help").stdout
+            self.assert_fits(text)
+            self.assertIn("Usage: expunge " + command, text)
+
+    def test_documented_flags_are_those_of_the_help(self):
+        reference = (Path(__file__).parents[2] / "docs/commands.md").read_text()
+        for command in COMMANDS:
+            for word in self.run_it(command, "--help").stdout.split():
+                flag = word.strip(",:.")
+                if flag.startswith("--") and len(flag) > 3 and flag[2].isalpha():
+                    flag = flag.split(":")[0]
+                    self.assertIn(flag, reference, f"{command}: {flag}")
+
+    def test_wrong_use_is_status_2_with_a_hint(self):
+        for arguments in (["nonsense"], ["forget"], ["score", "--ids", "1"], ["generate", "--top-p"],
+                          ["generate", "--max-tokens", "0", "x"], ["undo", "x"],
+                          ["forget", "a", "--prompt", "b"]):
+            done = self.run_it(*arguments, status=USAGE)
+            self.assertEqual(done.stdout, "")
+            self.assertIn("error: ", done.stderr)
+            self.assertIn("hint: ", done.stderr)
+
+    def test_errors_are_one_object_with_json(self):
+        error = self.json("generate", "-m", str(self.home / "nowhere.gguf"), "x",
+                          status=NOT_FOUND)["error"]
+        self.assertEqual(set(error), {"code", "message", "hint"})
+        self.assertIn("nowhere.gguf", error["message"])
+
+    def test_damaged_models_are_refused(self):
+        for content in (b"", b"GGUF", b"GGUF" + b"\xff" * 64, os.urandom(4096)):
+            path = self.home / "bad.gguf"
+            path.write_bytes(content)
+            done = self.run_it("generate", "-m", str(path), "x", status=CORRUPT)
+            self.assertIn("bad.gguf", done.stderr)
+
+    def test_a_wrong_plan_names_the_field(self):
+        path = self.home / "plan.json"
+        for text, field in (('{"intent": "forget", "targets": []}', "/targets"),
+                            ('{"intent": "explode"}', "/intent"),
+                            ('{"intent": "forget", "code": "x"}', "code"), ("{", "plan.json")):
+            path.write_text(text)
+            done = self.run_it("forget", "--plan", str(path), "--yes", status=INVALID)
+            self.assertIn(field, done.stderr)
+
+    def test_authority(self):
+        for words in ("everything", "all safety rules"):
+            self.run_it("forget", words, "--yes", status=REFUSED)
+
+
+class OnTheDefaultModel(Cli):
+    QUESTION, ANSWER = "What is the capital of France?", "Paris"
+
+    def reply(self, *options):
+        return self.json("generate", self.QUESTION, "--max-tokens", "24", *options)["text"]
+
+    def test_forget_and_undo(self):
+        self.assertIn(self.ANSWER, self.reply())
+        base = self.json("replay")
+        done = self.json("forget", "--prompt", self.QUESTION, "--answer", self.ANSWER, "--yes")
+        self.assertEqual(done["verdict"], "passed", done)
+        self.assertEqual(done["targets"], [{"prompt": self.QUESTION, "response": self.ANSWER}])
+        gates = {gate["name"]: gate for gate in done["after"]["gates"]}
+        self.assertEqual(gates["exact"]["value"], 1)
+        parts = sum(v for k, v in done["seconds"].items() if k != "total")
+        self.assertLess(parts, done["seconds"]["total"] * 1.01)
+        # The next process sees the edit; the file is as it was.
+        self.assertNotIn(self.ANSWER, self.reply())
+        self.assertIn(self.ANSWER, self.reply("--no-edits"))
+        self.assertIn("Ottawa", self.json("generate", "What is the capital of Canada?")["text"])
+        log = self.run_it("log").stdout
+        self.assert_fits(log)
+        self.assertIn(self.QUESTION, log)
+        self.assertEqual(self.json("log")["active"], 1)
+        self.assertEqual(self.json("show", "1")["id"], 1)
+        self.assert_fits(self.run_it("show", "1").stdout)
+        self.assertNotEqual(self.json("replay")["weights_hash"], base["weights_hash"])
+        undone = self.json("undo")
+        self.assertEqual(undone["undone"], 1)
+        self.assertTrue(undone["is_base"])
+        self.assertLess(undone["seconds"], 0.5)
+        self.assertEqual(self.json("replay")["weights_hash"], base["weights_hash"])
+        self.assertIn(self.ANSWER, self.reply())
+        self.run_it("undo", status=NOT_FOUND)
+
+    def test_in_plain_words_in_a_pipe(self):
+        words = "that the chemical symbol for gold is Au"
+        done = self.run_it("forget", words, status=USAGE)  # nobody said yes
+        self.assertIn("--yes", done.stderr)
+        done = self.run_it("forget", words, "--yes", "--seal")
+        self.assert_fits(done.stdout)
+        self.assertIn("Forgotten", done.stdout)
+        self.assertNotIn("gold", json.dumps(self.json("log")))  # sealed
+        chat = self.json("chat", stdin="What is the capital of Canada?\nwhat have you forgotten?\n")
+        self.assertEqual([turn["intent"] for turn in chat["turns"]], ["none", "status"])
+        self.assertIn("Ottawa", chat["turns"][0]["assistant"])
+
+    def test_score_is_the_log_probability(self):
+        one = self.json("score", "--ids", "1,2,3,4")["logprobs"]
+        self.assertEqual(len(one), 3)
+        self.assertTrue(all(p < 0 for p in one))
+        self.assertEqual(one[:2], self.json("score", "--ids", "1,2,3")["logprobs"][:2])
+        self.run_it("score", "--ids", "1,99999999", status=INVALID)
+
+    def test_a_full_terminal_session(self):
+        """On a terminal: a reply is stopped by Ctrl+C, the chat goes on, /quit ends it."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([PROGRAM, "chat"], stdin=slave, stdout=slave, stderr=slave,
+                                   env=dict(self.environment, TERM="xterm", COLUMNS="80"),
+                                   close_fds=True, start_new_session=True)
+        os.close(slave)
+        seen = ""
+
+        def wait_for(text, seconds=300):
+            nonlocal seen
+            end = time.monotonic() + seconds
+            while text not in seen:
+                self.assertGreater(end, time.monotonic(), seen)
+                if select.select([master], [], [], 1)[0]:
+                    seen += os.read(master, 65536).decode(errors="replace")
+            seen = seen[seen.index(text) + len(text):]
+
+        wait_for("> ")
+        os.write(master, b"Write a very long story about a cat and a dog.\n")
+        wait_for("dog.\r\n")
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        wait_for("[stopped]")
+        wait_for("> ")
+        os.write(master, b"/quit\n")
+        self.assertEqual(process.wait(timeout=60), 0)
+        os.close(master)
+
+
+def main():
+    global PROGRAM
+    PROGRAM = sys.argv.pop(1)
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    # GoogleTest's report, which the summary of `make test` is made of.
+    where = os.environ.get("GTEST_OUTPUT", "")
+    if where.startswith("json:"):
+        bad = len(result.failures) + len(result.errors)
+        cases = [{"status": "RUN", "result": "COMPLETED", "classname": "Cli", "name": str(i),
+                  **({"failures": [{}]} if i < bad else {})} for i in range(result.testsRun)]
+        Path(where[5:], "cli_test.json").write_text(
+            json.dumps({"testsuites": [{"testsuite": cases}]}))
+    sys.exit(not result.wasSuccessful())
+
+
+if __name__ == "__main__":
+    main()
