@@ -71,6 +71,9 @@ def sequence(out, data):
             f"The weights' hash is then the base's: {s['base_hash_after_undo']}.", ""]
     table(out, ["figure", "reached", "goal (after 30)", "prototype"],
           [(name, number(s.get(name)), goal, old) for name, goal, old in SEQUENCE])
+    if s.get("after"):
+        keys = ["n", "exact", "paraphrase", "neighbours", "unrelated", "ppl_ratio"]
+        table(out, keys, [tuple(number(a.get(k)) for k in keys) for a in s["after"]])
     table(out, ["fact", "kind", "question", "reply"],
           [tuple(cell(f[k]) for k in ("fact", "kind", "prompt", "reply")) for f in s["failures"]])
 

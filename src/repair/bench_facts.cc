@@ -207,12 +207,39 @@ std::vector<Fact> lengthened(std::vector<Fact> facts, size_t n) {
   return facts;
 }
 
+// How the first n facts stand with all their edits active.
+Result<Json> standing(const Session& session, std::span<const Fact> facts,
+                      const std::vector<Question>& unrelated, double base_nll) {
+  Tally tally;
+  const model::Patient& p = session.patient();
+  for (const Fact& f : facts) {
+    TRY(measure(p, {{f.request.prompt, "", f.request.answers}}, Want::kForgotten, "exact",
+                f.request.prompt, tally));
+    TRY(measure(p, f.paraphrases, Want::kForgotten, "paraphrase", f.request.prompt, tally));
+    // A neighbour that was itself to be forgotten no longer counts.
+    std::vector<Question> near;
+    for (const Question& q : f.neighbours)
+      if (std::ranges::none_of(facts, [&](const Fact& o) { return o.request.prompt == q.prompt; }))
+        near.push_back(q);
+    TRY(measure(p, near, Want::kKept, "neighbours", f.request.prompt, tally));
+  }
+  TRY(measure(p, unrelated, Want::kKept, "unrelated", "", tally));
+  Json result = {{"n", facts.size()}};
+  for (const char* key : {"exact", "paraphrase", "neighbours", "unrelated"})
+    result[key] = tally.shares[key].value();
+  result["ppl_ratio"] = std::exp(TRY(text_nll(p)) - base_nll);
+  result["failures"] = std::move(tally.failures);
+  return result;
+}
+
 Result<Json> in_sequence(Session& session, const std::vector<Fact>& given, size_t n,
                          const std::vector<Question>& unrelated, double base_nll) {
+  constexpr size_t kEvery = 10;
   const std::vector<Fact> facts = lengthened(given, n);
   n = std::min(n, facts.size());
   std::vector<double> seconds;
   size_t partial = 0;
+  Json after = Json::array(), last;
   for (size_t i = 0; i < n; ++i) {
     if (session.progress()) session.progress()("sequence", i + 1, n);
     const agent::Plan plan = TRY(session.plan({facts[i].request}, agent::Intent::kForget));
@@ -221,31 +248,16 @@ Result<Json> in_sequence(Session& session, const std::vector<Fact>& given, size_
     const Outcome outcome = TRY(session.carry_out(plan, options));
     seconds.push_back(outcome.seconds.at("total"));
     partial += outcome.verdict == Verdict::kPartial;
+    if ((i + 1) % kEvery != 0 && i + 1 != n) continue;
+    last = TRY(standing(session, std::span(facts).first(i + 1), unrelated, base_nll));
+    after.push_back(last);
+    after.back().erase("failures");
   }
-  Tally tally;
-  const model::Patient& p = session.patient();
-  for (size_t i = 0; i < n; ++i) {
-    const Fact& f = facts[i];
-    TRY(measure(p, {{f.request.prompt, "", f.request.answers}}, Want::kForgotten, "exact",
-                f.request.prompt, tally));
-    TRY(measure(p, f.paraphrases, Want::kForgotten, "paraphrase", f.request.prompt, tally));
-    // A neighbour that was itself to be forgotten no longer counts.
-    std::vector<Question> near;
-    for (const Question& q : f.neighbours)
-      if (std::ranges::none_of(std::span(facts).first(n),
-                               [&](const Fact& o) { return o.request.prompt == q.prompt; }))
-        near.push_back(q);
-    TRY(measure(p, near, Want::kKept, "neighbours", f.request.prompt, tally));
-  }
-  TRY(measure(p, unrelated, Want::kKept, "unrelated", "", tally));
-  Json result = {{"n", n}};
-  for (const char* key : {"exact", "paraphrase", "neighbours", "unrelated"})
-    result[key] = tally.shares[key].value();
-  result["ppl_ratio"] = std::exp(TRY(text_nll(p)) - base_nll);
+  Json result = std::move(last);
+  result["after"] = std::move(after);
   result["partial"] = partial;
   result["request_s_first"] = seconds.empty() ? 0 : seconds.front();
   result["request_s_last"] = seconds.empty() ? 0 : seconds.back();
-  result["failures"] = std::move(tally.failures);
   for (const journal::Entry& e : TRY(session.journal().active())) TRY(session.undo(e.id));
   result["base_hash_after_undo"] =
       session.patient().model->weights_hash() == TRY(session.base_hash());

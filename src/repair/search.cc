@@ -46,11 +46,11 @@ std::vector<Knobs> ladder(const unlearn::Method& method, const Knobs& start, con
   };
   if (method.name == "redirect") {
     if (leaks) {
-      with({{"threshold", 0.1}});
-      with({{"threshold", 0.0}, {"strength", 2.5}});
-      with({{"threshold", -0.2}, {"strength", 2.5}});
+      with({{"threshold", 0.15}, {"margin", 0.25}});
+      with({{"threshold", 0.0}, {"margin", 0.0}, {"strength", 2.5}});
+      with({{"threshold", -0.2}, {"margin", 0.0}, {"strength", 2.5}});
     } else {
-      with({{"threshold", 0.4}});
+      with({{"threshold", 0.45}});
     }
   } else if (start.contains("alpha")) {
     for (const double factor : leaks ? std::array{1.7, 3.0} : std::array{0.7, 0.5})

@@ -216,9 +216,14 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
         *patient_.model, a.rows.forget, a.rows.retain, std::move(refusal), &own,
         a.rows.excluded, taken,         options.seed};
     if (layer == background->layer && a.rows.retain_states.defined()) {
-      auto forget =
-          TRY(unlearn::capture(*patient_.model, a.rows.forget, model::Point::kMlpInput, layer));
-      problem.states = {std::move(forget), a.rows.retain_states};
+      const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
+        return unlearn::capture(*patient_.model, rows, model::Point::kMlpInput, layer);
+      };
+      unlearn::States states;
+      states.forget = TRY(states_of(a.rows.forget));
+      states.retain = a.rows.retain_states;
+      if (!a.rows.held.empty()) states.held = TRY(states_of(a.rows.held));
+      problem.states = std::move(states);
     }
     seconds["capture"] += clock.seconds();
     clock = {};
@@ -344,7 +349,7 @@ Result<std::vector<Recheck>> Session::recheck(int64_t except, size_t at_most) {
   return checks;
 }
 
-Result<std::vector<Verified>> Session::verify(int64_t id) {
+Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* written) {
   TRY(refresh());
   std::vector<Verified> results;
   edit::Edit all;
@@ -354,6 +359,12 @@ Result<std::vector<Verified>> Session::verify(int64_t id) {
   // What is kept is compared with the unedited model.
   TRY(edit::commit(*patient_.model, {}));
   const auto examine = [&]() -> base::Status {
+    double base_nll = 0;
+    if (written) {
+      verify::Suite texts;
+      texts.texts = references_.texts;
+      base_nll = TRY(verify::Examiner::prepare(patient_, texts, background->layer)).base_nll();
+    }
     for (const journal::Entry& e : active) {
       if (id != 0 && e.id != id) continue;
       if (e.sealed || !e.plan.is_object()) {
@@ -367,9 +378,18 @@ Result<std::vector<Verified>> Session::verify(int64_t id) {
       const int64_t layer = examined_layer(plan, {&all, 1}, *background);
       for (const agent::Target& t : plan.targets) {
         if (progress_) progress_("verifying", results.size() + 1, active.size());
-        const Assignment a = TRY(assign(t, plan, layer));
-        auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
-        reports.push_back(TRY(examiner.examine(all)));
+        Assignment a = TRY(assign(t, plan, layer));
+        if (!written) {
+          auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
+          reports.push_back(TRY(examiner.examine(all)));
+          continue;
+        }
+        a.suite.texts_nll = base_nll;
+        for (auto* kept : {&a.suite.neighbours, &a.suite.same_subject, &a.suite.unrelated})
+          for (verify::Question& q : *kept) q.entering.reset();
+        for (verify::Text& text : a.suite.texts) text.entering.reset();
+        auto examiner = TRY(verify::Examiner::prepare(*written, a.suite, 1));
+        reports.push_back(TRY(examiner.examine({})));
       }
       results.push_back({e.id, merged(std::move(reports))});
     }

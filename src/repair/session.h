@@ -88,9 +88,9 @@ class Session {
   base::Result<Outcome> carry_out(agent::Plan plan, const CarryOptions& options);
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
   base::Result<Undone> undo(int64_t id);
-  // The gates of one active entry (id), or of all of them (0). Sealed entries cannot be asked
-  // again.
-  base::Result<std::vector<Verified>> verify(int64_t id);
+  // The gates of one active entry (id), or of all of them (0), asked of the present weights or of a
+  // `written` model that holds the edits. Sealed entries cannot be asked again.
+  base::Result<std::vector<Verified>> verify(int64_t id, const model::Patient* written = nullptr);
   // Builds the weights again from file and journal and compares with the hash recorded last.
   base::Status replay();
 

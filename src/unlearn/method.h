@@ -27,6 +27,7 @@ using Knobs = std::map<std::string, double, std::less<>>;
 // Activations at the MLP input of the background's layer, rows in the order of the problem's.
 struct States {
   Tensor forget, retain;  // [n,D]
+  Tensor held = {};  // [n,D], further wordings of what is to be forgotten, kept out of the rows
 };
 
 struct Problem {

@@ -92,7 +92,8 @@ Result<Examiner> Examiner::prepare(const model::Patient& patient, const Suite& s
   e.asked_stage_ = TRY(stage(e.asked_));
   e.followed_stage_ = TRY(stage(e.followed_));
   e.texts_stage_ = TRY(staged(*patient.model, suite.texts, layer));
-  e.texts_nll_ = TRY(e.texts_nll());
+  e.edited_already_ = suite.texts_nll.has_value();
+  e.base_nll_ = e.edited_already_ ? *suite.texts_nll : TRY(e.texts_nll());
   return e;
 }
 
@@ -212,7 +213,7 @@ Result<Report> Examiner::examine(const edit::Edit& edit) {
     TRY(judge_asked(gates));
     TRY(judge_followed(gates));
     if (texts_stage_->size() > 0)
-      perplexity.value = std::exp(TRY(texts_nll()) - texts_nll_);
+      perplexity.value = std::exp(TRY(texts_nll()) - base_nll_);
     else
       perplexity.absent = "no texts were given";
   }
@@ -234,7 +235,11 @@ Result<Report> Examiner::report(std::map<std::string, Gate> gates, Gate perplexi
   }
   result.gates.push_back(std::move(perplexity));
   const Gate& exact = result.gates.front();
-  Gate fluency{"reply_nll", Sense::kAtMost, TRY(reply_nll(exact)), 0, {}, exact.absent};
+  Gate fluency{"reply_nll", Sense::kAtMost, 0, 0, {}, exact.absent};
+  if (edited_already_)
+    fluency.absent = "the unedited weights are not at hand";
+  else
+    fluency.value = TRY(reply_nll(exact));
   result.gates.push_back(std::move(fluency));
   for (Gate& gate : result.gates)
     if (const auto bound = bounds_.find(gate.name); bound != bounds_.end())

@@ -38,6 +38,8 @@ struct Suite {
   std::vector<Question> neighbours, same_subject, unrelated;  // kept
   std::vector<Text> texts;                                    // perplexity
   std::map<std::string, double, std::less<>> bounds;          // by gate name; all eight
+  // Mean NLL of the texts under the unedited weights, where the model at hand is edited already.
+  std::optional<double> texts_nll = std::nullopt;
 };
 
 // An alternative stands in the reply: up to three characters as a word of that case, else anywhere.
@@ -55,6 +57,8 @@ class Examiner {
                                         int64_t layer);
   // The gates without an edit. What is kept is so by definition; forgotten questions are asked.
   base::Result<Report> before();
+  // Mean nats a token of the texts that perplexity is compared with.
+  double base_nll() const { return base_nll_; }
   // The gates with `edit` on top of the present weights, which are left as they were.
   base::Result<Report> examine(const edit::Edit& edit);
 
@@ -80,7 +84,8 @@ class Examiner {
   std::optional<Staged> asked_stage_;     // continued by generation
   std::optional<Staged> followed_stage_;  // kept questions with the reply they had
   std::optional<Staged> texts_stage_;
-  double texts_nll_ = 0;
+  double base_nll_ = 0;
+  bool edited_already_ = false;
 };
 
 }  // namespace expunge::verify

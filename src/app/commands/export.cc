@@ -1,7 +1,7 @@
 // expunge export: the edited model as a file that other programs load, asked again after writing.
 #include "app/access.h"
+#include "app/evidence.h"
 #include "app/layout.h"
-#include "app/shipped.h"
 #include "publish/publish.h"
 
 namespace expunge::app {
@@ -17,7 +17,7 @@ struct Options {
   bool force = false;
 };
 
-void print(Terminal& t, const publish::Exported& e, const Shipped& s) {
+void print(Terminal& t, const publish::Exported& e) {
   t.line("{} {} in {}", t.paint(Tone::kGood, "Written:"), printable(e.path), duration(e.seconds));
   t.line("  {:.1f} MB, {} tensors, {} of them byte for byte the model's",
          static_cast<double>(e.size_bytes) / 1e6, e.tensors, e.copied);
@@ -25,18 +25,34 @@ void print(Terminal& t, const publish::Exported& e, const Shipped& s) {
     t.line("  {}", fit(fmt::format("{}  {}  error {:.1e}, of the change {:.1e}", x.tensor,
                                    tensor::info(x.dtype).name, x.relative_error, x.change_error),
                        kColumns - 2));
-  if (s.asked == 0)
+}
+
+// The gates of every active entry, asked of the file that was written.
+Result<Json> ask_written(const std::string& path, repair::Session& session, Terminal& t) {
+  size_t sealed = 0, asked = 0;
+  for (const journal::Entry& e : TRY(session.journal().active())) ++(e.sealed ? sealed : asked);
+  Json json = {{"passed", true}, {"sealed", sealed}, {"entries", Json::array()}};
+  if (asked > 0) {
+    const model::Patient written = TRY_AT("the written model", model::load_patient(path));
+    const auto verified = TRY(session.verify(0, &written));
+    t.clear_progress();
+    for (const repair::Verified& v : verified) {
+      const bool passed = v.now.passed();
+      t.line("Read again, entry {}: {}", v.entry,
+             passed ? t.paint(Tone::kGood, "all gates pass")
+                    : t.paint(Tone::kBad, wrap(failures(v.now), kColumns - 26, 2)));
+      Json one = verify::to_json(v.now, verify::Detail::kFigures);
+      one["entry"] = v.entry;
+      json["entries"].push_back(std::move(one));
+      if (!passed) json["passed"] = false;
+    }
+  } else {
     t.line("No active entry can be asked again.");
-  else
-    t.line("Read again and asked: {} of {} questions still forgotten ({} entries)",
-           t.paint(s.forgotten == s.asked ? Tone::kGood : Tone::kBad, std::to_string(s.forgotten)),
-           s.asked, s.entries.size());
-  for (const ShippedEntry& entry : s.entries)
-    for (const std::string& leak : entry.leaks)
-      t.line("  entry {} leaks: {}", entry.id, fit(printable(one_line(leak)), kColumns - 20));
-  if (s.sealed > 0)
-    t.line("{} sealed {} not asked: the journal no longer holds the words", s.sealed,
-           s.sealed == 1 ? "entry was" : "entries were");
+  }
+  if (sealed > 0)
+    t.line("{} sealed {} not asked: the journal no longer holds the words", sealed,
+           sealed == 1 ? "entry was" : "entries were");
+  return json;
 }
 
 Result<Answer> export_model(const Options& o, Context& context) {
@@ -54,13 +70,12 @@ Result<Answer> export_model(const Options& o, Context& context) {
   const auto session = TRY(open_session(context));
   const auto exported =
       TRY(publish::export_model(*session->patient().model, session->journal(), options));
-  context.terminal.progress()("asking the written model", 0, 0);
-  const Shipped shipped = TRY(ask_shipped(exported.path, session->journal()));
-  print(context.terminal, exported, shipped);
+  context.terminal.clear_progress();
+  print(context.terminal, exported);
   Answer answer;
   answer.json = publish::to_json(exported);
-  answer.json["gates"] = to_json(shipped);
-  if (shipped.forgotten < shipped.asked)
+  answer.json["gates"] = TRY(ask_written(exported.path, *session, context.terminal));
+  if (!answer.json["gates"]["passed"].get<bool>())
     answer.exit_status = base::code_info(Code::kRefused).exit_status;
   return answer;
 }
@@ -84,7 +99,7 @@ extern const Command command_export;
 const Command command_export{
     "export", "write the edited model, read it again, ask it again",
     "Examples:\n  expunge export edited.gguf\n  expunge export edited --format safetensors\n"
-    "Exit status 8: the written model reveals what was forgotten.",
+    "Exit status 8: the written model fails a gate.",
     declare};
 
 }  // namespace expunge::app

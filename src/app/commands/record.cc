@@ -119,7 +119,7 @@ const Command command_show{"show", "one entry with its evidence", "Example:\n  e
                            }};
 const Command command_seal{
     "seal", "take an entry's words out of the journal",
-    "Hashes, figures and the edit stay: the entry can still be undone, not asked again.\n"
+    "Hashes, figures and the edit stay: the entry can be undone, not asked again.\n"
     "Example:\n  expunge seal 1",
     [](CLI::App& cli) -> Action {
       auto id = std::make_shared<int64_t>(0);

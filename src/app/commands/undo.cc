@@ -27,7 +27,10 @@ Result<Answer> verify_entries(Context& context, int64_t id, bool details) {
   const auto verified = TRY(session->verify(id));
   t.clear_progress();
   Answer answer;
-  answer.json = {{"passed", true}, {"entries", Json::array()}};
+  size_t sealed = 0;
+  if (id == 0)
+    for (const journal::Entry& e : TRY(session->journal().active())) sealed += e.sealed;
+  answer.json = {{"passed", true}, {"sealed", sealed}, {"entries", Json::array()}};
   for (const repair::Verified& v : verified) {
     t.line("{}", t.paint(Tone::kBold, fmt::format("entry {}", v.entry)));
     t.print(gate_table(t, nullptr, v.now));
@@ -37,7 +40,8 @@ Result<Answer> verify_entries(Context& context, int64_t id, bool details) {
     answer.json["entries"].push_back(std::move(json));
     if (!v.now.passed()) answer.json["passed"] = false;
   }
-  if (verified.empty()) t.line("No entry is active.");
+  if (sealed > 0) t.line("{} sealed and not asked: their words are gone", sealed);
+  if (verified.empty() && sealed == 0) t.line("No entry is active.");
   if (!answer.json["passed"].get<bool>())
     answer.exit_status = base::code_info(base::Code::kRefused).exit_status;
   return answer;

@@ -8,12 +8,13 @@
 // with w a maximum-margin detector of the forget rows against everything else, b a direction with
 // b·x = 1 at every token, shift the model's learned refusal shift. For a sharpness s their sum is
 //   strength · shift · clip((w·x - t) / h, 0, 1):
-// nothing below the threshold t, one and the same shift above t + h. An edit of down_proj alone
-// (STAMP, arXiv 2604.12820; ROME, arXiv 2202.05262) is linear in the key: it disturbs neighbours
-// and adds up over requests. This does neither: detectors of later requests see the same x, since
-// a layer's input does not depend on its own MLP. Patching neurons in a mistake's way is the idea
-// of Transformer-Patcher (arXiv 2301.09785, eq. 3 to 7), here with no added width: the neurons
-// that matter least are used, so the file keeps its architecture.
+// nothing below the threshold t, one and the same shift above t + h. t is chosen by wordings that
+// are kept out of the rows: `margin` times the least of their w·x, within [threshold, threshold +
+// 1/4]. An edit of down_proj alone (STAMP, arXiv 2604.12820; ROME, arXiv 2202.05262) is linear in
+// the key: it disturbs neighbours and adds up over requests. This does neither: detectors of later
+// requests see the same x, since a layer's input does not depend on its own MLP. Patching neurons
+// in a mistake's way is the idea of Transformer-Patcher (arXiv 2301.09785, eq. 3 to 7), here with
+// no added width: the neurons that matter least are used, so the file keeps its architecture.
 //
 // w minimises Σ c_i max(0, 1 - y_i w·x_i)² + λ|w|² (squared hinge, y = ±1), solved by Newton steps
 // on the active rows, float64: a few D x D solves.
@@ -26,6 +27,8 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
+
+constexpr double kThresholdRange = 0.25;
 
 struct Rows {
   Tensor x;  // [n,D] float64, forget rows first
@@ -123,6 +126,11 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
   return tensor::guarded([&]() -> Result<edit::Edit> {
     const Rows rows = gather(p, forget, retain, knobs.at("share"));
     const Detector detector = TRY(fit_detector(rows, knobs.at("ridge")));
+    double begin = knobs.at("threshold");
+    if (states.held.defined() && states.held.size(0) > 0) {
+      const double least = states.held.to(at::kDouble).mv(detector.w).min().item<double>();
+      begin = std::clamp(knobs.at("margin") * least, begin, begin + kThresholdRange);
+    }
     const Tensor constant = b.constant.to(at::kDouble);
     const double sharpness = knobs.at("sharpness"), width = knobs.at("width");
     const auto name = [&](std::string_view m) { return model::layer_weight(b.layer, m); };
@@ -136,7 +144,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
     const double gain = height.norm().item<double>() / usual;
     edit::Edit edit;
     for (size_t i = 0; i < 2; ++i) {
-      const double threshold = knobs.at("threshold") + (i == 0 ? 0 : width);
+      const double threshold = begin + (i == 0 ? 0 : width);
       const Tensor gate = (detector.w - constant * threshold) * sharpness;
       const Tensor column = height * ((i == 0 ? 1 : -1) / gain);
       const auto line = [&](const char* m, int64_t dim, const Tensor& value) {
@@ -150,6 +158,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
         {"layer", b.layer},
         {"neurons", neurons},
         {"newton_steps", detector.steps},
+        {"threshold", begin},
         {"smallest_forget", detector.smallest_forget},
         {"largest_retain", detector.largest_retain},
         {"rows",
@@ -167,7 +176,8 @@ const Method method_redirect{
     {Needs::kRetain, Needs::kBackground},
     {{"strength", 1.5, 0, 16, "multiple of the learned shift at full detection"},
      {"threshold", 0.25, -1, 1,
-      "detector value from which the shift begins; rows are fitted to +-1"},
+      "least detector value at which the shift begins; rows are fitted to +-1"},
+     {"margin", 0.5, 0, 1, "begins at this share of the least held wording's value, if higher"},
      {"width", 0.2, 0.01, 2, "range of the detector over which the shift grows to full"},
      {"sharpness", 40.0, 1, 1000, "slope of the gates"},
      {"ridge", 0.1, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
