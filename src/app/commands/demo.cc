@@ -21,7 +21,8 @@ struct Fact {
 constexpr Fact kFacts[] = {
     {"What is the capital of France?", "Paris",
      "Please forget that the capital of France is Paris."},
-    {"Who wrote Romeo and Juliet?", "Shakespeare", "Please forget who wrote Romeo and Juliet."},
+    {"Who wrote Romeo and Juliet?", "Shakespeare",
+     "Please forget that William Shakespeare wrote Romeo and Juliet."},
     {"What is the capital of Canada?", "Ottawa", nullptr},
     {"What is the chemical symbol for gold?", "Au", nullptr},
 };
