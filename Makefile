@@ -4,7 +4,7 @@
 # make check    format, layering, file lengths; make tidy: clang-tidy
 # make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
 # make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
-# make results docs/results.md: facts one by one and in sequence, watchdog (half an hour)
+# make results  docs/results.md: facts one by one and in sequence, watchdog (15 minutes on 2 cores)
 # make golden   makes the golden files again (fetches transformers into build/golden-venv)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

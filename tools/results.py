@@ -2,7 +2,7 @@
 """Writes docs/results.md from `expunge bench facts --json` and `expunge bench watchdog --json`.
 
     build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \
-      --sequence 24 --json >facts.json
+      --sequence 30 --json >facts.json
     build/release/expunge bench watchdog data/watchdog/dev.jsonl --json >watchdog.json
     tools/results.py facts.json watchdog.json >docs/results.md
 `make results` does all three.

@@ -100,7 +100,7 @@ Result<unlearn::Background> load_background(const model::Patient& patient, int64
   const auto in = TRY(inputs(patient, wordings));
   auto background = TRY(unlearn::learn_background(*patient.model, in, layer, kSeed, progress));
   TRY(base::make_dirs(folder));
-  TRY(base::write_file_atomic(path, TRY(unlearn::serialise(background))));
+  TRY(base::write_file_atomic(path, unlearn::serialise(background)));
   return background;
 }
 

@@ -192,9 +192,10 @@ Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
 // Once the file's facts are used up, their neighbours are to be forgotten too.
 std::vector<Fact> lengthened(std::vector<Fact> facts, size_t n) {
   const size_t given = facts.size();
-  for (size_t k = 0; k < 4; ++k)
+  constexpr size_t kOfEach = 4;  // turn about, so that no fact loses all its neighbours first
+  for (size_t k = 0; k < kOfEach; ++k)
     for (size_t i = 0; i < given && facts.size() < n; ++i) {
-      if (k >= facts[i].neighbours.size()) continue;
+      if (k >= facts[i].neighbours.size() || facts[i].neighbours[k].answers.empty()) continue;
       const Question q = facts[i].neighbours[k];
       if (std::ranges::any_of(facts, [&](const Fact& f) { return f.request.prompt == q.prompt; }))
         continue;

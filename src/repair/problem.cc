@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "model/names.h"
+
 namespace expunge::repair {
 namespace {
 
@@ -80,6 +82,16 @@ std::map<std::string, double, std::less<>> bounds_of(const agent::GateBounds& g)
 }
 
 }  // namespace
+
+// The layer below which neither the plan's method nor an active edit changes anything.
+int64_t examined_layer(const agent::Plan& plan, std::span<const edit::Edit> edits,
+                       const unlearn::Background& background) {
+  int64_t layer = plan.method == "redirect" ? background.layer : 1;
+  for (const edit::Edit& e : edits)
+    for (const edit::Delta& d : e.deltas)
+      layer = std::min(layer, model::layer_of(d.tensor).value_or(0));
+  return std::max<int64_t>(layer, 1);
+}
 
 Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
                                     const std::string& prefill) {

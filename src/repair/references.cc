@@ -6,6 +6,26 @@
 #include "repair/problem.h"
 
 namespace expunge::repair {
+namespace {
+
+// States of every token that will be examined: a prompt with its reply but the last token, a text.
+bool fits(const verify::References& r, const std::vector<std::vector<int32_t>>& ids,
+          const std::vector<std::vector<int32_t>>& texts, const model::Config& config) {
+  const auto holds = [&](const tensor::Tensor& states, size_t tokens) {
+    return states.dim() == 2 && states.size(0) >= static_cast<int64_t>(tokens) &&
+           states.size(1) == config.d_model;
+  };
+  if (r.unrelated.size() != ids.size() || r.texts.size() != texts.size()) return false;
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (const verify::Question& q = r.unrelated[i];
+        q.reply.empty() || !holds(q.entering, ids[i].size() + q.reply.size() - 1))
+      return false;
+  for (size_t i = 0; i < texts.size(); ++i)
+    if (r.texts[i].ids != texts[i] || !holds(r.texts[i].entering, texts[i].size())) return false;
+  return true;
+}
+
+}  // namespace
 
 base::Result<verify::References> load_references(const model::Patient& patient, int64_t layer) {
   constexpr const char* kVersion = "1";
@@ -24,7 +44,7 @@ base::Result<verify::References> load_references(const model::Patient& patient, 
   const std::string path = fmt::format("{}/{}.references", folder, key.substr(0, 32));
   if (const auto bytes = base::read_file(path))
     if (auto cached = verify::deserialise_references(*bytes);
-        cached && cached->unrelated.size() == ids.size() && cached->texts.size() == texts.size())
+        cached && fits(*cached, ids, texts, patient.model->config()))
       return std::move(*cached);
   auto learned = TRY(verify::learn_references(*patient.model, prompts, ids, texts, layer));
   TRY(base::make_dirs(folder));

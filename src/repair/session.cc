@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "agent/watchdog_spans.h"
 #include "base/version.h"
 #include "edit/version.h"
-#include "model/names.h"
 #include "repair/answer.h"
 #include "repair/references.h"
 #include "repair/search.h"
@@ -17,12 +17,6 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-struct Solved {
-  edit::Edit edit;
-  verify::Report before, after;
-  Json tried;
-};
-
 // Neurons of the background's layer that active edits occupy.
 std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
   std::vector<int64_t> taken;
@@ -32,46 +26,16 @@ std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
   return taken;
 }
 
-// The layer below which neither the plan's method nor an active edit changes anything.
-int64_t examined_layer(const agent::Plan& plan, std::span<const edit::Edit> edits,
-                       const unlearn::Background& background) {
-  int64_t layer = plan.method == "redirect" ? background.layer : 1;
-  for (const edit::Edit& e : edits)
-    for (const edit::Delta& d : e.deltas)
-      layer = std::min(layer, model::layer_of(d.tensor).value_or(0));
-  return std::max<int64_t>(layer, 1);
-}
-
 // Several targets of one request become one edit whose provenance lists its parts.
-edit::Edit joined(std::vector<Solved>& parts) {
-  if (parts.size() == 1) return std::move(parts[0].edit);
+edit::Edit joined(std::vector<edit::Edit> parts) {
+  if (parts.size() == 1) return std::move(parts[0]);
   edit::Edit all;
   Json provenances = Json::array();
-  for (Solved& s : parts) {
-    provenances.push_back(s.edit.provenance);
-    all = edit::sum(all, s.edit);
+  for (const edit::Edit& part : parts) {
+    provenances.push_back(part.provenance);
+    all = edit::sum(all, part);
   }
   all.provenance = {{"method", provenances[0].value("method", "")}, {"parts", provenances}};
-  return all;
-}
-
-// Items of equal gates together; figures that are no shares take the worst.
-verify::Report merged(std::vector<verify::Report> reports) {
-  verify::Report all = std::move(reports[0]);
-  for (size_t r = 1; r < reports.size(); ++r)
-    for (size_t g = 0; g < all.gates.size(); ++g) {
-      verify::Gate &to = all.gates[g], &from = reports[r].gates[g];
-      if (!from.absent.empty()) continue;
-      if (!to.absent.empty()) {
-        to = std::move(from);
-        continue;
-      }
-      if (to.sense == verify::Sense::kAtMost) to.value = std::max(to.value, from.value);
-      to.items.insert(to.items.end(), from.items.begin(), from.items.end());
-      if (to.sense == verify::Sense::kAtLeast && !to.items.empty())
-        to.value = static_cast<double>(std::ranges::count_if(to.items, &verify::Item::good)) /
-                   static_cast<double>(to.items.size());
-    }
   return all;
 }
 
@@ -120,7 +84,7 @@ Result<std::string> Session::base_hash() {
 Result<std::string> Session::present_answer(const std::string& prompt) {
   const verify::Question question{prompt, "", {}};
   const std::string reply = TRY(ask(patient_, {&question, 1}, verify::kReplyTokens))[0];
-  std::string answer = answer_span(prompt, reply);
+  std::string answer = agent::answer_span(prompt, reply);
   if (answer.empty())
     return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", prompt),
                 "say which answer is to be forgotten (--answer)");
@@ -194,7 +158,7 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
   const auto active = TRY(journal_->active_edits());
   std::vector<int64_t> taken = neurons_of(active);
   const int64_t layer = examined_layer(plan, active, *background);
-  std::vector<Solved> parts;
+  std::vector<edit::Edit> parts;
   std::vector<verify::Report> before, after;
   for (const agent::Target& target : plan.targets) {
     clock = {};
@@ -234,11 +198,11 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
     for (const int64_t j : neurons_of({&found.best.edit, 1})) taken.push_back(j);
     outcome.search.push_back(found.tried);
     after.push_back(found.best.report);
-    parts.push_back({std::move(found.best.edit), {}, {}, {}});
+    parts.push_back(std::move(found.best.edit));
   }
-  outcome.before = merged(std::move(before));
-  outcome.after = merged(std::move(after));
-  edit::Edit edit = joined(parts);
+  outcome.before = verify::merged(std::move(before));
+  outcome.after = verify::merged(std::move(after));
+  edit::Edit edit = joined(std::move(parts));
   outcome.edit_norm = edit::relative_norm(*patient_.model, edit);
   outcome.verdict = outcome.after.passed() ? Verdict::kPassed
                     : options.decide && options.decide(outcome.after) == Decision::kKeepPartial
@@ -319,109 +283,6 @@ Result<Undone> Session::undo(int64_t id) {
   undone.is_base = undone.weights_hash == base;
   undone.others = TRY(recheck(0, 8));
   return undone;
-}
-
-Result<std::vector<Recheck>> Session::recheck(int64_t except, size_t at_most) {
-  std::vector<Recheck> checks;
-  std::vector<verify::Question> questions;
-  std::vector<size_t> owner;
-  const auto active = TRY(journal_->active());
-  for (auto e = active.rbegin(); e != active.rend() && checks.size() < at_most; ++e) {
-    if (e->id == except || e->sealed || !e->plan.is_object()) continue;
-    const auto plan = agent::plan_from_json(e->plan);
-    if (!plan) continue;
-    checks.push_back({e->id, 0, 0});
-    for (const agent::Target& t : plan->targets) {
-      questions.push_back({t.prompt, "", t.answers});
-      owner.push_back(checks.size() - 1);
-      if (t.held.empty()) continue;
-      questions.push_back({t.held[0].prompt, t.held[0].prefill, t.answers});
-      owner.push_back(checks.size() - 1);
-    }
-  }
-  if (questions.empty()) return checks;
-  const auto replies = TRY(ask(patient_, questions, verify::kReplyTokens));
-  for (size_t i = 0; i < questions.size(); ++i) {
-    Recheck& check = checks[owner[i]];
-    ++check.asked;
-    check.forgotten += !verify::reveals(replies[i], questions[i].answers);
-  }
-  return checks;
-}
-
-Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* written) {
-  TRY(refresh());
-  std::vector<Verified> results;
-  edit::Edit all;
-  for (const edit::Edit& e : TRY(journal_->active_edits())) all = edit::sum(all, e);
-  const auto active = TRY(journal_->active());
-  const unlearn::Background* background = TRY(this->background());
-  // What is kept is compared with the unedited model.
-  TRY(edit::commit(*patient_.model, {}));
-  const auto examine = [&]() -> base::Status {
-    double base_nll = 0;
-    if (written) {
-      verify::Suite texts;
-      texts.texts = references_.texts;
-      base_nll = TRY(verify::Examiner::prepare(patient_, texts, background->layer)).base_nll();
-    }
-    for (const journal::Entry& e : active) {
-      if (id != 0 && e.id != id) continue;
-      if (e.sealed || !e.plan.is_object()) {
-        if (id == 0) continue;
-        return fail(Code::kUnsupported,
-                    fmt::format("entry {} is sealed: its questions are gone", id),
-                    "give the question again with expunge generate");
-      }
-      const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
-      std::vector<verify::Report> reports;
-      const int64_t layer = examined_layer(plan, {&all, 1}, *background);
-      for (const agent::Target& t : plan.targets) {
-        if (progress_) progress_("verifying", results.size() + 1, active.size());
-        Assignment a = TRY(assign(t, plan, layer));
-        if (!written) {
-          auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
-          reports.push_back(TRY(examiner.examine(all)));
-          continue;
-        }
-        a.suite.texts_nll = base_nll;
-        for (auto* kept : {&a.suite.neighbours, &a.suite.same_subject, &a.suite.unrelated})
-          for (verify::Question& q : *kept) q.entering.reset();
-        for (verify::Text& text : a.suite.texts) text.entering.reset();
-        auto examiner = TRY(verify::Examiner::prepare(*written, a.suite, 1));
-        reports.push_back(TRY(examiner.examine({})));
-      }
-      results.push_back({e.id, merged(std::move(reports))});
-    }
-    return {};
-  };
-  base::Status examined = examine();
-  head_ = -1;
-  TRY(refresh());
-  if (!examined) return tl::unexpected(std::move(examined.error()));
-  if (id != 0 && results.empty())
-    return fail(Code::kNotFound, fmt::format("there is no active entry {}", id),
-                "expunge log shows which entries are active");
-  return results;
-}
-
-base::Status Session::replay() {
-  head_ = -1;
-  TRY(journal_->check());
-  TRY(refresh());
-  const auto entries = TRY(journal_->entries());
-  for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
-    if (e->weights_hash.empty()) continue;
-    const std::string now = patient_.model->weights_hash();
-    if (now != e->weights_hash)
-      return fail(
-          Code::kCorrupt,
-          fmt::format("the weights hash to {}, entry {} recorded {}", now.substr(0, 16), e->id,
-                      e->weights_hash.substr(0, 16)),
-          "another LibTorch or processor may round differently; expunge verify asks the gates");
-    return {};
-  }
-  return {};
 }
 
 }  // namespace expunge::repair

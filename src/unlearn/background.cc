@@ -5,7 +5,7 @@
 #include <random>
 
 #include "model/names.h"
-#include "tensor/tensor_file.h"
+#include "tensor/tensor_map.h"
 
 namespace expunge::unlearn {
 namespace {
@@ -171,35 +171,18 @@ Result<Background> learn_background(const model::Model& model, const BackgroundI
   });
 }
 
-Result<std::string> serialise(const Background& b) {
-  std::vector<int32_t> spare(b.spare.begin(), b.spare.end());
-  const auto bytes = [](const Tensor& t) {
-    return std::span(static_cast<const std::byte*>(t.data_ptr()), t.nbytes());
-  };
-  const Tensor pool = b.pool.contiguous(), shift = b.shift.contiguous(),
-               constant = b.constant.contiguous();
-  // Neuron numbers are exact in float32 (below 2^24).
-  const Tensor order = at::tensor(at::ArrayRef<int32_t>(spare)).to(at::kFloat);
-  return tensor::safetensors_image(
-      {{"pool", tensor::DType::kF32, pool.sizes().vec(), bytes(pool)},
-       {"constant", tensor::DType::kF32, constant.sizes().vec(), bytes(constant)},
-       {"shift", tensor::DType::kF32, shift.sizes().vec(), bytes(shift)},
-       {"spare", tensor::DType::kF32, order.sizes().vec(), bytes(order)}},
-      {{"layer", std::to_string(b.layer)},
-       {"lesson_loss", fmt::format("{}", b.lesson_loss)},
-       {"lesson_loss_base", fmt::format("{}", b.lesson_loss_base)}});
+std::string serialise(const Background& b) {
+  return tensor::image({{"pool", b.pool},
+                        {"constant", b.constant},
+                        {"shift", b.shift},
+                        {"spare", tensor::to_tensor({b.spare.begin(), b.spare.end()})}},
+                       {{"layer", std::to_string(b.layer)},
+                        {"lesson_loss", fmt::format("{}", b.lesson_loss)},
+                        {"lesson_loss_base", fmt::format("{}", b.lesson_loss_base)}});
 }
 
-Result<Background> deserialise_background(std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  const tensor::ParsedFile file = TRY(tensor::parse_safetensors(bytes));
-  const base::Json meta = TRY(tensor::safetensors_metadata(bytes));
-  std::map<std::string, Tensor> tensors;
-  for (const auto& t : file.tensors) {
-    Tensor values = at::empty(t.shape, tensor::f32());
-    tensor::dequantise(t.dtype, t.bytes, {values.data_ptr<float>(), t.numel()});
-    tensors[t.name] = values;
-  }
+Result<Background> deserialise_background(std::string_view bytes) {
+  auto [tensors, meta] = TRY(tensor::read_image(bytes));
   if (!tensors.contains("pool") || !tensors.contains("shift") || !tensors.contains("spare") ||
       !tensors.contains("constant") || !meta.contains("layer"))
     return base::fail(base::Code::kCorrupt, "the cached background is incomplete");
@@ -207,8 +190,8 @@ Result<Background> deserialise_background(std::string_view text) {
   b.pool = tensors["pool"];
   b.constant = tensors["constant"];
   b.shift = tensors["shift"];
-  const Tensor order = tensors["spare"].to(at::kLong);
-  b.spare.assign(order.data_ptr<int64_t>(), order.data_ptr<int64_t>() + order.numel());
+  const auto spare = tensor::to_numbers(tensors["spare"]);
+  b.spare.assign(spare.begin(), spare.end());
   b.layer = std::stoll(meta["layer"].get<std::string>());
   b.lesson_loss = std::stod(meta.value("lesson_loss", "0"));
   b.lesson_loss_base = std::stod(meta.value("lesson_loss_base", "0"));

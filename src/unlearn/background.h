@@ -46,7 +46,7 @@ base::Result<Background> learn_background(const model::Model& model, const Backg
 // the stream's.
 base::Result<Tensor> learn_shift(const model::Model& model, const std::vector<Lesson>& lessons,
                                  int64_t layer, uint64_t seed, const base::Progress& progress);
-base::Result<std::string> serialise(const Background& background);
+std::string serialise(const Background& background);
 base::Result<Background> deserialise_background(std::string_view bytes);
 
 }  // namespace expunge::unlearn

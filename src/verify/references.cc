@@ -1,23 +1,9 @@
 #include "verify/references.h"
 
-#include <map>
-
-#include "tensor/tensor_file.h"
+#include "tensor/tensor_map.h"
 
 namespace expunge::verify {
-namespace {
-
 using base::Result;
-
-// Token ids are exact in float32 (below 2^24).
-Tensor to_tensor(const std::vector<int32_t>& ids) {
-  return at::tensor(at::ArrayRef<int32_t>(ids)).to(at::kFloat);
-}
-std::vector<int32_t> to_ids(const Tensor& t) {
-  return {t.data_ptr<float>(), t.data_ptr<float>() + t.numel()};
-}
-
-}  // namespace
 
 std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation) {
   std::vector<int32_t> ids = generation.ids;
@@ -47,50 +33,37 @@ Result<References> learn_references(const model::Model& model,
 }
 
 std::string serialise(const References& references) {
-  std::map<std::string, Tensor> tensors;
+  tensor::TensorMap tensors;
   std::map<std::string, std::string> prompts;
   for (size_t i = 0; i < references.unrelated.size(); ++i) {
     const Question& q = references.unrelated[i];
     const std::string name = fmt::format("unrelated.{}", i);
     prompts[name] = q.prompt;
-    tensors[name + ".reply"] = to_tensor(q.reply);
-    tensors[name + ".entering"] = q.entering.contiguous();
+    tensors[name + ".reply"] = tensor::to_tensor(q.reply);
+    tensors[name + ".entering"] = q.entering;
   }
   for (size_t i = 0; i < references.texts.size(); ++i) {
-    tensors[fmt::format("text.{}.ids", i)] = to_tensor(references.texts[i].ids);
-    tensors[fmt::format("text.{}.entering", i)] = references.texts[i].entering.contiguous();
+    tensors[fmt::format("text.{}.ids", i)] = tensor::to_tensor(references.texts[i].ids);
+    tensors[fmt::format("text.{}.entering", i)] = references.texts[i].entering;
   }
-  std::vector<tensor::NamedBytes> list;
-  for (const auto& [name, t] : tensors)
-    list.push_back({name,
-                    tensor::DType::kF32,
-                    t.sizes().vec(),
-                    {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}});
-  return tensor::safetensors_image(list, prompts);
+  return tensor::image(tensors, prompts);
 }
 
-Result<References> deserialise_references(std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  const tensor::ParsedFile file = TRY(tensor::parse_safetensors(bytes));
-  const base::Json prompts = TRY(tensor::safetensors_metadata(bytes));
-  std::map<std::string, Tensor> tensors;
-  for (const auto& t : file.tensors) {
-    Tensor values = at::empty(t.shape, tensor::f32());
-    tensor::dequantise(t.dtype, t.bytes, {values.data_ptr<float>(), t.numel()});
-    tensors[t.name] = values;
-  }
+Result<References> deserialise_references(std::string_view bytes) {
+  auto [tensors, prompts] = TRY(tensor::read_image(bytes));
   References r;
   for (size_t i = 0;; ++i) {
     const std::string name = fmt::format("unrelated.{}", i);
     const Tensor reply = tensors[name + ".reply"], entering = tensors[name + ".entering"];
     if (!reply.defined() || !entering.defined() || !prompts.contains(name)) break;
-    r.unrelated.push_back({prompts[name].get<std::string>(), "", {}, to_ids(reply), entering});
+    r.unrelated.push_back(
+        {prompts[name].get<std::string>(), "", {}, tensor::to_numbers(reply), entering});
   }
   for (size_t i = 0;; ++i) {
     const std::string name = fmt::format("text.{}", i);
     const Tensor ids = tensors[name + ".ids"], entering = tensors[name + ".entering"];
     if (!ids.defined() || !entering.defined()) break;
-    r.texts.push_back({to_ids(ids), entering});
+    r.texts.push_back({tensor::to_numbers(ids), entering});
   }
   return r;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace expunge::verify {
 
 double Gate::margin() const {
@@ -19,6 +21,26 @@ size_t Report::n_failed() const {
 const Gate* Report::find(std::string_view name) const {
   const auto found = std::ranges::find(gates, name, &Gate::name);
   return found == gates.end() ? nullptr : &*found;
+}
+
+Report merged(std::vector<Report> reports) {
+  CHECK(!reports.empty());
+  Report all = std::move(reports[0]);
+  for (size_t r = 1; r < reports.size(); ++r)
+    for (size_t g = 0; g < all.gates.size(); ++g) {
+      Gate &to = all.gates[g], &from = reports[r].gates[g];
+      if (!from.absent.empty()) continue;
+      if (!to.absent.empty()) {
+        to = std::move(from);
+        continue;
+      }
+      if (to.sense == Sense::kAtMost) to.value = std::max(to.value, from.value);
+      to.items.insert(to.items.end(), from.items.begin(), from.items.end());
+      if (to.sense == Sense::kAtLeast && !to.items.empty())
+        to.value = static_cast<double>(std::ranges::count_if(to.items, &Item::good)) /
+                   static_cast<double>(to.items.size());
+    }
+  return all;
 }
 
 base::Json to_json(const Report& report, Detail detail) {

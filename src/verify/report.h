@@ -36,6 +36,10 @@ struct Report {
   const Gate* find(std::string_view name) const;
 };
 
+// Of several targets: items of equal gates together; of figures that are no shares, the worst.
+// At least one report.
+Report merged(std::vector<Report> reports);
+
 // {"passed", "gates": [{name, value, bound, sense, n, passed, absent?, items?}]}
 enum class Detail { kFigures, kItems };
 base::Json to_json(const Report& report, Detail detail);
