@@ -13,7 +13,8 @@ class Scratch {
   Scratch(Scratch&& other) noexcept : folder_(std::move(other.folder_)) { other.folder_.clear(); }
   Scratch& operator=(Scratch&&) = delete;
   ~Scratch();
-  std::string journal() const { return folder_ + "/journal.db"; }
+  std::string journal() const { return file("journal.db"); }
+  std::string file(const std::string& name) const { return folder_ + "/" + name; }
 
  private:
   explicit Scratch(std::string folder) : folder_(std::move(folder)) {}

@@ -137,17 +137,26 @@ double median(std::vector<double> v) {
   return v.size() % 2 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
 }
 
+// Plans and carries out a request as the options say; a partial edit is kept.
+Result<Outcome> forget(Session& session, const agent::Request& request,
+                       const BenchFactsOptions& options) {
+  CarryOptions carry;
+  carry.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
+  return session.carry_out(TRY(options.plan
+                                   ? options.plan(session, request)
+                                   : session.plan({request}, agent::Intent::kForget)),
+                           carry);
+}
+
 Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
-                        const std::vector<Question>& unrelated, double base_nll, Tally& tally) {
+                        const std::vector<Question>& unrelated, double base_nll,
+                        const BenchFactsOptions& options, Tally& tally) {
   Json rows = Json::array();
   for (size_t i = 0; i < facts.size(); ++i) {
     const Fact& f = facts[i];
     if (session.progress()) session.progress()("facts", i + 1, facts.size());
     const base::Stopwatch clock;
-    const agent::Plan plan = TRY(session.plan({f.request}, agent::Intent::kForget));
-    CarryOptions options;
-    options.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
-    const Outcome outcome = TRY(session.carry_out(plan, options));
+    const Outcome outcome = TRY(forget(session, f.request, options));
     tally.seconds.push_back(clock.seconds());
     const model::Patient& p = session.patient();
     const Question exact{f.request.prompt, "", f.request.answers};
@@ -208,11 +217,10 @@ std::vector<Fact> lengthened(std::vector<Fact> facts, size_t n) {
   return facts;
 }
 
-// How the first n facts stand with all their edits active.
-Result<Json> standing(const Session& session, std::span<const Fact> facts,
+// How the facts stand in a model that holds all their edits.
+Result<Json> standing(const model::Patient& p, std::span<const Fact> facts,
                       const std::vector<Question>& unrelated, double base_nll) {
   Tally tally;
-  const model::Patient& p = session.patient();
   for (const Fact& f : facts) {
     TRY(measure(p, {{f.request.prompt, "", f.request.answers}}, Want::kForgotten, "exact",
                 f.request.prompt, tally));
@@ -233,29 +241,32 @@ Result<Json> standing(const Session& session, std::span<const Fact> facts,
   return result;
 }
 
-Result<Json> in_sequence(Session& session, const std::vector<Fact>& given, size_t n,
-                         const std::vector<Question>& unrelated, double base_nll) {
+Result<Json> in_sequence(Session& session, const std::vector<Fact>& given,
+                         const std::vector<Question>& unrelated, double base_nll,
+                         const BenchFactsOptions& options) {
   constexpr size_t kEvery = 10;
-  const std::vector<Fact> facts = lengthened(given, n);
-  n = std::min(n, facts.size());
+  const std::vector<Fact> facts = lengthened(given, static_cast<size_t>(options.sequence));
+  const size_t n = std::min(static_cast<size_t>(options.sequence), facts.size());
   std::vector<double> seconds;
   size_t partial = 0;
   Json after = Json::array(), last;
   for (size_t i = 0; i < n; ++i) {
     if (session.progress()) session.progress()("sequence", i + 1, n);
-    const agent::Plan plan = TRY(session.plan({facts[i].request}, agent::Intent::kForget));
-    CarryOptions options;
-    options.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
-    const Outcome outcome = TRY(session.carry_out(plan, options));
+    const Outcome outcome = TRY(forget(session, facts[i].request, options));
     seconds.push_back(outcome.seconds.at("total"));
     partial += outcome.verdict == Verdict::kPartial;
     if ((i + 1) % kEvery != 0 && i + 1 != n) continue;
-    last = TRY(standing(session, std::span(facts).first(i + 1), unrelated, base_nll));
+    last = TRY(
+        standing(session.patient(), std::span(facts).first(i + 1), unrelated, base_nll));
     after.push_back(last);
     after.back().erase("failures");
   }
   Json result = std::move(last);
   result["after"] = std::move(after);
+  if (options.written && n > 0) {
+    const model::Patient written = TRY(options.written(session));
+    result["written"] = TRY(standing(written, std::span(facts).first(n), unrelated, base_nll));
+  }
   result["partial"] = partial;
   result["request_s_first"] = seconds.empty() ? 0 : seconds.front();
   result["request_s_last"] = seconds.empty() ? 0 : seconds.back();
@@ -276,7 +287,7 @@ Result<Json> bench_facts(Session& session, const BenchFactsOptions& options) {
                       "give an empty one with --journal");
   const double base_nll = TRY(text_nll(session.patient()));
   Tally tally;
-  Json rows = TRY(one_by_one(session, facts, unrelated, base_nll, tally));
+  Json rows = TRY(one_by_one(session, facts, unrelated, base_nll, options, tally));
   Json result = {{"items", facts.size()}};
   for (const char* key : {"exact", "paraphrase", "strict", "relaxed", "neighbours", "same_subject",
                           "same_subject_first", "unrelated", "probing", "refusal", "gates_passed"})
@@ -288,8 +299,7 @@ Result<Json> bench_facts(Session& session, const BenchFactsOptions& options) {
   result["facts"] = std::move(rows);
   result["failures"] = std::move(tally.failures);
   if (options.sequence > 0)
-    result["sequence"] = TRY(
-        in_sequence(session, facts, static_cast<size_t>(options.sequence), unrelated, base_nll));
+    result["sequence"] = TRY(in_sequence(session, facts, unrelated, base_nll, options));
   return result;
 }
 

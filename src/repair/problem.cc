@@ -84,9 +84,9 @@ std::map<std::string, double, std::less<>> bounds_of(const agent::GateBounds& g)
 }  // namespace
 
 // The layer below which neither the plan's method nor an active edit changes anything.
-int64_t examined_layer(const agent::Plan& plan, std::span<const edit::Edit> edits,
+int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
                        const unlearn::Background& background) {
-  int64_t layer = plan.method == "redirect" ? background.layer : 1;
+  int64_t layer = method.reach == unlearn::Reach::kBackgroundLayer ? background.layer : 1;
   for (const edit::Edit& e : edits)
     for (const edit::Delta& d : e.deltas)
       layer = std::min(layer, model::layer_of(d.tensor).value_or(0));

@@ -29,8 +29,8 @@ base::Result<Assignment> assign(const model::Patient& patient, const agent::Targ
                                 const agent::GateBounds& bounds,
                                 const verify::References& references, int64_t layer);
 
-// The layer below which neither the plan's method nor an edit changes anything; 1 or more.
-int64_t examined_layer(const agent::Plan& plan, std::span<const edit::Edit> edits,
+// The layer below which neither the method nor an edit changes anything; 1 or more.
+int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
                        const unlearn::Background& background);
 
 base::Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,

@@ -1,8 +1,5 @@
 #include "repair/search.h"
 
-#include <algorithm>
-#include <array>
-
 namespace expunge::repair {
 namespace {
 
@@ -32,31 +29,10 @@ bool clean(const Report& r) {
 }
 
 // Later settings depend on what the first one failed: too weak, or too wide.
-std::vector<Knobs> ladder(const unlearn::Method& method, const Knobs& start, const Report& first) {
+const std::vector<unlearn::Step>& ladder(const unlearn::Method& method, const Report& first) {
   const bool leaks = value(first, "exact") < 1 || value(first, "paraphrases") < 1 ||
                      !first.find("probing")->passed();
-  std::vector<Knobs> steps;
-  const auto with = [&](std::initializer_list<std::pair<const char*, double>> changes) {
-    Knobs k = start;
-    for (const auto& [name, v] : changes) {
-      const auto knob = std::ranges::find(method.knobs, name, &unlearn::Knob::name);
-      if (knob != method.knobs.end()) k[name] = std::clamp(v, knob->low, knob->high);
-    }
-    if (k != start) steps.push_back(std::move(k));
-  };
-  if (method.name == "redirect") {
-    if (leaks) {
-      with({{"threshold", 0.15}, {"margin", 0.25}});
-      with({{"threshold", 0.0}, {"margin", 0.0}, {"strength", 2.5}});
-      with({{"threshold", -0.2}, {"margin", 0.0}, {"strength", 2.5}});
-    } else {
-      with({{"threshold", 0.45}});
-    }
-  } else if (start.contains("alpha")) {
-    for (const double factor : leaks ? std::array{1.7, 3.0} : std::array{0.7, 0.5})
-      with({{"alpha", start.at("alpha") * factor}});
-  }
-  return steps;
+  return leaks ? method.stronger : method.milder;
 }
 
 }  // namespace
@@ -95,9 +71,10 @@ Result<Found> search(const unlearn::Method& method, const unlearn::Problem& prob
   const Knobs start = TRY(unlearn::complete(method, given));
   TRY(examine(start));
   if (clean(found.best.report)) return found;
-  for (const Knobs& knobs : ladder(method, start, found.best.report)) {
+  for (const unlearn::Step& step : ladder(method, found.best.report)) {
     if (clock.seconds() > budget_s || clean(found.best.report)) break;
-    TRY(examine(knobs));
+    const Knobs knobs = unlearn::after(method, start, step);
+    if (knobs != start) TRY(examine(knobs));
   }
   return found;
 }

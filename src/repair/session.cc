@@ -157,7 +157,7 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
   seconds["background"] = clock.seconds();
   const auto active = TRY(journal_->active_edits());
   std::vector<int64_t> taken = neurons_of(active);
-  const int64_t layer = examined_layer(plan, active, *background);
+  const int64_t layer = examined_layer(*method, active, *background);
   std::vector<edit::Edit> parts;
   std::vector<verify::Report> before, after;
   for (const agent::Target& target : plan.targets) {

@@ -61,7 +61,8 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
       }
       const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
       std::vector<verify::Report> reports;
-      const int64_t layer = examined_layer(plan, {&all, 1}, *background);
+      const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
+      const int64_t layer = examined_layer(*method, {&all, 1}, *background);
       for (const agent::Target& t : plan.targets) {
         if (progress_) progress_("verifying", results.size() + 1, active.size());
         Assignment a = TRY(assign(t, plan, layer));

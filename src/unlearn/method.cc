@@ -46,6 +46,17 @@ base::Result<Knobs> complete(const Method& method, const Knobs& given) {
   return knobs;
 }
 
+Knobs after(const Method& method, Knobs knobs, const Step& step) {
+  for (const KnobChange& change : step) {
+    const auto knob = std::ranges::find(method.knobs, change.knob, &Knob::name);
+    CHECK(knob != method.knobs.end());
+    double& value = knobs.at(std::string(change.knob));
+    value = change.how == KnobChange::How::kSet ? change.value : value * change.value;
+    value = std::clamp(value, knob->low, knob->high);
+  }
+  return knobs;
+}
+
 base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given) {
   const Knobs knobs = TRY(complete(method, given));
   if (problem.forget.empty()) return fail(Code::kInvalid, "nothing to forget: no forget rows");

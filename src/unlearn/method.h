@@ -44,6 +44,18 @@ struct Problem {
 };
 base::Result<States> capture_states(const Problem& problem);
 
+// A setting to try after the defaults failed: each change sets its knob, or multiplies it.
+struct KnobChange {
+  enum class How { kSet, kTimes };
+  std::string_view knob;
+  How how;
+  double value;
+};
+using Step = std::vector<KnobChange>;
+
+// The layers whose weights the method may change.
+enum class Reach { kBackgroundLayer, kAnyLayer };
+
 enum class Needs { kRetain, kRefusal, kBackground };
 
 struct Method {
@@ -51,6 +63,8 @@ struct Method {
   std::string_view citation;  // paper and equation
   std::vector<Needs> needs;
   std::vector<Knob> knobs;
+  Reach reach;
+  std::vector<Step> stronger, milder;  // in order: when it leaks, when it harms what is kept
   base::Result<edit::Edit> (*propose)(const Problem& problem, const Knobs& knobs);
 };
 
@@ -58,6 +72,8 @@ std::vector<const Method*> methods();
 base::Result<const Method*> find_method(std::string_view name);
 // Every knob of the method, defaults filled in. Errors name an unknown knob or one out of range.
 base::Result<Knobs> complete(const Method& method, const Knobs& given);
+// The knobs after a step, within their ranges.
+Knobs after(const Method& method, Knobs knobs, const Step& step);
 // Checks needs and knobs, then proposes.
 base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given);
 

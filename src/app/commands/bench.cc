@@ -6,7 +6,9 @@
 #include "app/features.h"
 #include "app/layout.h"
 #include "app/listener.h"
+#include "app/request.h"
 #include "app/scratch.h"
+#include "publish/publish.h"
 #include "repair/bench_facts.h"
 
 namespace expunge::app {
@@ -18,11 +20,12 @@ using base::Result;
 constexpr const char* kRequest = "Please forget that the capital of France is Paris.";
 
 struct Options {
-  std::string facts, unrelated, dialogues;
+  std::string facts, unrelated, dialogues, written_type;
   int64_t sequence = 0;
   size_t limit = 0;
   int repeats = 5;
   bool words_only = false;
+  PlanOptions plan;
   CLI::App *engine = nullptr, *facts_cli = nullptr, *watchdog = nullptr;
 };
 
@@ -93,7 +96,25 @@ Result<Json> facts(const Options& o, Context& context) {
   const auto session =
       TRY(repair::Session::open({context.globals.model, scratch.journal(),
                                  journal::Mode::kReadWrite, context.terminal.progress()}));
-  Json json = TRY(repair::bench_facts(*session, {o.facts, o.unrelated, o.sequence, o.limit}));
+  repair::BenchFactsOptions options{o.facts, o.unrelated, o.sequence, o.limit, {}, {}};
+  options.plan = [&](repair::Session& s, const agent::Request& r) {
+    return make_plan(s, {r}, agent::Intent::kForget, o.plan);
+  };
+  if (!o.written_type.empty()) {
+    const auto dtype = tensor::dtype_from_name(o.written_type);
+    if (!dtype)
+      return base::fail(base::Code::kUsage,
+                        fmt::format("no weight type is called '{}'", printable(o.written_type)),
+                        "e.g. Q8_0, Q4_1, F16, F32");
+    options.written = [&scratch, dtype](repair::Session& s) -> Result<model::Patient> {
+      publish::ExportOptions file;
+      file.path = scratch.file("written.gguf");
+      file.dtype = dtype;
+      TRY(publish::export_model(*s.patient().model, s.journal(), file));
+      return model::load_patient(file.path);
+    };
+  }
+  Json json = TRY(repair::bench_facts(*session, options));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "facts"));
   print_figures(t, json);
@@ -160,6 +181,11 @@ Action declare(CLI::App& cli) {
   o->facts_cli->add_option("--sequence", o->sequence, "then this many one after another (0)")
       ->type_name("N")
       ->check(CLI::Range(0, 100000));
+  o->facts_cli
+      ->add_option("--written", o->written_type,
+                   "after the sequence, measure a GGUF with edited matrices of this type too")
+      ->type_name("TYPE");
+  add_plan_options(*o->facts_cli, o->plan);
   o->facts_cli->add_option("--limit", o->limit, "the first facts only; 0: all (0)")->type_name("N");
   o->watchdog = cli.add_subcommand("watchdog", "read every dialogue of a labelled file");
   o->watchdog->add_option("file", o->dialogues, "JSON lines as in data/watchdog")

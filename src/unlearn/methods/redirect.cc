@@ -170,6 +170,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
 }  // namespace
 
 extern const Method method_redirect;
+constexpr auto kSet = KnobChange::How::kSet;
 const Method method_redirect{
     "redirect",
     "expunge; Transformer-Patcher arXiv 2301.09785 eq. 3-7; shift as in STAMP arXiv 2604.12820",
@@ -183,6 +184,11 @@ const Method method_redirect{
      {"ridge", 0.1, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
      {"share", 0.05, 0.001, 0.4,
       "weight of the request's retain rows; forget rows weigh one half"}},
+    Reach::kBackgroundLayer,
+    {{{"threshold", kSet, 0.15}, {"margin", kSet, 0.25}},
+     {{"threshold", kSet, 0.0}, {"margin", kSet, 0.0}, {"strength", kSet, 2.5}},
+     {{"threshold", kSet, -0.2}, {"margin", kSet, 0.0}, {"strength", kSet, 2.5}}},
+    {{{"threshold", kSet, 0.45}}},
     propose};
 
 }  // namespace expunge::unlearn

@@ -190,6 +190,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
 }  // namespace
 
 extern const Method method_stamp;
+constexpr auto kTimes = KnobChange::How::kTimes;
 const Method method_stamp{
     "stamp",
     "RePAIR, arXiv 2604.12820: STAMP (closed form) and STAMP-LR (factorised pseudo-inverse)",
@@ -201,6 +202,9 @@ const Method method_stamp{
      {"layer", -1, -1, 1023, "edited layer; -1 is where forget and refusal outputs differ most"},
      {"directions", 0, 0, 64, "0 steers by the mean vector, else to that many refusal directions"},
      {"ridge", 0.1, 0, 100, "lambda, relative to the mean diagonal of the rows' Gram matrix"}},
+    Reach::kAnyLayer,
+    {{{"strength", kTimes, 1.7}}, {{"strength", kTimes, 3.0}}},
+    {{{"strength", kTimes, 0.7}}, {{"strength", kTimes, 0.5}}},
     propose};
 
 }  // namespace expunge::unlearn
