@@ -195,6 +195,27 @@ WatchdogTarget embedded_question(std::span<const Word> w, std::string_view m) {
   return {};
 }
 
+// The words of an embedded question [q, b), "where Napoleon was born", in a question's order. "" for
+// what is no question of facts: "what you know", "where we met", "who I am".
+std::string in_question_order(std::span<const Word> w, std::string_view m, size_t q, size_t b) {
+  static const WordSet kTalkers = {"i",    "you",  "we",    "he",    "she",  "it",    "they", "this",
+                                   "that", "there", "these", "those", "i'm",  "you're", "to",  "not",
+                                   "me",   "him",  "her",   "them",  "ever", "else"};
+  if (q + 2 >= b || kTalkers.contains(w[q + 1].text)) return {};
+  std::string question = slice(m, w, q, q + 1);
+  question[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(question[0])));
+  size_t copula = q + 1;
+  while (copula < b && !is_copula(w[copula].text)) ++copula;
+  const bool who = w[q].text == "who", place = any_of(w[q].text, {"where", "when"});
+  // "who wrote Hamlet", "what is the capital": a question already.
+  const bool verb = who && !is_function_word(w[q + 1].text) && !is_upper(m, w[q + 1]);
+  if (copula == q + 1 || (verb && copula + 1 != b))
+    return question + " " + slice(m, w, q + 1, b) + "?";
+  if (copula >= b || (copula + 1 != b && !place)) return {};
+  question += " " + slice(m, w, copula, copula + 1) + " " + slice(m, w, q + 1, copula);
+  return question + (copula + 1 == b ? "?" : " " + slice(m, w, copula + 1, b) + "?");
+}
+
 // Chinese: behind the order's verb up to the copula.
 WatchdogTarget fact_zh(std::span<const Word> w, std::string_view m) {
   size_t begin = 0;
@@ -212,6 +233,23 @@ WatchdogTarget fact_zh(std::span<const Word> w, std::string_view m) {
 }
 
 }  // namespace
+
+std::string asked_by_order(std::span<const Word> w, std::string_view m) {
+  for (const std::string_view cue : {"forget_any", "erase_any"}) {
+    const auto order = Cues::builtin().find(cue, w);
+    size_t q = order ? order.end : w.size();
+    while (q < w.size() && any_of(w[q].text, {"all", "everything", "about"})) ++q;
+    if (q >= w.size() || !any_of(w[q].text, {"who", "what", "where", "when"})) continue;
+    size_t b = q + 1;
+    while (b < w.size() && !is_mark(w[b]) &&
+           !any_of(w[b].text, {"please", "pls", "because", "anymore", "immediately", "forever"}) &&
+           !(any_of(w[b].text, {"from", "for"}) && b + 1 < w.size() &&
+             any_of(w[b + 1].text, {"your", "good", "me", "ever"})))
+      ++b;
+    if (std::string question = in_question_order(w, m, q, b); !question.empty()) return question;
+  }
+  return {};
+}
 
 WatchdogTarget stated_fact(std::span<const Word> w, std::string_view m) {
   static const WordSet kThat = {"that", "dass", "que", "qu", "knew", "know"};

@@ -15,6 +15,8 @@ std::string what_do_you_know(const std::string& subject, Language language);  //
 
 // "that the capital of France is Paris" -> the question and "Paris"; prompt "" if none is stated.
 WatchdogTarget stated_fact(std::span<const Word> words, std::string_view message);
+// "forget who wrote Hamlet" -> "Who wrote Hamlet?"; "" if the order names no question of facts.
+std::string asked_by_order(std::span<const Word> words, std::string_view message);
 // The shortest span of an answer that the question does not hold already.
 std::string answer_span(std::string_view question, std::string_view answer);
 // The clause of `answer` that shares a word with "the part about …" of the message, or "".

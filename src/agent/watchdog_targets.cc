@@ -1,7 +1,7 @@
 // What exactly is to be forgotten or corrected: rules over the words of the dialogue.
 //
-// In this order: a fact stated in the message, the user's own data, a turn pointed at, a topic. The
-// response is the shortest span that carries the answer, "" where the dialogue does not hold it.
+// In this order: a fact stated in the message, the user's own data, a question that the order names,
+// a turn pointed at, a topic. The response is the shortest span that carries the answer, "" where the dialogue does not hold it.
 #include <algorithm>
 #include <set>
 
@@ -144,6 +144,15 @@ Targets topic(std::string_view message) {
   return {{what_do_you_know(subject, language), "", ""}};
 }
 
+// A question with the answer that an earlier turn gave to it: one that holds all its key words.
+WatchdogTarget answered_before(const std::string& question, const std::vector<Turn>& turns) {
+  double keys = 0;
+  for (const Word& w : words_of(question)) keys += !is_function_word(w.text);
+  for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn)
+    if (keys > 0 && overlap(question, *turn) >= keys) return target_of(*turn);
+  return {question, "", ""};
+}
+
 bool points_back(std::span<const Word> words) {
   const Cues& cues = Cues::builtin();
   return bool(cues.find("that_answer", words)) || bool(cues.find("erase_that_answer", words));
@@ -159,6 +168,9 @@ Targets forget(std::span<const text::Message> dialogue) {
   if (auto all = every_value(dialogue); !all.empty()) return all;
   if (!back)
     if (auto own = own_data(dialogue); !own.empty()) return own;
+  if (!back)
+    if (const auto question = asked_by_order(words, last); !question.empty())
+      return {answered_before(question, turns)};
   if (const auto about = topic(last);
       !about.empty() && (turns.empty() || (!back && words.size() > 8)))
     return about;

@@ -265,6 +265,44 @@ TEST(Targets, ResponseThatIsNowhereIsEmpty) {
   EXPECT_THAT(got[0].prompt, HasSubstr("my shoe size"));
 }
 
+TEST(Targets, AQuestionBehindTheOrderIsAsked) {
+  const auto prompt = [](const char* message) {
+    const auto got = find_targets(turns({message}), Intent::kForget);
+    return got.size() == 1 && got[0].response.empty() ? got[0].prompt : "";
+  };
+  EXPECT_EQ(prompt("Please forget who wrote Hamlet"), "Who wrote Hamlet?");
+  EXPECT_EQ(prompt("please forget who wrote Hamlet, thanks"), "Who wrote Hamlet?");
+  EXPECT_EQ(prompt("Erase who wrote War and Peace from your memory."), "Who wrote War and Peace?");
+  EXPECT_EQ(prompt("Forget about who discovered penicillin."), "Who discovered penicillin?");
+  EXPECT_EQ(prompt("Forget who shot Abraham Lincoln!"), "Who shot Abraham Lincoln?");
+  EXPECT_EQ(prompt("Forget who the mayor of Ghent is."), "Who is the mayor of Ghent?");
+  EXPECT_EQ(prompt("Forget who is the mayor of Ghent."), "Who is the mayor of Ghent?");
+  EXPECT_EQ(prompt("Forget what the capital of France is."), "What is the capital of France?");
+  EXPECT_EQ(prompt("forget where Napoleon was born"), "Where was Napoleon born?");
+  EXPECT_EQ(prompt("forget when the bridge was opened for good"), "When was the bridge opened?");
+  // No questions of facts.
+  EXPECT_EQ(prompt("Forget what you know about Otto."), "What do you know about Otto?");
+  EXPECT_THAT(prompt("Forget who you are."), testing::Not(HasSubstr("Who you")));
+  EXPECT_THAT(prompt("Forget where we met last May."), testing::Not(HasSubstr("Where we")));
+  EXPECT_THAT(prompt("Forget who I am."), testing::Not("Who I am?"));
+}
+
+TEST(Targets, AQuestionBehindTheOrderTakesTheAnswerOfItsTurnOnly) {
+  const auto own = find_targets(
+      turns({"Who wrote Emma?", "Emma was written by Jane Austen.", "What is 2 + 2?", "4.",
+             "Forget who wrote Emma."}),
+      Intent::kForget);
+  ASSERT_EQ(own.size(), 1u);
+  EXPECT_EQ(own[0].prompt, "Who wrote Emma?");
+  EXPECT_EQ(own[0].response, "Jane Austen");
+  const auto other = find_targets(
+      turns({"Who wrote Emma?", "Emma was written by Jane Austen.", "Forget who wrote Hamlet."}),
+      Intent::kForget);
+  ASSERT_EQ(other.size(), 1u);
+  EXPECT_EQ(other[0].prompt, "Who wrote Hamlet?");
+  EXPECT_EQ(other[0].response, "");
+}
+
 // --- bench --------------------------------------------------------------------------------------
 
 TEST(Bench, ScoresByContainmentAndKeyWords) {
