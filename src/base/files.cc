@@ -67,7 +67,6 @@ Result<std::string> user_dir(const char* own, const char* xdg, const char* under
     return fail(Code::kUsage, fmt::format("neither ${}, ${} nor $HOME is set", own, xdg),
                 fmt::format("set {} to a folder that can be written", own));
   }
-  TRY(make_dirs(dir));
   return dir;
 }
 
@@ -113,7 +112,9 @@ Status make_dirs(const std::string& path) {
 }
 
 Result<std::string> cache_dir() {
-  return user_dir("EXPUNGE_CACHE", "XDG_CACHE_HOME", "/.cache/expunge");
+  const std::string dir = TRY(user_dir("EXPUNGE_CACHE", "XDG_CACHE_HOME", "/.cache/expunge"));
+  TRY(make_dirs(dir));
+  return dir;
 }
 Result<std::string> data_dir() {
   return user_dir("EXPUNGE_HOME", "XDG_DATA_HOME", "/.local/share/expunge");

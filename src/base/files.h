@@ -19,7 +19,7 @@ Status make_dirs(const std::string& path);
 
 // $EXPUNGE_CACHE, else $XDG_CACHE_HOME/expunge, else ~/.cache/expunge. Created on demand.
 Result<std::string> cache_dir();
-// $EXPUNGE_HOME, else $XDG_DATA_HOME/expunge, else ~/.local/share/expunge. Created on demand.
+// $EXPUNGE_HOME, else $XDG_DATA_HOME/expunge, else ~/.local/share/expunge. Not created.
 Result<std::string> data_dir();
 
 // A read-only map of a whole file. The bytes live as long as the object.

@@ -153,6 +153,12 @@ TEST_F(FilesTest, CacheDirFollowsTheEnvironmentInOrder) {
   EXPECT_EQ(cache_dir().value(), path("own"));
 }
 
+TEST_F(FilesTest, AskingForTheDataDirMakesNone) {
+  const Environment own("EXPUNGE_HOME", path("own").c_str());
+  EXPECT_EQ(data_dir().value(), path("own"));
+  EXPECT_FALSE(fs::exists(path("own")));
+}
+
 TEST_F(FilesTest, DataDirWithoutAnyHomeIsAUsageError) {
   const Environment own("EXPUNGE_HOME", nullptr), xdg("XDG_DATA_HOME", nullptr),
       home("HOME", nullptr);

@@ -59,12 +59,19 @@ Result<sqlite3*> connect(const std::string& path, int flags, bool immutable = fa
   return error;
 }
 
+tl::unexpected<base::Error> no_journal(const std::string& path) {
+  return fail(Code::kNotFound, fmt::format("there is no journal at {}", path),
+              "nothing was recorded for this model yet");
+}
+
+bool is_missing(const std::string& path) {
+  return ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 // Reading in write-ahead mode needs to write the index beside the file. In a folder where that is
 // impossible, a journal whose log is empty can still be read as a file that does not change.
 Result<sqlite3*> connect_read_only(const std::string& path) {
-  if (::access(path.c_str(), F_OK) != 0)
-    return fail(Code::kNotFound, fmt::format("there is no journal at {}", path),
-                "nothing was recorded for this model yet");
+  if (::access(path.c_str(), F_OK) != 0) return no_journal(path);
   const std::string folder = fs::path(path).parent_path().string();
   const bool can_index =
       ::faccessat(AT_FDCWD, folder.empty() ? "." : folder.c_str(), W_OK, AT_EACCESS) == 0;
@@ -84,6 +91,24 @@ base::Status check_model(const ModelIdentity& recorded, const ModelIdentity& giv
                           "this is {} ({:.16})",
                           path, recorded.path, recorded.file_hash, given.path, given.file_hash),
               "open it with the model that it was made for, or use another journal");
+}
+
+// The journal of a model for which nothing was recorded, in memory.
+Result<sqlite3*> connect_empty(const ModelIdentity& model) {
+  sqlite3* db = TRY(connect(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX));
+  if (const base::Status made = create(db, model); !made) {
+    sqlite3_close_v2(db);
+    return tl::unexpected(made.error());
+  }
+  return db;
+}
+
+Result<sqlite3*> connect(const std::string& path, const ModelIdentity& model, Mode mode) {
+  if (mode == Mode::kReadWrite) TRY(touch(path));
+  if (mode == Mode::kUpdate && is_missing(path)) return no_journal(path);
+  if (mode == Mode::kReadOrEmpty && is_missing(path)) return connect_empty(model);
+  return writes(mode) ? connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX)
+                      : connect_read_only(path);
 }
 
 // What decides which entries hold.
@@ -219,16 +244,14 @@ Result<Journal> Journal::open(const std::string& path, const ModelIdentity& mode
   journal.options_ = options;
   if (journal.options_.expunge.empty()) journal.options_.expunge = base::kVersion;
   if (journal.options_.libtorch.empty()) journal.options_.libtorch = edit::libtorch_version();
-  const bool writes = options.mode == Mode::kReadWrite;
-  if (writes) TRY(touch(path));
-  journal.db_.reset(TRY(writes ? connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX)
-                               : connect_read_only(path)));
+  const bool writing = writes(options.mode);
+  journal.db_.reset(TRY(connect(path, model, options.mode)));
   sqlite3* db = journal.db_.get();
-  if (writes && sqlite3_db_readonly(db, "main") == 1)
+  if (writing && sqlite3_db_readonly(db, "main") == 1)
     return fail(Code::kIo, fmt::format("the journal {} is read-only", path),
                 "check the permissions, or set EXPUNGE_HOME to a folder that can be written");
   TRY_AT(path, configure(db, journal.options_));
-  if (writes) TRY_AT(path, create(db, model));
+  if (writing) TRY_AT(path, create(db, model));
   TRY_AT(path, check_format(db, path));
   journal.model_ = TRY_AT(path, read_model(db));
   TRY(check_model(journal.model_, model, path));
@@ -237,7 +260,7 @@ Result<Journal> Journal::open(const std::string& path, const ModelIdentity& mode
     journal.device_ = info.st_dev;
     journal.inode_ = info.st_ino;
   }
-  if (writes) TRY_AT(path, journal.finish_scrub());
+  if (writing) TRY_AT(path, journal.finish_scrub());
   return journal;
 }
 
@@ -258,7 +281,7 @@ base::Status Journal::check_still_there() const {
 
 Result<int64_t> Journal::append(const Draft& draft, int64_t expected_head, Seal seal) {
   TRY(check_draft(draft));
-  if (options_.mode == Mode::kReadOnly)
+  if (!writes(options_.mode))
     return fail(Code::kIo, fmt::format("the journal {} was opened for reading", path_));
   TRY(check_still_there());
   const std::string factors = TRY(factors_of(draft));

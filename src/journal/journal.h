@@ -80,7 +80,13 @@ struct Entry {
 };
 base::Json to_json(const Entry& entry);
 
-enum class Mode { kReadWrite, kReadOnly };
+// How a journal is opened, and what becomes of one that is not there.
+enum class Mode {
+  kReadWrite,   // it is made, with its folder
+  kUpdate,      // kNotFound; else as kReadWrite
+  kReadOnly,    // kNotFound
+  kReadOrEmpty  // it reads as one without entries, and nothing is made
+};
 struct OpenOptions {
   Mode mode = Mode::kReadWrite;
   std::string expunge, libtorch;  // versions recorded with each entry; "" = this build's
@@ -92,8 +98,8 @@ base::Result<std::string> default_path(const std::string& file_hash);
 
 class Journal {
  public:
-  // Creates the file and its folder on demand (kReadWrite). Errors: kConflict for a journal of
-  // another model, kCorrupt, kUnsupported (a newer schema), kIo, kNotFound (kReadOnly).
+  // Errors: kConflict for a journal of another model, kCorrupt, kUnsupported (a newer schema), kIo,
+  // kNotFound (see Mode).
   static base::Result<Journal> open(const std::string& path, const ModelIdentity& model,
                                     const OpenOptions& options = {});
   Journal(Journal&&) noexcept;

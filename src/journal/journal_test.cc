@@ -142,6 +142,33 @@ TEST_F(JournalTest, ReadingOnlyNeedsAJournalAndWritesNothing) {
   EXPECT_EQ(j.seal(1).error().code, Code::kIo);
 }
 
+TEST_F(JournalTest, WhatOnlyReadsFindsNoEntriesAndMakesNothing) {
+  OpenOptions reading;
+  reading.mode = Mode::kReadOrEmpty;
+  {
+    Journal j = Journal::open(path("sub/j.db"), model(), reading).value();
+    EXPECT_EQ(j.head().value(), 0);
+    EXPECT_THAT(j.entries().value(), IsEmpty());
+    EXPECT_THAT(j.active_edits().value(), IsEmpty());
+    EXPECT_TRUE(j.check().has_value());
+    EXPECT_EQ(j.append(make_draft(), 0).error().code, Code::kIo);
+    EXPECT_TRUE(fs::is_empty(folder_));
+    // As the journal that is made later begins.
+    EXPECT_EQ(j.chain().value(), open().value().chain().value());
+  }
+  ASSERT_TRUE(open().value().append(make_draft(), 0));
+  EXPECT_EQ(open(reading).value().entries().value().size(), 1u);
+}
+
+TEST_F(JournalTest, UpdatingNeedsAJournal) {
+  OpenOptions updating;
+  updating.mode = Mode::kUpdate;
+  EXPECT_EQ(open(updating).error().code, Code::kNotFound);
+  EXPECT_TRUE(fs::is_empty(folder_));
+  ASSERT_TRUE(open().value().append(make_draft(), 0));
+  EXPECT_EQ(open(updating).value().append(make_undo(1), 1).value(), 2);
+}
+
 // Root may write anywhere, so these run as nobody.
 class AsNobody {
  public:

@@ -35,7 +35,7 @@ tl::unexpected<base::Error> tampered(std::string what) {
 }  // namespace
 
 base::Status Journal::seal(int64_t id) {
-  if (options_.mode == Mode::kReadOnly)
+  if (!writes(options_.mode))
     return fail(Code::kIo, fmt::format("the journal {} was opened for reading", path_));
   TRY(check_still_there());
   if (!TRY(entry(id)).sealed) {

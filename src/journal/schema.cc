@@ -74,7 +74,7 @@ base::Status use_wal(sqlite3* db, int timeout_ms) {
 
 base::Status configure(sqlite3* db, const OpenOptions& options) {
   sqlite3_busy_timeout(db, options.busy_timeout_ms);
-  if (options.mode == Mode::kReadOnly)
+  if (!writes(options.mode))
     return run(db, "PRAGMA temp_store = MEMORY; PRAGMA query_only = ON", "open the journal");
   TRY(use_wal(db, options.busy_timeout_ms));
   return run(db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY",

@@ -8,6 +8,8 @@ namespace expunge::journal {
 
 inline constexpr int64_t kSchema = 1;
 
+inline bool writes(Mode mode) { return mode == Mode::kReadWrite || mode == Mode::kUpdate; }
+
 // Write-ahead log, durable commits, freed bytes overwritten, temporaries in memory only.
 base::Status configure(sqlite3* db, const OpenOptions& options);
 // Makes the tables unless another process already has.
