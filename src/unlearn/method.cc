@@ -1,6 +1,7 @@
 #include "unlearn/method.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "tables/methods.inc"  // made by the build from methods/*.cc
@@ -30,17 +31,51 @@ base::Result<const Method*> find_method(std::string_view name) {
   return fail(Code::kUsage, fmt::format("no method '{}'", name), "methods: " + known);
 }
 
+namespace {
+
+base::Result<const Knob*> find_knob(const Method& method, std::string_view name) {
+  const auto knob = std::ranges::find(method.knobs, name, &Knob::name);
+  if (knob != method.knobs.end()) return &*knob;
+  return fail(Code::kUsage, fmt::format("{} has no knob '{}'", method.name, name),
+              "see expunge methods");
+}
+
+// "0 to 64", or "delta, replace or metric (0 to 2)".
+std::string values_of(const Knob& knob) {
+  std::string names;
+  for (size_t i = 0; i < knob.choices.size(); ++i)
+    names += (i == 0                         ? ""
+              : i + 1 == knob.choices.size() ? " or "
+                                             : ", ") +
+             std::string(knob.choices[i]);
+  const std::string range = fmt::format("{} to {}", knob.low, knob.high);
+  return names.empty() ? range : fmt::format("{} ({})", names, range);
+}
+
+}  // namespace
+
+base::Result<double> knob_value(const Method& method, std::string_view name,
+                                std::string_view text) {
+  const Knob* knob = TRY(find_knob(method, name));
+  const auto choice = std::ranges::find(knob->choices, text);
+  if (choice != knob->choices.end())
+    return knob->low + static_cast<double>(choice - knob->choices.begin());
+  double value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && stop == text.data() + text.size()) return value;
+  return fail(Code::kUsage, fmt::format("{} is '{}', expected {}", name, text, values_of(*knob)),
+              "'expunge methods' lists each method's knobs");
+}
+
 base::Result<Knobs> complete(const Method& method, const Knobs& given) {
   Knobs knobs;
   for (const Knob& k : method.knobs) knobs[std::string(k.name)] = k.fallback;
   for (const auto& [name, value] : given) {
-    const auto knob = std::ranges::find(method.knobs, name, &Knob::name);
-    if (knob == method.knobs.end())
-      return fail(Code::kUsage, fmt::format("{} has no knob '{}'", method.name, name),
-                  "see expunge methods");
-    if (!std::isfinite(value) || value < knob->low || value > knob->high)
+    const Knob* knob = TRY(find_knob(method, name));
+    if (!std::isfinite(value) || value < knob->low || value > knob->high ||
+        (!knob->choices.empty() && value != std::floor(value)))
       return fail(Code::kUsage,
-                  fmt::format("{} is {}, expected {} to {}", name, value, knob->low, knob->high));
+                  fmt::format("{} is {}, expected {}", name, value, values_of(*knob)));
     knobs[name] = value;
   }
   return knobs;

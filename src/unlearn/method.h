@@ -21,6 +21,8 @@ struct Knob {
   std::string_view name;
   double fallback, low, high;
   std::string_view help;  // one line, with the unit
+  // Names of the values low, low + 1, …, high; only these are accepted then.
+  std::vector<std::string_view> choices = {};
 };
 using Knobs = std::map<std::string, double, std::less<>>;
 
@@ -70,6 +72,8 @@ struct Method {
 
 std::vector<const Method*> methods();
 base::Result<const Method*> find_method(std::string_view name);
+// A knob's value from its text: a number, or the name of a choice.
+base::Result<double> knob_value(const Method& method, std::string_view name, std::string_view text);
 // Every knob of the method, defaults filled in. Errors name an unknown knob or one out of range.
 base::Result<Knobs> complete(const Method& method, const Knobs& given);
 // The knobs after a step, within their ranges.

@@ -175,6 +175,20 @@ TEST_P(Contract, KnobsAreNamedInErrors) {
       EXPECT_THAT(refused.error().message, HasSubstr(std::string(k.name)));
     }
   }
+  for (const Knob& k : method().knobs) {
+    const std::string name(k.name);
+    EXPECT_EQ(knob_value(method(), name, "0.5").value(), 0.5);
+    EXPECT_EQ(knob_value(method(), name, "no such").error().code, Code::kUsage);
+    EXPECT_FALSE(knob_value(method(), name, ""));
+    if (k.choices.empty()) continue;
+    // A name for every value.
+    EXPECT_EQ(static_cast<double>(k.choices.size()), k.high - k.low + 1) << k.name;
+    for (size_t i = 0; i < k.choices.size(); ++i)
+      EXPECT_EQ(knob_value(method(), name, k.choices[i]).value(), k.low + static_cast<double>(i));
+    EXPECT_FALSE(complete(method(), {{name, k.low + 0.5}}));
+    EXPECT_THAT(knob_value(method(), name, "no such").error().message,
+                HasSubstr(std::string(k.choices[0])));
+  }
   const auto unknown = run({{"no_such_knob", 1}});
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, Code::kUsage);
@@ -231,6 +245,13 @@ class Stamp : public ::testing::Test {
   }
   std::shared_ptr<model::Model> model_ = tests::planted_model();
 };
+
+TEST_F(Stamp, NamesItsForms) {
+  const Method& stamp = *find_method("stamp").value();
+  EXPECT_EQ(knob_value(stamp, "form", "delta").value(), 0);
+  EXPECT_EQ(knob_value(stamp, "form", "replace").value(), 1);
+  EXPECT_EQ(knob_value(stamp, "form", "metric").value(), 2);
+}
 
 // At ridge 0 the forget rows' outputs move by α v exactly, the retain rows' not at all.
 TEST_F(Stamp, SteersForgetRowsAndHoldsRetainRows) {

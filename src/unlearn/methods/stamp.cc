@@ -3,11 +3,11 @@
 // The output projection W [D,F] of one MLP is changed. Rows are tokens: X [n,F] what enters it,
 // O = X Wᵀ what leaves it. Steering: O' = O + α v on forget rows, O' = O on retain rows, with
 //   v = mean output on the refusal prompts − mean output on the forget rows.
-//  - form 1, the published equation:  W'ᵀ = (XᵀX + λI)⁻¹ Xᵀ O'
-//  - STAMP-LR (rank r > 0):           X ≈ A B,  X⁺ = Bᵀ(BBᵀ)⁻¹(AᵀA)⁻¹Aᵀ,  W'ᵀ = X⁺ O'
-//  - form 0, the default:             ΔWᵀ = X⁺(O' − O), full or STAMP-LR. The published form
+//  - form=replace, the published equation:  W'ᵀ = (XᵀX + λI)⁻¹ Xᵀ O'
+//  - STAMP-LR (rank r > 0):                 X ≈ A B,  X⁺ = Bᵀ(BBᵀ)⁻¹(AᵀA)⁻¹Aᵀ,  W'ᵀ = X⁺ O'
+//  - form=delta, the default:               ΔWᵀ = X⁺(O' − O), full or STAMP-LR. The published form
 //    replaces W by what X spans and destroys every other input; this one leaves them alone.
-//  - form 2: the least change in the metric of retain inputs (MEMIT, arXiv 2210.07229 eq. 14).
+//  - form=metric: the least change in the metric of retain inputs (MEMIT, arXiv 2210.07229 eq. 14).
 // The layer is by default the paper's: where the forget and the refusal outputs are farthest apart
 // in cosine. Not the paper's: tokens that all prompts begin with are no rows (a causal model gives
 // them one and the same X, which cannot be both steered and retained), and `directions`, which
@@ -137,8 +137,8 @@ Result<Change> solve(const Problem& p, const Knobs& knobs, int64_t layer, const 
     return Change{std::move(r.delta), r.residual, r.condition};
   }
   if (form != kDelta && rank > 0)
-    return fail(Code::kUsage, fmt::format("rank is {}, expected 0 with form 2", rank),
-                "STAMP-LR is for forms 0 and 1");
+    return fail(Code::kUsage, fmt::format("rank is {}, expected 0 with form=metric", rank),
+                "STAMP-LR is for form=delta and form=replace");
   auto r = form == kDelta ? rank > 0 ? TRY(edit::solve_low_rank(s.x, s.change, rank))
                                      : TRY(edit::solve_ridge(s.x, s.change, ridge))
                           : TRY(edit::solve_in_metric(TRY(retain_metric(p, layer, s.retain)), s.x,
@@ -149,7 +149,7 @@ Result<Change> solve(const Problem& p, const Knobs& knobs, int64_t layer, const 
 Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
   // The published form changes the weight even then; no steering is no edit.
   if (knobs.at("strength") == 0) return edit::Edit{};
-  for (const char* whole : {"form", "rows", "rank", "directions", "layer"})
+  for (const char* whole : {"rows", "rank", "directions", "layer"})
     if (knobs.at(whole) != std::floor(knobs.at(whole)))
       return fail(Code::kUsage,
                   fmt::format("{} is {}, expected a whole number", whole, knobs.at(whole)));
@@ -197,7 +197,12 @@ const Method method_stamp{
     {Needs::kRetain, Needs::kRefusal},
     {{"strength", 4.0, 0, 64, "alpha: multiple of the refusal minus the forget output"},
      {"rank", 0, 0, 4096, "STAMP-LR's rank; 0 solves the full system"},
-     {"form", kDelta, 0, 2, "0 change of the weight, 1 the published replacement, 2 retain metric"},
+     {"form",
+      kDelta,
+      0,
+      2,
+      "the weight's change, the published replacement, or the change in the retain metric",
+      {"delta", "replace", "metric"}},
      {"rows", 0, 0, 2, "forget tokens: 0 as the request names them, 1 last of the prompt, 2 all"},
      {"layer", -1, -1, 1023, "edited layer; -1 is where forget and refusal outputs differ most"},
      {"directions", 0, 0, 64, "0 steers by the mean vector, else to that many refusal directions"},
