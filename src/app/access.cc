@@ -15,48 +15,43 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-repair::SessionOptions options_of(Context& context, journal::Mode mode) {
-  return {context.globals.model, context.globals.journal, mode, context.terminal.progress()};
+// A mistyped --journal must not read as a journal without entries.
+base::Status check_named(const std::string& file) {
+  if (file.empty() || access(file.c_str(), F_OK) == 0 || errno != ENOENT) return {};
+  return fail(Code::kNotFound, fmt::format("no journal at '{}'", file),
+              "leave out --journal for the model's own");
 }
 
 }  // namespace
 
-Result<std::unique_ptr<repair::Session>> open_session(Context& context) {
-  auto session = repair::Session::open(options_of(context, journal::Mode::kReadWrite));
+Result<std::unique_ptr<repair::Session>> open_session(Context& context, journal::Mode mode) {
+  const Globals& g = context.globals;
+  if (mode != journal::Mode::kReadWrite) TRY(check_named(g.journal));
+  auto session = repair::Session::open({g.model, g.journal, mode, context.terminal.progress()});
   context.terminal.clear_progress();
   return session;
 }
 
 Result<std::optional<journal::Journal>> open_journal(Context& context, journal::Mode mode) {
+  TRY(check_named(context.globals.journal));
   const std::string path = TRY(model::find_model(context.globals.model));
   const auto model = TRY(model::Model::load(path));
   const journal::ModelIdentity identity{TRY(model->file_hash()), "", path};
   std::string file = context.globals.journal;
-  const bool named = !file.empty();
-  if (!named) file = TRY(journal::default_path(identity.file_hash));
-  if (access(file.c_str(), F_OK) != 0 && errno == ENOENT) {
-    if (!named) return std::nullopt;
-    return fail(Code::kNotFound, fmt::format("no journal at '{}'", file),
-                "leave out --journal for the model's own");
+  if (file.empty()) {
+    file = TRY(journal::default_path(identity.file_hash));
+    if (access(file.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
   }
   return TRY(journal::Journal::open(file, identity, {mode, "", "", 5000}));
 }
 
 Result<Reader> Reader::open(Context& context, Edits edits) {
   Reader reader;
-  if (edits == Edits::kApplied) {
-    auto session = repair::Session::open(options_of(context, journal::Mode::kReadOnly));
-    context.terminal.clear_progress();
-    if (session) {
-      reader.session_ = std::move(*session);
-      return reader;
-    }
-    // Nothing was ever forgotten: the model as it is.
-    if (session.error().code != Code::kNotFound || !context.globals.journal.empty())
-      return tl::unexpected(std::move(session.error()));
-  }
-  reader.patient_ =
-      std::make_unique<model::Patient>(TRY(model::load_patient(context.globals.model)));
+  if (edits == Edits::kApplied)
+    reader.session_ = TRY(open_session(context, journal::Mode::kReadOrEmpty));
+  else
+    reader.patient_ =
+        std::make_unique<model::Patient>(TRY(model::load_patient(context.globals.model)));
   return reader;
 }
 

@@ -12,8 +12,9 @@ namespace expunge::app {
 
 enum class Edits { kApplied, kIgnored };
 
-// The model with its journal, for reading and writing.
-base::Result<std::unique_ptr<repair::Session>> open_session(Context& context);
+// The model with its journal. A journal that --journal names must be there, unless the mode is
+// kReadWrite.
+base::Result<std::unique_ptr<repair::Session>> open_session(Context& context, journal::Mode mode);
 // The journal alone. Nothing where there is none yet and none was named.
 base::Result<std::optional<journal::Journal>> open_journal(Context& context, journal::Mode mode);
 

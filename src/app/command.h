@@ -35,11 +35,15 @@ struct Answer {
 };
 using Action = std::function<base::Result<Answer>(Context&)>;
 
+// Whose journal a command works on: the one that --journal names, or a temporary one of its own.
+enum class JournalUse { kNamed, kOwn };
+
 struct Command {
   std::string_view name;
   std::string_view help;      // one line
   std::string_view examples;  // shown below the command's own help
   Action (*declare)(CLI::App& cli);
+  JournalUse journal = JournalUse::kNamed;
 };
 
 }  // namespace expunge::app

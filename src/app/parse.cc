@@ -18,6 +18,7 @@ constexpr const char* kAbout =
 constexpr const char* kFooter =
     "\"expunge COMMAND --help\" tells more. Documentation: docs/commands.md\n"
     "EXPUNGE_HOME: where journals lie. EXPUNGE_CACHE: models, what is learned once.";
+constexpr const char* kCommon = "Common options";
 constexpr size_t kNameColumns = 28;
 
 // CLI11's help, without its type labels and in 80 columns.
@@ -80,14 +81,17 @@ class Formatter : public CLI::Formatter {
   std::span<const Group> groups_;
 };
 
-void add_common(CLI::App& app, Globals& g) {
-  const auto common = [](CLI::Option* o) { return o->group("Common options"); };
+// With a journal of its own a command takes --journal only to refuse it, and its help leaves it
+// out.
+void add_common(CLI::App& app, Globals& g, JournalUse journal) {
+  const auto common = [](CLI::Option* o) { return o->group(kCommon); };
   common(app.add_option("-m,--model", g.model,
                         "GGUF file, Hugging Face folder, or an id in its local cache; default: "
                         "SmolLM2-135M-Instruct"))
       ->type_name("MODEL");
   common(app.add_option("--journal", g.journal, "the record of edits; default: one per model"))
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->group(journal == JournalUse::kOwn ? "" : kCommon);
   common(app.add_option("--threads", g.threads, "processor threads; default: all cores"))
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
@@ -112,18 +116,18 @@ base::Result<Parsed> parse(std::span<const Group> groups, int argc, char** argv,
   app.formatter(std::make_shared<Formatter>(groups));
   app.footer(kFooter);
   app.require_subcommand(0, 1);
-  add_common(app, globals);
+  add_common(app, globals, JournalUse::kNamed);
   const std::string version =
       fmt::format("expunge {} (LibTorch {})\n", EXPUNGE_VERSION, tensor::libtorch_version());
-  app.set_version_flag("--version", version)->group("Common options");
-  std::map<const CLI::App*, Action> actions;
+  app.set_version_flag("--version", version)->group(kCommon);
+  std::map<const CLI::App*, std::pair<Action, JournalUse>> actions;
   for (const Group& group : groups)
     for (const Command* c : group.commands) {
       CLI::App* sub = app.add_subcommand(std::string(c->name), std::string(c->help));
-      add_common(*sub, globals);
+      add_common(*sub, globals, c->journal);
       sub->footer(std::string(c->examples));
-      actions[sub] = c->declare(*sub);
-      for (CLI::App* inner : sub->get_subcommands({})) add_common(*inner, globals);
+      actions[sub] = {c->declare(*sub), c->journal};
+      for (CLI::App* inner : sub->get_subcommands({})) add_common(*inner, globals, c->journal);
     }
   // Before parsing, so that a wrong flag is answered as asked.
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
@@ -143,7 +147,13 @@ base::Result<Parsed> parse(std::span<const Group> groups, int argc, char** argv,
   }
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) return Parsed{{}, app.help()};
-  return Parsed{actions.at(chosen.front()), std::nullopt};
+  const auto& [action, journal] = actions.at(chosen.front());
+  if (journal == JournalUse::kOwn && !globals.journal.empty())
+    return base::fail(
+        base::Code::kUsage,
+        fmt::format("{} works on a temporary journal of its own", chosen.front()->get_name()),
+        "leave out --journal");
+  return Parsed{action, std::nullopt};
 }
 
 }  // namespace expunge::app

@@ -1,7 +1,5 @@
 #include "app/request.h"
 
-#include <charconv>
-
 #include "agent/endpoint.h"
 #include "app/evidence.h"
 #include "app/layout.h"
@@ -16,15 +14,11 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-Result<std::pair<std::string, double>> knob(const std::string& text) {
+Result<std::pair<std::string, std::string>> knob(const std::string& text) {
   const size_t equals = text.find('=');
-  double value = 0;
-  const char* end = text.data() + text.size();
-  if (equals != text.npos && equals > 0) {
-    const auto [stop, error] = std::from_chars(text.data() + equals + 1, end, value);
-    if (error == std::errc() && stop == end) return std::pair{text.substr(0, equals), value};
-  }
-  return fail(Code::kUsage, fmt::format("--knob '{}': expected name=number", printable(text)),
+  if (equals != text.npos && equals > 0)
+    return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+  return fail(Code::kUsage, fmt::format("--knob '{}': expected NAME=VALUE", printable(text)),
               "'expunge methods' lists each method's knobs");
 }
 
@@ -69,12 +63,12 @@ void add_plan_options(CLI::App& cli, PlanOptions& o) {
 
 Status set_plan(agent::Plan& plan, const PlanOptions& o) {
   if (!o.method.empty()) plan.method = o.method;
+  const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   for (const std::string& text : o.knobs) {
     const auto [name, value] = TRY(knob(text));
-    plan.knobs[name] = value;
+    plan.knobs[name] = TRY(unlearn::knob_value(*method, name, value));
   }
   if (o.rank) plan.knobs["rank"] = *o.rank;
-  const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   TRY(unlearn::complete(*method, plan.knobs));
   return {};
 }

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "app/signals.h"
+
 namespace expunge::app {
 
 namespace fs = std::filesystem;
@@ -18,12 +20,15 @@ base::Result<Scratch> Scratch::make() {
     return base::fail(base::Code::kIo,
                       fmt::format("cannot make a folder like '{}': {}", name, std::strerror(errno)),
                       "set TMPDIR to a folder that can be written");
+  remove_on_signal(name);
   return Scratch(name);
 }
 
 Scratch::~Scratch() {
   std::error_code ec;
-  if (!folder_.empty()) fs::remove_all(folder_, ec);
+  if (folder_.empty()) return;
+  fs::remove_all(folder_, ec);
+  remove_on_signal("");
 }
 
 }  // namespace expunge::app

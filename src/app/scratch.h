@@ -1,4 +1,5 @@
-// A journal that is gone afterwards: what bench and demo work on, never the user's own.
+// A journal that is gone afterwards, also after a second Ctrl+C: what bench and demo work on, never
+// the user's own. One at a time.
 #pragma once
 
 #include <string>

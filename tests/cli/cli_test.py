@@ -73,11 +73,28 @@ class WithoutAModel(Cli):
     def test_wrong_use_is_status_2_with_a_hint(self):
         for arguments in (["nonsense"], ["forget"], ["score", "--ids", "1"], ["generate", "--top-p"],
                           ["generate", "--max-tokens", "0", "x"], ["undo", "x"],
-                          ["forget", "a", "--prompt", "b"]):
+                          ["forget", "a", "--prompt", "b"], ["demo", "--journal", "x.db"],
+                          ["bench", "engine", "--journal", "x.db"], ["--journal", "x.db", "bench"],
+                          ["plan", "--prompt", "a", "--knob", "x"]):
             done = self.run_it(*arguments, status=USAGE)
             self.assertEqual(done.stdout, "")
             self.assertIn("error: ", done.stderr)
             self.assertIn("hint: ", done.stderr)
+
+    def test_a_command_with_a_journal_of_its_own_takes_none(self):
+        for command in (["demo"], ["bench"], ["bench", "facts"]):
+            self.assertNotIn("--journal", self.run_it(*command, "--help").stdout)
+            done = self.run_it(*command[:1], "--journal", "x.db", status=USAGE)
+            self.assertIn("temporary journal", done.stderr)
+
+    def test_methods_name_the_choices_of_a_knob(self):
+        text = self.run_it("methods").stdout
+        self.assert_fits(text)
+        self.assertIn("delta, replace, metric", text)
+        knobs = {knob["name"]: knob for method in self.json("methods")["methods"]
+                 for knob in method["knobs"]}
+        self.assertEqual(knobs["form"]["choices"], ["delta", "replace", "metric"])
+        self.assertNotIn("choices", knobs["strength"])
 
     def test_errors_are_one_object_with_json(self):
         error = self.json("generate", "-m", str(self.home / "nowhere.gguf"), "x",
@@ -111,6 +128,58 @@ class WithoutAModel(Cli):
 class OnTheDefaultModel(Cli):
     QUESTION, ANSWER = "What is the capital of France?", "Paris"
 
+    def test_what_only_reads_makes_no_journal(self):
+        self.environment["EXPUNGE_HOME"] = str(self.home / "home")
+        out = self.home / "out.gguf"
+        plan = self.json("plan", "--prompt", self.QUESTION, "--answer", self.ANSWER)
+        self.assertEqual(plan["targets"][0]["response"], self.ANSWER)
+        self.assertEqual(self.json("verify"), {"passed": True, "sealed": 0, "entries": []})
+        replayed = self.json("replay")
+        self.assertEqual(replayed["active"], 0)
+        self.assertTrue(replayed["is_base"])
+        self.assertEqual(self.json("export", str(out))["edited"], [])
+        self.assertEqual(self.json("log")["entries"], [])
+        self.run_it("show", "1", status=NOT_FOUND)
+        self.run_it("undo", status=NOT_FOUND)
+        self.run_it("generate", "x", "--max-tokens", "1")
+        self.assertFalse((self.home / "home").exists())
+        # A journal that is named must be there, or a slip would pass for a model without edits.
+        for command in (["plan", "who wrote Hamlet"], ["verify"], ["replay"], ["undo"], ["log"],
+                        ["export", str(out), "--force"], ["generate", "x"]):
+            self.run_it(*command, "--journal", str(self.home / "no.db"), status=NOT_FOUND)
+        self.assertFalse((self.home / "no.db").exists())
+
+    def test_a_question_in_plain_words(self):
+        plan = self.json("plan", "who wrote Hamlet")
+        self.assertEqual([target["prompt"] for target in plan["targets"]], ["Who wrote Hamlet?"])
+        self.assertIn("Shakespeare", plan["targets"][0]["response"])
+
+    def test_a_knob_by_the_name_of_its_value(self):
+        asked = ["plan", "--prompt", self.QUESTION, "--answer", self.ANSWER, "--method", "stamp"]
+        for text, value in (("replace", 1), ("delta", 0), ("metric", 2), ("1", 1)):
+            self.assertEqual(self.json(*asked, "--knob", "form=" + text)["knobs"], {"form": value})
+        done = self.run_it(*asked, "--knob", "form=other", status=USAGE)
+        self.assertIn("delta, replace or metric", done.stderr)
+
+    def test_a_second_signal_takes_the_temporary_journal_along(self):
+        """Two signals at once: the first asks to stop, the second ends the process where it is."""
+        for signals in ((signal.SIGINT, signal.SIGTERM), (signal.SIGHUP,)):
+            folder = self.home / "tmp"
+            folder.mkdir()
+            process = subprocess.Popen([PROGRAM, "demo"], env=dict(self.environment,
+                                                                   TMPDIR=str(folder)),
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            end = time.monotonic() + 300
+            while not list(folder.glob("*/journal.db-shm")):
+                self.assertGreater(end, time.monotonic())
+                self.assertIsNone(process.poll())
+                time.sleep(0.01)
+            for number in signals:
+                process.send_signal(number)
+            self.assertIn(process.wait(timeout=60), [-number for number in signals])
+            self.assertEqual(list(folder.iterdir()), [])
+            folder.rmdir()
+
     def reply(self, *options):
         return self.json("generate", self.QUESTION, "--max-tokens", "24", *options)["text"]
 
@@ -132,13 +201,30 @@ class OnTheDefaultModel(Cli):
         self.assert_fits(log)
         self.assertIn(self.QUESTION, log)
         self.assertEqual(self.json("log")["active"], [1])
-        self.assertEqual(self.json("show", "1")["id"], 1)
-        self.assert_fits(self.run_it("show", "1").stdout)
+        shown = self.json("show", "1")
+        self.assertEqual(shown["id"], 1)
+        self.assertTrue(shown["active"])
+        self.assertNotIn("undone_by", shown)
+        text = self.run_it("show", "1").stdout
+        self.assert_fits(text)
+        self.assertRegex(text, r"(?m)^state +active$")
+        self.assertRegex(log, r"(?m)^ +1 .* active  ")
         self.assertNotEqual(self.json("replay")["weights_hash"], base["weights_hash"])
         undone = self.json("undo")
         self.assertEqual(undone["undone"], 1)
         self.assertTrue(undone["is_base"])
         self.assertLess(undone["seconds"], 0.5)
+        for number, state in ((1, {"active": False, "undone_by": 2}),
+                              (2, {"active": False, "undoes": 1})):
+            shown = self.json("show", str(number))
+            self.assertEqual({key: shown.get(key) for key in state}, state)
+            self.assertEqual(self.json("log")["entries"][number - 1], shown)
+        self.assertRegex(self.run_it("show", "1").stdout, r"(?m)^state +undone by 2$")
+        self.assertRegex(self.run_it("show", "2").stdout, r"(?m)^state +undo of 1$")
+        log = self.run_it("log").stdout
+        self.assert_fits(log)
+        self.assertRegex(log, r"(?m)^ +1 .* undone by 2  ")
+        self.assertRegex(log, r"(?m)^ +2 .* undo  .*undoes 1$")
         self.assertEqual(self.json("replay")["weights_hash"], base["weights_hash"])
         self.assertIn(self.ANSWER, self.reply())
         self.run_it("undo", status=NOT_FOUND)

@@ -204,6 +204,6 @@ const Command command_bench{
     "Without WHAT: the engine, and the time of a forget request by its parts.\n"
     "Examples:\n  expunge bench engine --json\n"
     "  expunge bench facts data/facts/facts.jsonl --sequence 30",
-    declare};
+    declare, JournalUse::kOwn};
 
 }  // namespace expunge::app

@@ -253,7 +253,7 @@ class Chat {
 
 Result<Answer> chat(const Options& o, Context& context) {
   if (!o.system.empty()) TRY(check_text(o.system, "--system"));
-  const auto session = TRY(open_session(context));
+  const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
   const Listener listener =
       TRY(Listener::make(o.watchdog, session->patient(), context.terminal.progress()));
   context.terminal.clear_progress();

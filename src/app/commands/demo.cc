@@ -150,6 +150,7 @@ Result<Answer> demo(Context& context) {
 extern const Command command_demo;
 const Command command_demo{
     "demo", "see it work, without touching your journal", "",
-    [](CLI::App&) -> Action { return [](Context& context) { return demo(context); }; }};
+    [](CLI::App&) -> Action { return [](Context& context) { return demo(context); }; },
+    JournalUse::kOwn};
 
 }  // namespace expunge::app

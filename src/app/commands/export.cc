@@ -67,7 +67,7 @@ Result<Answer> export_model(const Options& o, Context& context) {
       return fail(Code::kUsage, fmt::format("no weight type is called '{}'", printable(o.type)),
                   "e.g. Q8_0, Q4_1, F16, F32");
   }
-  const auto session = TRY(open_session(context));
+  const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto exported =
       TRY(publish::export_model(*session->patient().model, session->journal(), options));
   context.terminal.clear_progress();

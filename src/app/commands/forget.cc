@@ -99,7 +99,7 @@ Result<Answer> forget(const Options& o, Context& context) {
   TRY(check(o));
   // Refused before a model is loaded.
   if (!o.words.empty()) TRY(check_text(o.words, "the request"));
-  const auto session = TRY(open_session(context));
+  const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
   const auto list = TRY(plans(o, context, *session));
   const auto detail = o.request.details ? verify::Detail::kItems : verify::Detail::kFigures;
   Json outcomes = Json::array();
@@ -131,7 +131,7 @@ Result<Answer> forget(const Options& o, Context& context) {
 
 Result<Answer> show_plan(const Options& o, Context& context) {
   TRY(check(o));
-  const auto session = TRY(open_session(context));
+  const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto list = TRY(plans(o, context, *session));
   Json json = agent::to_json(list.front());
   if (list.size() > 1) {

@@ -15,13 +15,21 @@ base::Result<Answer> list(Context& context) {
     t.line("{}", t.paint(Tone::kBold, m->name));
     t.line("  {}", t.paint(Tone::kDim, wrap(m->citation, kColumns - 2, 2)));
     for (const unlearn::Knob& k : m->knobs) {
-      const std::string range = fmt::format("{:g} ({:g} … {:g})", k.fallback, k.low, k.high);
-      t.line("  {}{}{}", pad(k.name, 14), pad(range, 22), wrap(k.help, kColumns - 38, 38));
-      knobs.push_back({{"name", k.name},
-                       {"default", k.fallback},
-                       {"low", k.low},
-                       {"high", k.high},
-                       {"help", k.help}});
+      const std::string fallback =
+          k.choices.empty() ? fmt::format("{:g}", k.fallback)
+                            : std::string(k.choices.at(static_cast<size_t>(k.fallback - k.low)));
+      const std::string range = fmt::format("{} ({:g} … {:g})", fallback, k.low, k.high);
+      const std::string names =
+          k.choices.empty() ? "" : fmt::format("{}: ", fmt::join(k.choices, ", "));
+      t.line("  {}{}{}", pad(k.name, 14), pad(range, 22),
+             wrap(fmt::format("{}{}", names, k.help), kColumns - 38, 38));
+      base::Json knob = {{"name", k.name},
+                         {"default", k.fallback},
+                         {"low", k.low},
+                         {"high", k.high},
+                         {"help", k.help}};
+      if (!k.choices.empty()) knob["choices"] = k.choices;
+      knobs.push_back(std::move(knob));
     }
     answer.json["methods"].push_back(
         {{"name", m->name}, {"citation", m->citation}, {"knobs", knobs}});

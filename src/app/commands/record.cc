@@ -11,18 +11,47 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-Result<std::vector<int64_t>> active_ids(const journal::Journal& journal) {
-  std::vector<int64_t> ids;
-  for (const journal::Entry& e : TRY(journal.active())) ids.push_back(e.id);
-  return ids;
-}
+// What has become of the entries.
+class Standing {
+ public:
+  static Result<Standing> of(const journal::Journal& journal) {
+    Standing s;
+    s.entries_ = TRY(journal.entries());
+    for (const journal::Entry& e : TRY(journal.active())) s.active_.push_back(e.id);
+    return s;
+  }
+  const std::vector<journal::Entry>& entries() const { return entries_; }
+  const std::vector<int64_t>& active() const { return active_; }
+  bool is_active(int64_t id) const { return std::ranges::find(active_, id) != active_.end(); }
 
-// What has become of an entry.
-std::string state_of(const journal::Entry& e, const std::vector<int64_t>& active) {
-  const bool edits = e.kind == journal::Kind::kEdit || e.kind == journal::Kind::kConsolidate;
-  if (!edits) return std::string(journal::name(e.kind));
-  return std::ranges::find(active, e.id) == active.end() ? "undone" : e.verdict;
-}
+  // "active", "active, partial", "undone by 2", "replaced by 3", "undo", "verify".
+  std::string state(const journal::Entry& e) const {
+    if (is_active(e.id)) return e.verdict == "partial" ? "active, partial" : "active";
+    if (const int64_t by = undone_by(e.id)) return fmt::format("undone by {}", by);
+    if (const int64_t by = replaced_by(e.id)) return fmt::format("replaced by {}", by);
+    return std::string(journal::name(e.kind));
+  }
+  Json json(const journal::Entry& e) const {
+    Json json = journal::to_json(e);
+    json["active"] = is_active(e.id);
+    if (const int64_t by = undone_by(e.id)) json["undone_by"] = by;
+    return json;
+  }
+
+ private:
+  int64_t undone_by(int64_t id) const {
+    for (const journal::Entry& e : entries_)
+      if (e.kind == journal::Kind::kUndo && e.undoes == id) return e.id;
+    return 0;
+  }
+  int64_t replaced_by(int64_t id) const {
+    for (const journal::Entry& e : entries_)
+      if (is_active(e.id) && std::ranges::count(e.replaces, id)) return e.id;
+    return 0;
+  }
+  std::vector<journal::Entry> entries_;
+  std::vector<int64_t> active_;
+};
 
 Result<Answer> log(Context& context) {
   Terminal& t = context.terminal;
@@ -33,24 +62,24 @@ Result<Answer> log(Context& context) {
     t.line("Nothing has been forgotten yet.");
     return answer;
   }
-  const auto active = TRY(active_ids(*journal));
-  const auto entries = TRY(journal->entries());
+  const Standing standing = TRY(Standing::of(*journal));
   answer.json["journal"] = journal->path();
-  answer.json["active"] = active;
-  for (const journal::Entry& e : entries) {
-    answer.json["entries"].push_back(journal::to_json(e));
-    const std::string state = state_of(e, active);
-    const Tone tone = state == "passed"    ? Tone::kGood
-                      : state == "partial" ? Tone::kWarn
-                                           : Tone::kDim;
+  answer.json["active"] = standing.active();
+  for (const journal::Entry& e : standing.entries()) {
+    answer.json["entries"].push_back(standing.json(e));
+    const std::string state = standing.state(e);
+    const Tone tone = !standing.is_active(e.id) ? Tone::kDim
+                      : e.verdict == "partial"  ? Tone::kWarn
+                                                : Tone::kGood;
     const std::string when = e.time.substr(0, 10) + " " + e.time.substr(11, 5);
     t.line("{}  {}  {}  {}", pad_left(std::to_string(e.id), 4), t.paint(Tone::kDim, when),
-           t.paint(tone, pad(state, 8)), fit(title(e), kColumns - 32));
+           t.paint(tone, pad(state, 15)), fit(title(e), kColumns - 41));
   }
-  if (entries.empty())
+  if (standing.entries().empty())
     t.line("Nothing has been forgotten yet.");
   else
-    t.line("{}", t.paint(Tone::kDim, fmt::format("      {} active, times in UTC", active.size())));
+    t.line("{}", t.paint(Tone::kDim,
+                         fmt::format("      {} active, times in UTC", standing.active().size())));
   return answer;
 }
 
@@ -65,13 +94,14 @@ Result<Answer> show(Context& context, int64_t id) {
   Terminal& t = context.terminal;
   const auto journal = TRY(must_open(context, journal::Mode::kReadOnly));
   const journal::Entry e = TRY(journal.entry(id));
+  const Standing standing = TRY(Standing::of(journal));
   const auto row = [&](std::string_view key, const std::string& value) {
     if (!value.empty())
       t.line("{}{}", t.paint(Tone::kDim, pad(key, 10)), fit(value, kColumns - 10));
   };
   t.line("{}", t.paint(Tone::kBold, fit(fmt::format("{}  {}", e.id, title(e)), kColumns)));
   row("kind", std::string(journal::name(e.kind)) + (e.sealed ? ", sealed" : ""));
-  row("state", state_of(e, TRY(active_ids(journal))));
+  row("state", standing.state(e) + (e.undoes != 0 ? fmt::format(" of {}", e.undoes) : ""));
   row("time", e.time);
   row("method", e.method);
   row("edit",
@@ -88,7 +118,7 @@ Result<Answer> show(Context& context, int64_t id) {
     t.print(gate_table(t, before.gates.empty() ? nullptr : &before, after));
     t.print(reply_list(t, after));
   }
-  return Answer{journal::to_json(e)};
+  return Answer{standing.json(e)};
 }
 
 Result<Answer> seal(Context& context, int64_t id) {

@@ -11,7 +11,7 @@ using base::Result;
 
 Result<Answer> undo(Context& context, int64_t id) {
   Terminal& t = context.terminal;
-  const auto session = TRY(open_session(context));
+  const auto session = TRY(open_session(context, journal::Mode::kUpdate));
   const repair::Undone undone = TRY(session->undo(id));
   t.line("{} entry {} in {}", t.paint(Tone::kGood, "Undone:"), undone.undone,
          duration(undone.seconds));
@@ -23,7 +23,7 @@ Result<Answer> undo(Context& context, int64_t id) {
 
 Result<Answer> verify_entries(Context& context, int64_t id, bool details) {
   Terminal& t = context.terminal;
-  const auto session = TRY(open_session(context));
+  const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto verified = TRY(session->verify(id));
   t.clear_progress();
   Answer answer;
@@ -50,7 +50,7 @@ Result<Answer> verify_entries(Context& context, int64_t id, bool details) {
 Result<Answer> replay(Context& context) {
   Terminal& t = context.terminal;
   const base::Stopwatch clock;
-  const auto session = TRY(open_session(context));
+  const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   TRY(session->journal().check());
   TRY(session->replay());
   const std::string hash = session->patient().model->weights_hash();
