@@ -195,12 +195,12 @@ WatchdogTarget embedded_question(std::span<const Word> w, std::string_view m) {
   return {};
 }
 
-// The words of an embedded question [q, b), "where Napoleon was born", in a question's order. "" for
-// what is no question of facts: "what you know", "where we met", "who I am".
+// The words of an embedded question [q, b), "where Napoleon was born", in a question's order. ""
+// for what is no question of facts: "what you know", "where we met", "who I am".
 std::string in_question_order(std::span<const Word> w, std::string_view m, size_t q, size_t b) {
-  static const WordSet kTalkers = {"i",    "you",  "we",    "he",    "she",  "it",    "they", "this",
-                                   "that", "there", "these", "those", "i'm",  "you're", "to",  "not",
-                                   "me",   "him",  "her",   "them",  "ever", "else"};
+  static const WordSet kTalkers = {
+      "i",     "you", "we",     "he", "she", "it", "they", "this", "that", "there", "these",
+      "those", "i'm", "you're", "to", "not", "me", "him",  "her",  "them", "ever",  "else"};
   if (q + 2 >= b || kTalkers.contains(w[q + 1].text)) return {};
   std::string question = slice(m, w, q, q + 1);
   question[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(question[0])));

@@ -1,7 +1,8 @@
 // What exactly is to be forgotten or corrected: rules over the words of the dialogue.
 //
-// In this order: a fact stated in the message, the user's own data, a question that the order names,
-// a turn pointed at, a topic. The response is the shortest span that carries the answer, "" where the dialogue does not hold it.
+// In this order: a fact stated in the message, the user's own data, a question that the order
+// names, a turn pointed at, a topic. The response is the shortest span that carries the answer, ""
+// where the dialogue does not hold it.
 #include <algorithm>
 #include <set>
 

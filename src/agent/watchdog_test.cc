@@ -288,10 +288,9 @@ TEST(Targets, AQuestionBehindTheOrderIsAsked) {
 }
 
 TEST(Targets, AQuestionBehindTheOrderTakesTheAnswerOfItsTurnOnly) {
-  const auto own = find_targets(
-      turns({"Who wrote Emma?", "Emma was written by Jane Austen.", "What is 2 + 2?", "4.",
-             "Forget who wrote Emma."}),
-      Intent::kForget);
+  const auto own = find_targets(turns({"Who wrote Emma?", "Emma was written by Jane Austen.",
+                                       "What is 2 + 2?", "4.", "Forget who wrote Emma."}),
+                                Intent::kForget);
   ASSERT_EQ(own.size(), 1u);
   EXPECT_EQ(own[0].prompt, "Who wrote Emma?");
   EXPECT_EQ(own[0].response, "Jane Austen");
