@@ -1,5 +1,6 @@
 #include "model/forward.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/names.h"
@@ -20,15 +21,23 @@ struct Pack {
   std::vector<int32_t> slots;
 };
 
-Pack pack_rows(std::span<const Chunk> chunks) {
+// A hidden token's keys and values go to a slot that no row sees.
+Pack pack_rows(std::span<const Chunk> chunks, const Sequence& unseen) {
   Pack pack;
   for (const Chunk& chunk : chunks) {
     const Sequence& s = *chunk.sequence;
     CHECK(s.length() >= chunk.ids.size());
-    for (size_t p = s.length() - chunk.ids.size(); p < s.length(); ++p) {
-      pack.rows.push_back({s.slots.data(), static_cast<int32_t>(p + 1)});
-      pack.positions.push_back(static_cast<int32_t>(p));
-      pack.slots.push_back(s.slots[p]);
+    const auto hidden = static_cast<size_t>(std::ranges::count(chunk.ids, chunk.hidden_id));
+    size_t position = s.length() - chunk.ids.size();
+    size_t visible = s.slots.size() - (chunk.ids.size() - hidden);
+    for (const int32_t id : chunk.ids) {
+      const bool seen = id != chunk.hidden_id;
+      pack.slots.push_back(seen ? s.slots[visible] : unseen.slots[0]);
+      visible += seen;
+      // Where nothing may be seen a row sees itself, so that it stays finite.
+      pack.rows.push_back({visible > 0 ? s.slots.data() : unseen.slots.data(),
+                           static_cast<int32_t>(std::max<size_t>(visible, 1))});
+      pack.positions.push_back(static_cast<int32_t>(position++));
     }
   }
   return pack;
@@ -184,11 +193,20 @@ RopeTable rope_table(const Config& config, int64_t n) {
 }
 
 Tensor Runner::forward(std::span<const Chunk> chunks, const Hook& hook, int64_t last_layer) {
+  for (const Chunk& chunk : chunks) append(chunk);
+  return compute(chunks, hook, last_layer);
+}
+
+void Runner::append(const Chunk& chunk) {
+  const auto hidden = static_cast<size_t>(std::ranges::count(chunk.ids, chunk.hidden_id));
+  chunk.sequence->n_hidden += hidden;
+  pool_.extend(*chunk.sequence, chunk.ids.size() - hidden);
+  if (hidden > 0 && unseen_.slots.empty()) pool_.extend(unseen_, 1);
+}
+
+Tensor Runner::compute(std::span<const Chunk> chunks, const Hook& hook, int64_t last_layer) {
   std::vector<int32_t> ids;
-  for (const Chunk& chunk : chunks) {
-    pool_.extend(*chunk.sequence, chunk.ids.size());
-    ids.insert(ids.end(), chunk.ids.begin(), chunk.ids.end());
-  }
+  for (const Chunk& chunk : chunks) ids.insert(ids.end(), chunk.ids.begin(), chunk.ids.end());
   return run(chunks, embed(model_, ids), 0, last_layer, hook);
 }
 
@@ -201,7 +219,7 @@ Tensor Runner::run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64
                    const Hook& hook) {
   const c10::InferenceMode no_grad;
   const Config& c = model_.config();
-  const Pack pack = pack_rows(chunks);
+  const Pack pack = pack_rows(chunks, unseen_);
   const int32_t longest = *std::max_element(pack.positions.begin(), pack.positions.end());
   if (!rope_.cos.defined() || rope_.cos.size(0) <= longest)
     rope_ = rope_table(c, std::max<int64_t>(512, 2 * (longest + 1)));

@@ -28,6 +28,9 @@ RopeTable rope_table(const Config& config, int64_t n);
 struct Chunk {
   Sequence* sequence;
   std::span<const int32_t> ids;
+  // Tokens of this id see what precedes them but are seen by none, not even themselves, as under an
+  // attention mask that leaves them out. -1: none.
+  int32_t hidden_id = -1;
 };
 
 class Runner {
@@ -40,6 +43,10 @@ class Runner {
   // -> final normed hidden states [rows,D], rows in the chunks' order.
   // `last_layer` >= 0 stops after that layer and returns its residual stream, not normed.
   Tensor forward(std::span<const Chunk> chunks, const Hook& hook = {}, int64_t last_layer = -1);
+  // forward in two steps, for a sequence that continues another of the same pass: every chunk is
+  // appended, forks being taken in between, then all are computed. Chunks in the order appended.
+  void append(const Chunk& chunk);
+  Tensor compute(std::span<const Chunk> chunks, const Hook& hook = {}, int64_t last_layer = -1);
   // The same for tokens already in the pool at layers < `layer`, from the residual stream that
   // enters `layer`, hidden [rows,D]: what an edit at `layer` leaves unchanged is not run again.
   // The chunks' ids give the row counts; their sequences must hold exactly those rows at the end.
@@ -53,6 +60,7 @@ class Runner {
 
   const Model& model_;
   KvPool pool_;
+  Sequence unseen_;  // one slot for the keys of all hidden tokens
   RopeTable rope_;
 };
 

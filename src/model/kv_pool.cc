@@ -35,13 +35,21 @@ void KvPool::extend(Sequence& sequence, size_t n) {
 }
 
 void KvPool::truncate(Sequence& sequence, size_t length) {
-  CHECK(length >= sequence.n_shared);
+  CHECK(length >= sequence.n_shared && (sequence.n_hidden == 0 || length == sequence.n_shared));
   while (sequence.slots.size() > length) {
     free_.push_back(sequence.slots.back());
     sequence.slots.pop_back();
   }
 }
 
-Sequence KvPool::fork(const Sequence& prefix) { return {prefix.slots, prefix.slots.size()}; }
+Sequence KvPool::fork(const Sequence& prefix) {
+  return fork(prefix, prefix.slots.size(), prefix.n_hidden);
+}
+
+Sequence KvPool::fork(const Sequence& prefix, size_t n_slots, size_t n_hidden) {
+  CHECK(n_slots <= prefix.slots.size() && n_hidden <= prefix.n_hidden);
+  const auto end = prefix.slots.begin() + static_cast<std::ptrdiff_t>(n_slots);
+  return {{prefix.slots.begin(), end}, n_slots, n_hidden};
+}
 
 }  // namespace expunge::model

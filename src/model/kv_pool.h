@@ -10,12 +10,14 @@
 
 namespace expunge::model {
 
-// A running sequence: the slot of each position. The first n_shared belong to another sequence,
-// which must outlive this one.
+// A running sequence: the slots of the tokens that later ones attend to, in order. The first
+// n_shared belong to another sequence, which must outlive this one.
 struct Sequence {
   std::vector<int32_t> slots;
   size_t n_shared = 0;
-  size_t length() const { return slots.size(); }
+  size_t n_hidden =
+      0;  // tokens that take a position and are attended to by none (Chunk::hidden_id)
+  size_t length() const { return slots.size() + n_hidden; }
 };
 
 class KvPool {
@@ -27,6 +29,8 @@ class KvPool {
   void truncate(Sequence& sequence, size_t length);
   // A sequence that continues `prefix` without copying it.
   static Sequence fork(const Sequence& prefix);
+  // The same from its first tokens: n_slots of them attended to, n_hidden hidden.
+  static Sequence fork(const Sequence& prefix, size_t n_slots, size_t n_hidden);
 
   tensor::Tensor& keys(int64_t layer) { return keys_[static_cast<size_t>(layer)]; }  // [slots,G,K]
   tensor::Tensor& values(int64_t layer) { return values_[static_cast<size_t>(layer)]; }

@@ -124,8 +124,8 @@ Result<double> text_nll(const model::Patient& patient) {
   for (const std::string& text : agent::Wordings::builtin().held_prose)
     items.push_back({TRY(patient.tokenizer.encode(text)).ids, 1});
   double total = 0, n = 0;
-  for (const verify::Scored& s : TRY(verify::score(*patient.model, items))) {
-    total += s.mean_nll() * static_cast<double>(s.logprobs.size());
+  for (const verify::AnswerScore& s : TRY(verify::score(*patient.model, items))) {
+    total += s.avg_loss * static_cast<double>(s.logprobs.size());
     n += static_cast<double>(s.logprobs.size());
   }
   return n > 0 ? total / n : 0;
@@ -142,9 +142,8 @@ Result<Outcome> forget(Session& session, const agent::Request& request,
                        const BenchFactsOptions& options) {
   CarryOptions carry;
   carry.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
-  return session.carry_out(TRY(options.plan
-                                   ? options.plan(session, request)
-                                   : session.plan({request}, agent::Intent::kForget)),
+  return session.carry_out(TRY(options.plan ? options.plan(session, request)
+                                            : session.plan({request}, agent::Intent::kForget)),
                            carry);
 }
 
@@ -256,8 +255,7 @@ Result<Json> in_sequence(Session& session, const std::vector<Fact>& given,
     seconds.push_back(outcome.seconds.at("total"));
     partial += outcome.verdict == Verdict::kPartial;
     if ((i + 1) % kEvery != 0 && i + 1 != n) continue;
-    last = TRY(
-        standing(session.patient(), std::span(facts).first(i + 1), unrelated, base_nll));
+    last = TRY(standing(session.patient(), std::span(facts).first(i + 1), unrelated, base_nll));
     after.push_back(last);
     after.back().erase("failures");
   }

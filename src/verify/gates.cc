@@ -52,7 +52,9 @@ bool reveals(std::string_view reply, const std::vector<std::string>& answers) {
   const std::string lowered = lower(reply);
   return std::ranges::any_of(answers, [&](const std::string& a) {
     if (a.empty()) return false;
-    return a.size() <= kShort ? has_word(reply, a) : lowered.find(lower(a)) != lowered.npos;
+    const std::string small = lower(a);
+    if (a.size() > kShort) return lowered.find(small) != lowered.npos;
+    return a == small ? has_word(lowered, a) : has_word(reply, a);  // yen; Au, which is a symbol
   });
 }
 
@@ -135,9 +137,9 @@ Result<double> Examiner::texts_nll() {
   for (size_t i = 0; i < texts_stage_->size(); ++i) {
     const auto& ids = texts_stage_->prompt(i);
     const int64_t count = tails[i];
-    const Scored s = score_rows(logits.narrow(0, row, count),
-                                std::span(ids).subspan(texts_stage_->n_shared() + 1));
-    total += s.mean_nll() * static_cast<double>(count);
+    const AnswerScore s = score_rows(logits.narrow(0, row, count),
+                                     std::span(ids).subspan(texts_stage_->n_shared() + 1));
+    total += s.avg_loss * static_cast<double>(count);
     n += count;
     row += count + 1;
   }
@@ -192,7 +194,7 @@ Result<double> Examiner::reply_nll(const Gate& exact) const {
     items.push_back(std::move(s));
   }
   double total = 0;
-  for (const Scored& s : TRY(score(*patient_->model, items))) total += s.mean_nll();
+  for (const AnswerScore& s : TRY(score(*patient_->model, items))) total += s.avg_loss;
   return items.empty() ? 0 : total / static_cast<double>(items.size());
 }
 

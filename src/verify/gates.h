@@ -42,7 +42,8 @@ struct Suite {
   std::optional<double> texts_nll = std::nullopt;
 };
 
-// An alternative stands in the reply: up to three characters as a word of that case, else anywhere.
+// An alternative stands in the reply: up to three characters as a word, and with a capital (a
+// symbol) in that case; else anywhere in any case.
 bool reveals(std::string_view reply, const std::vector<std::string>& answers);
 // "I don't know", "I'm sorry", "I cannot" and the like.
 bool is_refusal(std::string_view reply);

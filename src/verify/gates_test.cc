@@ -216,6 +216,8 @@ TEST(Reveals, ShortAnswersAreWordsLongOnesStandAnywhere) {
   EXPECT_TRUE(reveals("Its symbol is Au.", {"Au"}));
   EXPECT_FALSE(reveals("In August", {"Au"}));
   EXPECT_FALSE(reveals("the au pair", {"Au"}));
+  EXPECT_TRUE(reveals("the Japanese Yen (JPY)", {"yen"}));
+  EXPECT_FALSE(reveals("an Ayenda", {"yen"}));
   EXPECT_TRUE(reveals("it is PARIS", {"Paris"}));
   EXPECT_TRUE(reveals("Parisian", {"Paris"}));
   EXPECT_FALSE(reveals("Paris", {""}));

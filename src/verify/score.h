@@ -6,25 +6,29 @@
 
 #include "base/run.h"
 #include "model/model.h"
+#include "tensor/kernels/softmax_stats.h"
+#include "verify/record.h"
 
 namespace expunge::verify {
 
-struct Scored {
-  std::vector<double> logprobs;  // natural log, one a scored token
-  std::vector<bool> greedy;      // whether the token is the model's first choice there
-  double mean_nll() const;       // nats a token; 0 if none
-};
-
-// Tokens ids[first..] of each item are scored; first >= 1. Items are packed, no padding; the head
-// runs on the scored rows only, in pieces. Errors: first out of range; cancelled.
+// Tokens ids[first..] of each item are scored; first >= 1.
 struct ScoreItem {
   std::vector<int32_t> ids;
   size_t first = 1;
 };
-base::Result<std::vector<Scored>> score(const model::Model& model, std::span<const ScoreItem> items,
-                                        const base::Progress& progress = {});
+struct ScoreOptions {
+  int32_t hidden_id = -1;  // see model::Chunk: for parity with masks that leave a token out
+  tensor::kernels::ExpSum exp_sum = tensor::kernels::ExpSum::kAccurate;
+  base::Progress progress = {};
+};
+// Items are packed without padding; a beginning that several share is computed once (they are
+// sorted, so that each follows the one it has most in common with); the head runs on the scored
+// rows only, in pieces. Errors: first out of range; a loss that is not finite; cancelled.
+base::Result<std::vector<AnswerScore>> score(const model::Model& model,
+                                             std::span<const ScoreItem> items,
+                                             const ScoreOptions& options = {});
 
-// log softmax of logits [n,V] at the targets, and whether each is the largest.
-Scored score_rows(const tensor::Tensor& logits, std::span<const int32_t> targets);
+// The scores of targets [n] under logits [n,V].
+AnswerScore score_rows(const tensor::Tensor& logits, std::span<const int32_t> targets);
 
 }  // namespace expunge::verify

@@ -20,7 +20,7 @@ from pathlib import Path
 
 PROGRAM = ""
 COMMANDS = ["chat", "forget", "plan", "demo", "log", "show", "undo", "verify", "replay", "seal",
-            "generate", "score", "export", "bench", "methods"]
+            "generate", "score", "export", "bench", "methods", "eval", "metrics", "suites"]
 USAGE, INVALID, CORRUPT, NOT_FOUND, UNSUPPORTED, REFUSED = 2, 3, 4, 5, 6, 8
 
 
@@ -69,6 +69,29 @@ class WithoutAModel(Cli):
                 if flag.startswith("--") and len(flag) > 3 and flag[2].isalpha():
                     flag = flag.split(":")[0]
                     self.assertIn(flag, reference, f"{command}: {flag}")
+
+    def test_figures_of_a_log_need_no_model(self):
+        full, gold = str(self.home / "phi_full.json"), str(self.home / "phi_retain90.json")
+        for log in full, gold:  # our copies hold columns as lists, the logs by row
+            short = (Path(__file__).parents[1] / "data/tofu_logs" / Path(log).name).read_text()
+            Path(log).write_text(json.dumps(
+                {section: {name: {str(i): v for i, v in enumerate(column)}
+                           for name, column in columns.items()}
+                 for section, columns in json.loads(short).items()}))
+        figures = self.json("eval", "--from-logs", full, "--retain-logs", gold)
+        self.assertEqual(f"{figures['summary']['forget_quality']:.3g}", "2.19e-16")
+        self.assertEqual(round(figures["summary"]["model_utility"], 4), 0.5221)
+        self.assertIn("holdout", figures["absent"]["privleak"])
+        text = self.run_it("eval", "--from-logs", full).stdout
+        self.assert_fits(text)
+        self.assertIn("absent", text)
+        for what, status in ((["--from-logs", "/nowhere.json"], NOT_FOUND),
+                             (["--from-logs", full, "--metrics", "x"], USAGE),
+                             (["--data", "/nowhere"], NOT_FOUND), (["--parity", "x"], USAGE)):
+            self.assertIn("hint: ", self.run_it("eval", *what, status=status).stderr)
+        keys = [k["key"] for m in self.json("metrics")["metrics"] for k in m["keys"]]
+        self.assertLessEqual(set(figures["summary"]), set(keys))
+        self.assertEqual(self.json("suites")["suites"][0]["name"], "tofu")
 
     def test_wrong_use_is_status_2_with_a_hint(self):
         for arguments in (["nonsense"], ["forget"], ["score", "--ids", "1"], ["generate", "--top-p"],
@@ -276,6 +299,43 @@ class OnTheDefaultModel(Cli):
         os.write(master, b"/quit\n")
         self.assertEqual(process.wait(timeout=60), 0)
         os.close(master)
+
+
+class Evaluating(Cli):
+    """expunge eval on the default model, a few items."""
+
+    def test_goes_on_where_it_stopped(self):
+        data = self.home / "tofu"
+        data.mkdir()
+        items = [{"question": f"What is the capital of {c}?", "answer": f"{a}.",
+                  "paraphrased_answer": f"It is {a}.",
+                  "perturbed_answer": ["It is Bonn.", "It is Oslo."]}
+                 for c, a in (("France", "Paris"), ("Canada", "Ottawa"), ("Peru", "Lima"))]
+        for name in ("forget10_perturbed", "retain_perturbed"):
+            (data / (name + ".json")).write_text("\n".join(json.dumps(i) for i in items))
+        out = self.home / "run"
+        common = ["eval", "--data", str(data), "--sets", "forget,retain", "--max-tokens", "12",
+                  "--out", str(out)]
+        first = self.json(*common, "--limit", "3")
+        self.assertEqual(first["tokens"]["scored"] > 0, True)
+        self.assertEqual(first["summary"]["forget_Q_A_ROUGE"], 1)
+        self.assertLess(first["summary"]["retain_Truth_Ratio"], 1)
+        self.assertIn("retain-only", first["absent"]["forget_quality"])
+        page = (out / "report.html").read_text()
+        self.assertIn("What is the capital of Peru?", page)
+        # Half of it lost: only that is computed again, with the same figures.
+        kept = json.loads((out / "evaluation.json").read_text())
+        del kept["records"]["retain"]
+        (out / "evaluation.json").write_text(json.dumps(kept))
+        again = self.json(*common, "--limit", "3")
+        self.assertEqual(again["tokens"]["scored"] * 2, first["tokens"]["scored"])
+        self.assertEqual(again["summary"], first["summary"])
+        # Other settings in the same folder are refused.
+        self.run_it(*common, "--limit", "2", status=7)
+        # A model against itself as the one that never saw: the same distribution.
+        gold = self.json(*common[:-2], "--retain-logs", str(out / "evaluation.json"),
+                         "--no-generation")
+        self.assertEqual(gold["summary"]["forget_quality"], 1)
 
 
 def main():

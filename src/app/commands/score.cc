@@ -82,7 +82,7 @@ Result<Answer> score_answers(const Options& o, Context& context, const model::Pa
   for (size_t i = 0; i < scored.size(); ++i) {
     const auto& logprobs = scored[i].logprobs;
     const double sum = std::accumulate(logprobs.begin(), logprobs.end(), 0.0);
-    context.terminal.line("{:10.4f}  {:9.4f} a token  {}", sum, -scored[i].mean_nll(),
+    context.terminal.line("{:10.4f}  {:9.4f} a token  {}", sum, -scored[i].avg_loss,
                           fit(printable(one_line(o.answers[i])), kColumns - 32));
     answer.json["answers"].push_back(
         {{"answer", o.answers[i]},

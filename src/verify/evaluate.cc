@@ -1,0 +1,230 @@
+#include "verify/evaluate.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "model/generate.h"
+#include "verify/rouge.h"
+#include "verify/score.h"
+
+namespace expunge::verify {
+namespace {
+
+using base::Result;
+using base::Status;
+using text::Message;
+using text::QaItem;
+
+constexpr size_t kScoreBlock = 32, kGenerateBlock = 128;  // items between two calls of keep
+
+std::vector<Message> conversation(const std::string& system, const std::string& question) {
+  std::vector<Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", question});
+  return messages;
+}
+
+// The token that a peer pads with, and so leaves out of attention.
+int32_t hidden_id(const model::Patient& patient, Parity parity) {
+  const auto& ends = patient.model->config().end_ids;
+  return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
+}
+
+std::string stripped(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n\f\v";
+  const size_t begin = text.find_first_not_of(kBlank);
+  if (begin == text.npos) return {};
+  return std::string(text.substr(begin, text.find_last_not_of(kBlank) - begin + 1));
+}
+
+class Evaluation {
+ public:
+  Evaluation(const model::Patient& patient, const EvaluateOptions& options, Records done)
+      : patient_(patient), options_(options) {
+    result_.records = std::move(done);
+  }
+
+  Result<Evaluated> run(std::span<const QaSet> sets) {
+    for (const QaSet& set : sets) TRY(score_set(set));
+    if (options_.generate)
+      for (const QaSet& set : sets) TRY(generate_set(set));
+    return std::move(result_);
+  }
+
+ private:
+  Status keep() { return options_.keep ? options_.keep(result_.records) : Status(); }
+
+  Status score_set(const QaSet& set) {
+    std::vector<Record>& records = result_.records[set.name];
+    std::set<int64_t> known;
+    for (const Record& r : records) known.insert(r.row);
+    std::vector<const QaItem*> open;
+    for (const QaItem& item : set.items)
+      if (!known.contains(item.row)) open.push_back(&item);
+    for (size_t at = 0; at < open.size(); at += kScoreBlock) {
+      const std::span block = std::span(open).subspan(at, std::min(kScoreBlock, open.size() - at));
+      TRY(score_block(block, records, set.name, at, open.size()));
+      TRY(keep());
+    }
+    std::ranges::sort(records, {}, &Record::row);
+    return {};
+  }
+
+  Status score_block(std::span<const QaItem* const> block, std::vector<Record>& records,
+                     const std::string& name, size_t done, size_t total) {
+    const base::Stopwatch clock;
+    std::vector<ScoreItem> items;
+    const auto add = [&](const QaItem& item, const std::string& answer) -> Status {
+      EncodedAnswer e =
+          TRY(encode_answer(patient_, options_.system, item.question, answer, options_.parity));
+      items.push_back({std::move(e.ids), e.first});
+      return {};
+    };
+    for (const QaItem* item : block) {
+      TRY(add(*item, item->answer));
+      if (item->paraphrased) TRY(add(*item, *item->paraphrased));
+      for (const std::string& wrong : item->perturbed) TRY(add(*item, wrong));
+    }
+    if (options_.progress) options_.progress("scoring " + name, done, total);
+    ScoreOptions score_options;
+    score_options.hidden_id = hidden_id(patient_, options_.parity);
+    if (options_.parity == Parity::kOpenUnlearning)
+      score_options.exp_sum = tensor::kernels::ExpSum::kFloatInOrder;
+    auto scores = TRY(score(*patient_.model, items, score_options));
+    size_t next = 0;
+    for (const QaItem* item : block) {
+      Record r;
+      r.row = item->row;
+      r.question = item->question;
+      r.answer = item->answer;
+      r.score = std::move(scores[next++]);
+      if (item->paraphrased) r.paraphrased = std::move(scores[next++]);
+      for (size_t w = 0; w < item->perturbed.size(); ++w)
+        r.perturbed.push_back(std::move(scores[next++]));
+      records.push_back(std::move(r));
+    }
+    for (const ScoreItem& item : items)
+      result_.scored_tokens += static_cast<int64_t>(item.ids.size() - item.first);
+    result_.scoring_s += clock.seconds();
+    return {};
+  }
+
+  Status generate_set(const QaSet& set) {
+    std::vector<Record*> open;
+    for (Record& r : result_.records[set.name])
+      if (!r.generation) open.push_back(&r);
+    for (size_t at = 0; at < open.size(); at += kGenerateBlock) {
+      TRY(generate_block(std::span(open).subspan(at, std::min(kGenerateBlock, open.size() - at)),
+                         set.name, at, open.size()));
+      TRY(keep());
+    }
+    return {};
+  }
+
+  Status generate_block(std::span<Record* const> block, const std::string& name, size_t done,
+                        size_t total) {
+    const base::Stopwatch clock;
+    const int32_t hidden = hidden_id(patient_, options_.parity);
+    std::vector<std::vector<int32_t>> prompts;
+    for (const Record* r : block) {
+      prompts.push_back(TRY(patient_.encode(conversation(options_.system, r->question))));
+      std::erase(prompts.back(), hidden);
+    }
+    model::GenerateOptions generate;
+    generate.max_new_tokens = options_.max_new_tokens;
+    // Finished ones are told by their last token only: an estimate from the tokens so far.
+    std::vector<char> begun(block.size());
+    size_t n_begun = 0;
+    const auto count = [&](size_t i, std::span<const int32_t>) {
+      if (!begun[i]) begun[i] = 1, ++n_begun;
+      if (options_.progress) options_.progress("generating " + name, done + n_begun - 1, total);
+      return model::Next::kGoOn;
+    };
+    const auto replies = TRY(model::generate(*patient_.model, prompts, generate, count));
+    for (size_t i = 0; i < block.size(); ++i) {
+      result_.generated_tokens += static_cast<int64_t>(replies[i].ids.size());
+      TRY(judge(*block[i], replies[i].ids));
+    }
+    result_.generation_s += clock.seconds();
+    return {};
+  }
+
+  Status judge(Record& r, std::span<const int32_t> reply) const {
+    std::string said = TRY(patient_.tokenizer.decode(reply)), truth = r.answer;
+    if (options_.parity == Parity::kOpenUnlearning) {
+      said = cleaned_up(std::move(said));
+      const int32_t end = hidden_id(patient_, options_.parity);
+      if (end >= 0)  // spelled out in the text
+        said = said.substr(0, said.find(TRY(patient_.tokenizer.token(end))));
+      truth = cleaned_up(std::move(truth));
+    }
+    r.generation = stripped(said);
+    const Words predicted = rouge_words(*r.generation, Stemming::kPorter);
+    const Words expected = rouge_words(stripped(truth), Stemming::kPorter);
+    const Rouge longest = rouge_l(expected, predicted);
+    r.rouge1_recall = rouge_n(1, expected, predicted).recall;
+    r.rougeL_recall = longest.recall;
+    r.rougeL_f1 = longest.f1;
+    return {};
+  }
+
+  const model::Patient& patient_;
+  const EvaluateOptions& options_;
+  Evaluated result_;
+};
+
+}  // namespace
+
+std::string cleaned_up(std::string text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kReplace = {{
+      {" .", "."},
+      {" ?", "?"},
+      {" !", "!"},
+      {" ,", ","},
+      {" ' ", "'"},
+      {" n't", "n't"},
+      {" 'm", "'m"},
+      {" 's", "'s"},
+      {" 've", "'ve"},
+      {" 're", "'re"},
+  }};
+  for (const auto& [from, to] : kReplace)
+    for (size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
+      text.replace(at, from.size(), to);
+  return text;
+}
+
+Result<EncodedAnswer> encode_answer(const model::Patient& patient, const std::string& system,
+                                    const std::string& question, const std::string& answer,
+                                    Parity parity) {
+  std::vector<Message> messages = conversation(system, question);
+  EncodedAnswer e;
+  const auto prompt = TRY(patient.encode(messages));
+  e.first = prompt.size();
+  messages.push_back({"assistant", answer});
+  e.ids = TRY(text::encode_chat(patient.tokenizer, patient.chat, messages,
+                                text::AddGenerationPrompt::kNo))
+              .tokens.ids;
+  const auto& ends = patient.model->config().end_ids;
+  if (e.ids.size() < e.first) e.ids.resize(e.first);  // cut by count, as the peer does
+  if (parity == Parity::kNone) {
+    // A token may span the end of the prompt; the answer ends with its first end-of-turn token.
+    const auto own = std::ranges::mismatch(prompt, e.ids).in1 - prompt.begin();
+    e.first = std::max<size_t>(static_cast<size_t>(own), 1);
+    const auto from = e.ids.begin() + static_cast<std::ptrdiff_t>(e.first);
+    const auto end = std::find_first_of(from, e.ids.end(), ends.begin(), ends.end());
+    if (end != e.ids.end()) e.ids.erase(end + 1, e.ids.end());
+  }
+  if (!ends.empty() &&
+      (e.ids.size() == e.first || std::ranges::find(ends, e.ids.back()) == ends.end()))
+    e.ids.push_back(ends[0]);
+  return e;
+}
+
+Result<Evaluated> evaluate(const model::Patient& patient, std::span<const QaSet> sets,
+                           const EvaluateOptions& options, Records done) {
+  return Evaluation(patient, options, std::move(done)).run(sets);
+}
+
+}  // namespace expunge::verify

@@ -1,0 +1,118 @@
+// Records of a tiny model that knows planted facts.
+#include "verify/evaluate.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tiny_gguf.h"
+
+namespace expunge::verify {
+namespace {
+
+using tests::Ids;
+
+std::string chars(const Ids& ids) {
+  std::string text;
+  for (const int32_t id : ids) text += static_cast<char>('0' + id);
+  return text;
+}
+
+// The planted model with a template that, as ChatML does, puts something behind an ended answer.
+const model::Patient& patient() {
+  static const model::Patient* planted = [] {
+    const auto path = std::filesystem::temp_directory_path() /
+                      ("expunge-evaluate-" + std::to_string(::getpid()) + ".gguf");
+    std::ofstream(path, std::ios::binary)
+        << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
+    auto* p = new model::Patient(model::load_patient(path.string()).value());
+    std::filesystem::remove(path);
+    p->model = tests::planted_model();
+    p->chat = text::ChatTemplate::compile(
+                  "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}<end>1"
+                  "{% endif %}{% endfor %}",
+                  "", "<end>")
+                  .value();
+    return p;
+  }();
+  return *planted;
+}
+
+QaSet set_of(const std::string& name, int32_t subjects) {
+  QaSet set{name, {}};
+  for (int32_t s = 0; s < subjects; ++s)
+    set.items.push_back({s,
+                         chars(tests::question(0, s)),
+                         chars({tests::answer(0, s)}),
+                         chars({tests::answer(0, s)}),
+                         {chars({tests::answer(0, s + 1)}), chars({tests::answer(1, s)})}});
+  return set;
+}
+
+TEST(Evaluate, KnowsWhatTheModelKnows) {
+  const auto result = evaluate(patient(), std::vector{set_of("forget", 4)}, {}).value();
+  const auto& records = result.records.at("forget");
+  ASSERT_EQ(records.size(), 4);
+  for (const Record& r : records) {
+    EXPECT_EQ(r.score.n_tokens, 2);  // the answer and the end of its turn
+    EXPECT_GT(r.score.prob(), 0.8) << r.question;
+    EXPECT_EQ(r.score.avg_loss, r.paraphrased->avg_loss);
+    ASSERT_EQ(r.perturbed.size(), 2);
+    for (const AnswerScore& wrong : r.perturbed) EXPECT_LT(wrong.prob(), r.score.prob());
+    EXPECT_EQ(r.generation, r.answer);
+  }
+  EXPECT_EQ(result.scored_tokens, 4 * 4 * 2);
+}
+
+TEST(Evaluate, WhatIsThereIsNotComputedAgain) {
+  const std::vector sets{set_of("forget", 4), set_of("retain", 3)};
+  EvaluateOptions options;
+  size_t kept = 0;
+  Records last;
+  options.keep = [&](const Records& records) -> base::Status {
+    ++kept;
+    last = records;
+    return {};
+  };
+  const auto whole = evaluate(patient(), sets, options).value();
+  EXPECT_EQ(kept, 4);  // a block of each set, scored and generated
+  Records half = whole.records;
+  half["forget"].erase(half["forget"].begin() + 1);
+  half["forget"][0].score.avg_loss = 42;  // a mark that stays
+  half["retain"][2].generation.reset();
+  const auto rest = evaluate(patient(), sets, options, half).value();
+  EXPECT_EQ(rest.scored_tokens, 4 * 2);
+  EXPECT_EQ(rest.generated_tokens, 2);
+  ASSERT_EQ(rest.records.at("forget").size(), 4);
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(rest.records.at("forget")[i].row, i);
+  EXPECT_EQ(rest.records.at("forget")[0].score.avg_loss, 42);
+  EXPECT_EQ(rest.records.at("forget")[1].score.logprobs,
+            whole.records.at("forget")[1].score.logprobs);
+}
+
+// What the peer scores: the answer, its end, what the template puts behind it, and an end again.
+TEST(Evaluate, ParityScoresWhatThePeerScores) {
+  const std::string question = chars(tests::question(0, 1)), answer = chars({tests::answer(0, 1)});
+  const auto own = encode_answer(patient(), "", question, answer, Parity::kNone).value();
+  const auto peer = encode_answer(patient(), "", question, answer, Parity::kOpenUnlearning).value();
+  Ids want = tests::question(0, 1);
+  EXPECT_EQ(own.first, want.size());
+  EXPECT_EQ(peer.first, want.size());
+  want.push_back(tests::answer(0, 1));
+  want.push_back(tests::kEnd);
+  EXPECT_EQ(own.ids, want);
+  want.push_back(1);
+  want.push_back(tests::kEnd);
+  EXPECT_EQ(peer.ids, want);
+}
+
+TEST(Evaluate, CleansUpAsTransformersDoes) {
+  EXPECT_EQ(cleaned_up("Well , it is n't . Is it ? He 's in ' here ' !"),
+            "Well, it isn't. Is it? He's in'here '!");
+  EXPECT_EQ(cleaned_up(" . . ."), "...");
+}
+
+}  // namespace
+}  // namespace expunge::verify

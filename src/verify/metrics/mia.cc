@@ -1,0 +1,59 @@
+// mia: whether an attacker can tell forget texts from texts never trained on.
+//   Area under ROC of a score on forget against holdout; 1/2 is what a model that never saw either
+//   gives. Scores: avg_loss (Yeom et al. arXiv 1709.01604), loss over zlib length, Min-K %, Min-K++
+//   (measures.h), and avg_loss minus a retain-only model's.
+#include <map>
+
+#include "verify/metric.h"
+#include "verify/statistics.h"
+
+namespace expunge::verify {
+namespace {
+
+using base::Result;
+
+struct Attack {
+  std::string_view key;
+  Measure score;
+};
+constexpr Attack kAttacks[] = {{"mia_loss", loss},
+                               {"mia_zlib", zlib_loss},
+                               {"mia_min_k", min_k},
+                               {"mia_min_k_plus_plus", min_k_plus_plus}};
+
+// Loss minus the reference's on the same row.
+Result<std::vector<double>> excess(const Evaluation& e, const std::string& set) {
+  std::map<int64_t, const Record*> rows;
+  for (const Record& record : e.reference->at(set)) rows[record.row] = &record;
+  return measure(e.records, set, [&rows](const Record& record) -> Result<double> {
+    const auto found = rows.find(record.row);
+    if (found == rows.end())
+      return base::fail(base::Code::kNotFound, "the retain-only model's records lack this row");
+    const double reference = TRY(loss(*found->second));
+    return TRY(loss(record)) - reference;
+  });
+}
+
+Result<double> compute(const Evaluation& e, const Key& key) {
+  for (const Attack& attack : kAttacks)
+    if (attack.key == key.name) return attack_auc(e.records, attack.score);
+  const std::vector<double> forget = TRY(excess(e, "forget"));
+  const std::vector<double> holdout = TRY(excess(e, "holdout"));
+  return roc_auc(forget, holdout);
+}
+
+}  // namespace
+
+extern const Metric metric_mia;
+const Metric metric_mia{
+    "mia",
+    "area under ROC of membership attacks, forget against holdout",
+    "arXiv 1709.01604; 2012.07805 sec. 5.2; 2310.16789 eq. 1; 2404.02936 sec. 4",
+    {{"mia_loss", {"forget", "holdout"}},
+     {"mia_zlib", {"forget", "holdout"}},
+     {"mia_min_k", {"forget", "holdout"}, {Need::kTokens}},
+     {"mia_min_k_plus_plus", {"forget", "holdout"}, {Need::kTokens}},
+     {"mia_reference", {"forget", "holdout"}, {Need::kReference}}},
+    compute};
+
+}  // namespace expunge::verify
