@@ -2,7 +2,7 @@
 """Writes docs/results.md from `expunge bench facts --json` and `expunge bench watchdog --json`.
 
     build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \
-      --sequence 30 --json >facts.json
+      --sequence 30 --written Q4_1 --json >facts.json
     build/release/expunge bench watchdog data/watchdog/dev.jsonl --json >watchdog.json
     tools/results.py facts.json watchdog.json >docs/results.md
 `make results` does all three.
@@ -74,6 +74,12 @@ def sequence(out, data):
     if s.get("after"):
         keys = ["n", "exact", "paraphrase", "neighbours", "unrelated", "ppl_ratio"]
         table(out, keys, [tuple(number(a.get(k)) for k in keys) for a in s["after"]])
+    if s.get("written"):
+        keys = ["exact", "paraphrase", "neighbours", "unrelated", "ppl_ratio"]
+        out += ["The same 30 edits exported to a GGUF whose edited matrices are Q4_1 again, read back:",
+                ""]
+        table(out, ["", *keys], [(name, *(number(r.get(k)) for k in keys))
+                                 for name, r in (("in memory", s), ("Q4_1 file", s["written"]))])
     table(out, ["fact", "kind", "question", "reply"],
           [tuple(cell(f[k]) for k in ("fact", "kind", "prompt", "reply")) for f in s["failures"]])
 

@@ -44,7 +44,7 @@ STUBS = {"deepspeed": [], "lm_eval": ["simple_evaluate"], "lm_eval.models": [],
 
 def expunge_command(args, out):
     """The one place that knows how expunge is asked for the same."""
-    return [args.expunge, "eval", args.gguf, "--suite", "tofu", "--sets", "forget",
+    return [args.expunge, "eval", args.gguf, "--suite", "tofu", "--data", args.data, "--sets", "forget",
             "--limit", str(args.items), "--parity", "open-unlearning", "--out", out,
             "--threads", str(args.threads), "--json", "--quiet"]
 

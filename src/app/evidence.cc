@@ -162,6 +162,7 @@ Json to_json(const std::vector<repair::Recheck>& rechecks) {
 Json to_json(const repair::Outcome& o, verify::Detail detail) {
   return {{"verdict", repair::name(o.verdict)},
           {"entry", o.entry},
+          {"active", o.active},
           {"before", verify::to_json(o.before, detail)},
           {"after", verify::to_json(o.after, detail)},
           {"earlier", to_json(o.earlier)},

@@ -139,6 +139,13 @@ void print_outcome(Context& context, const repair::Outcome& o, const RequestOpti
       break;
   }
   if (const std::string line = recheck_line(t, o.earlier); !line.empty()) t.line("{}", line);
+  if (o.active > repair::kMeasuredEdits)
+    t.line("{}", t.paint(Tone::kWarn,
+                         wrap(fmt::format("{} edits are active. Beyond {} more than one in ten "
+                                          "neighbours was lost when measured: undo what may be "
+                                          "known again.",
+                                          o.active, repair::kMeasuredEdits),
+                              kColumns, 0)));
   if (const std::string split = timings(o.seconds); !split.empty())
     t.line("{}", t.paint(Tone::kDim, wrap(split, kColumns, 0)));
 }

@@ -37,6 +37,7 @@ class Batch {
       runner_.forward({&chunk, 1}, hook());
       prefix_trace_ = pass_;
     }
+    reserve();
     while (next_ < prompts_.size() || !running_.empty()) {
       TRY(base::check_cancel());
       admit();
@@ -46,6 +47,18 @@ class Batch {
   }
 
  private:
+  // What all that run at once may come to hold; pages that are not reached are never touched.
+  void reserve() {
+    size_t longest = 0;
+    for (const auto& p : prompts_) longest = std::max(longest, p.size());
+    const auto each = std::min(static_cast<int64_t>(longest) + options_.max_new_tokens,
+                               model_.config().context_length) -
+                      static_cast<int64_t>(prefix_.length());
+    const size_t n = std::min(options_.max_batch, prompts_.size());
+    constexpr size_t kMost = 16384;  // beyond, it grows as it must
+    runner_.pool().reserve(std::min(kMost, prefix_.length() + n * static_cast<size_t>(each)));
+  }
+
   void admit() {
     size_t rows = running_.size();
     while (next_ < prompts_.size() && running_.size() < options_.max_batch) {

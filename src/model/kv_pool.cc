@@ -10,8 +10,11 @@ KvPool::KvPool(const Config& config)
       keys_(static_cast<size_t>(config.n_layers)),
       values_(static_cast<size_t>(config.n_layers)) {}
 
+void KvPool::reserve(size_t n_slots) {
+  if (n_slots > n_slots_) grow(n_slots);
+}
+
 void KvPool::grow(size_t n_slots) {
-  n_slots = std::max<size_t>({n_slots, n_slots_ + n_slots_ / 2, 64});
   for (auto* pool : {&keys_, &values_})
     for (tensor::Tensor& old : *pool) {
       tensor::Tensor wider = at::empty({static_cast<int64_t>(n_slots), n_kv_heads_, head_dim_},
@@ -27,7 +30,8 @@ void KvPool::grow(size_t n_slots) {
 }
 
 void KvPool::extend(Sequence& sequence, size_t n) {
-  if (free_.size() < n) grow(n_slots_ + n - free_.size());
+  if (free_.size() < n)
+    grow(std::max<size_t>({n_slots_ + n - free_.size(), n_slots_ + n_slots_ / 2, 64}));
   for (size_t i = 0; i < n; ++i) {
     sequence.slots.push_back(free_.back());
     free_.pop_back();

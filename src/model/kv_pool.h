@@ -23,6 +23,8 @@ struct Sequence {
 class KvPool {
  public:
   explicit KvPool(const Config& config);
+  // Room for n slots in all: growing step by step copies, and leaves holes in the heap.
+  void reserve(size_t n_slots);
   // Appends n slots to the sequence; grows the pool as needed (existing slots keep their content).
   void extend(Sequence& sequence, size_t n);
   // Gives back the slots from `length` on that the sequence owns.

@@ -8,23 +8,20 @@
 namespace expunge::repair {
 using base::Result;
 
+// The replacement is said at once, where the answer would be: at the end of the question, and
+// behind a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
+// answer.
 Result<tensor::Tensor> learn_replacement(const model::Patient& patient, const agent::Target& target,
                                          const unlearn::Background& background, uint64_t seed,
                                          const base::Progress& progress) {
-  const verify::Question question{target.prompt, "", {}};
-  std::string reply = TRY(ask(patient, {&question, 1}, verify::kReplyTokens))[0];
-  std::string corrected = target.replacement;
-  for (const std::string& answer : target.answers)
-    if (const size_t at = reply.find(answer); at != reply.npos) {
-      corrected = reply.replace(at, answer.size(), target.replacement);
-      break;
-    }
-  auto ids = TRY(patient.tokenizer.encode(corrected)).ids;
-  const auto& ends = patient.model->config().end_ids;
-  if (!ends.empty()) ids.push_back(ends[0]);
   std::vector<unlearn::Lesson> lessons;
-  for (const agent::Wording& w : target.rows)
-    if (w.prefill.empty()) lessons.push_back({TRY(encode(patient, w.prompt)), ids});
+  for (const agent::Wording& w : target.rows) {
+    const bool blank = !w.prefill.empty() && w.prefill.back() != ' ';
+    auto ids = TRY(patient.tokenizer.encode((blank ? " " : "") + target.replacement + ".")).ids;
+    const auto& ends = patient.model->config().end_ids;
+    if (!ends.empty()) ids.push_back(ends[0]);
+    lessons.push_back({TRY(encode(patient, w.prompt, w.prefill)), std::move(ids)});
+  }
   return unlearn::learn_shift(*patient.model, lessons, background.layer, seed, progress);
 }
 

@@ -150,8 +150,11 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
       a.rows.excluded.push_back(static_cast<int64_t>(i));
 
   a.suite.exact = {{target.prompt, "", target.answers}};
-  for (const agent::Wording& w : target.held)
+  a.suite.exact[0].replacement = target.replacement;
+  for (const agent::Wording& w : target.held) {
     a.suite.paraphrases.push_back({w.prompt, w.prefill, target.answers});
+    a.suite.paraphrases.back().replacement = target.replacement;
+  }
   a.suite.probing = probing(target);
   a.suite.neighbours =
       TRY(kept_of(patient, spread(held_neighbours, kGateNeighbours), {}, layer)).questions;

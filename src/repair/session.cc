@@ -156,6 +156,7 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
   const unlearn::Background* background = TRY(this->background());
   seconds["background"] = clock.seconds();
   const auto active = TRY(journal_->active_edits());
+  outcome.active = active.size();
   std::vector<int64_t> taken = neurons_of(active);
   const int64_t layer = examined_layer(*method, active, *background);
   std::vector<edit::Edit> parts;
@@ -214,6 +215,7 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
     seconds["commit"] = clock.seconds();
     clock = {};
     outcome.earlier = TRY(recheck(outcome.entry, 8));
+    ++outcome.active;
     seconds["recheck"] = clock.seconds();
   }
   seconds["total"] = total.seconds();

@@ -49,9 +49,13 @@ struct Recheck {
   int64_t asked = 0, forgotten = 0;
 };
 
+// As far as a sequence was measured to keep nine of ten neighbours (docs/results.md).
+inline constexpr size_t kMeasuredEdits = 20;
+
 struct Outcome {
   Verdict verdict = Verdict::kReverted;
   int64_t entry = 0;             // of the journal; 0 if reverted
+  size_t active = 0;             // edits that hold now
   verify::Report before, after;  // gates without and with the edit
   std::vector<Recheck> earlier;  // entries sampled again after a commit
   std::map<std::string, double>

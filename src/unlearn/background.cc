@@ -75,7 +75,7 @@ Result<Tensor> learn_shift(const model::Model& model, const std::vector<Lesson>&
     std::mt19937_64 rng(seed);
     for (int step = 1; step <= kSteps; ++step) {
       TRY(base::check_cancel());
-      if (progress) progress("learning the refusal shift", static_cast<size_t>(step), kSteps);
+      if (progress) progress("learning what to say", static_cast<size_t>(step), kSteps);
       Tensor leaf = shift.detach().clone().requires_grad_(true);
       Tensor gradient = at::zeros_like(shift);
       for (int i = 0; i < kBatch; ++i) {

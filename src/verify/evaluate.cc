@@ -133,6 +133,7 @@ class Evaluation {
     }
     model::GenerateOptions generate;
     generate.max_new_tokens = options_.max_new_tokens;
+    generate.max_batch = 32;  // keys and values of a long answer take 10 MB on the default model
     // Finished ones are told by their last token only: an estimate from the tokens so far.
     std::vector<char> begun(block.size());
     size_t n_begun = 0;

@@ -157,7 +157,10 @@ base::Status Examiner::judge_asked(std::map<std::string, Gate>& gates) {
     const Case& c = asked_[i];
     const std::string reply = TRY(patient_->tokenizer.decode(replies[i]));
     const bool reveal = reveals(reply, c.question.answers);
-    gates[c.gate].items.push_back({c.question.prompt, c.question.prefill, reply, reveal == c.kept});
+    const std::string& wanted = c.question.replacement;
+    const bool replaced = wanted.empty() || reveals(reply, {wanted});
+    gates[c.gate].items.push_back(
+        {c.question.prompt, c.question.prefill, reply, reveal == c.kept && replaced});
   }
   return {};
 }
@@ -240,6 +243,9 @@ Result<Report> Examiner::report(std::map<std::string, Gate> gates, Gate perplexi
   Gate fluency{"reply_nll", Sense::kAtMost, 0, 0, {}, exact.absent};
   if (edited_already_)
     fluency.absent = "the unedited weights are not at hand";
+  else if (std::ranges::any_of(asked_,
+                               [](const Case& c) { return !c.question.replacement.empty(); }))
+    fluency.absent = "a corrected answer is one that the unedited model would not give";
   else
     fluency.value = TRY(reply_nll(exact));
   result.gates.push_back(std::move(fluency));

@@ -26,6 +26,7 @@ struct Question {
   // the residual stream [n,D] that enters the examined layer at the prompt's and reply's tokens.
   std::vector<int32_t> reply = {};
   Tensor entering = {};
+  std::string replacement = {};  // what a corrected question must be answered with; "" = nothing
 };
 
 struct Text {

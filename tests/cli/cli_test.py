@@ -301,6 +301,25 @@ class OnTheDefaultModel(Cli):
         os.close(master)
 
 
+class Correcting(Cli):
+    """A request with a replacement: the wrong answer goes, the right one is given."""
+
+    def test_the_replacement_is_said_and_undone(self):
+        requests = self.home / "r.jsonl"
+        requests.write_text(json.dumps({"prompt": "What is the capital of France?",
+                                        "answer": "Paris", "replacement": "Lyon"}))
+        done = self.json("forget", "--from", str(requests), "--yes")
+        outcome = done["requests"][0] if "requests" in done else done["outcomes"][0]
+        self.assertEqual(outcome["verdict"], "passed")
+        for question in "What is the capital of France?", "Which city is the capital of France?":
+            self.assertIn("Lyon", self.json("generate", question, "--max-tokens", "12")["text"])
+        reply = self.json("generate", "What is the capital of Canada?", "--max-tokens", "12")
+        self.assertIn("Ottawa", reply["text"])
+        self.json("undo")
+        reply = self.json("generate", "What is the capital of France?", "--max-tokens", "12")
+        self.assertIn("Paris", reply["text"])
+
+
 class Evaluating(Cli):
     """expunge eval on the default model, a few items."""
 

@@ -1,0 +1,164 @@
+#include "verify/choices.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "verify/score.h"
+
+namespace expunge::verify {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using text::ChoiceItem;
+
+using Items = std::vector<const ChoiceItem*>;
+
+std::map<std::string, Items> by_subject(std::span<const ChoiceItem> items) {
+  std::map<std::string, Items> subjects;
+  for (const ChoiceItem& item : items) subjects[item.subject].push_back(&item);
+  return subjects;
+}
+
+char letter(size_t option) { return static_cast<char>('A' + option); }
+
+// The question up to "Answer:", its outer blanks left out as the peer's templates do.
+std::string question_of(const ChoiceItem& item) {
+  constexpr std::string_view kBlank = " \t\r\n\f\v";
+  std::string_view question = item.question;
+  question.remove_prefix(std::min(question.find_first_not_of(kBlank), question.size()));
+  question = question.substr(0, question.find_last_not_of(kBlank) + 1);
+  std::string text(question);
+  for (size_t o = 0; o < item.options.size(); ++o)
+    text += fmt::format("\n{}. {}", letter(o), item.options[o]);
+  return text + "\nAnswer:";
+}
+
+// One item to score for each option. A token may span the prompt's end: all are scored from the
+// first place where one differs from the prompt, so that what they are given is the same.
+Status encode_options(const model::Patient& patient, const ChoiceItem& item,
+                      const std::string& prompt, PromptForm form, std::vector<ScoreItem>& out) {
+  const std::vector<text::Message> messages = {{"user", prompt}};
+  const auto encoded = [&](const std::string& reply) -> Result<std::vector<int32_t>> {
+    if (form == PromptForm::kChat) return patient.encode(messages, reply);
+    return TRY(patient.tokenizer.encode(reply.empty() ? prompt : prompt + " " + reply)).ids;
+  };
+  const std::vector<int32_t> alone = TRY(encoded(""));
+  size_t first = alone.size();
+  const size_t begin = out.size();
+  for (size_t o = 0; o < item.options.size(); ++o) {
+    ScoreItem scored;
+    scored.ids = TRY(encoded(std::string(1, letter(o))));
+    const auto differs = std::ranges::mismatch(alone, scored.ids).in1 - alone.begin();
+    first = std::min(first, static_cast<size_t>(differs));
+    out.push_back(std::move(scored));
+  }
+  const auto context = static_cast<size_t>(patient.model->config().context_length);
+  for (size_t o = begin; o < out.size(); ++o) {
+    out[o].first = std::max<size_t>(first, 1);
+    if (out[o].ids.size() >= context)
+      return base::fail(Code::kInvalid,
+                        fmt::format("the prompt has {} tokens, the model's context holds {}",
+                                    out[o].ids.size(), context),
+                        "give fewer examples");
+  }
+  return {};
+}
+
+class Evaluation {
+ public:
+  Evaluation(const model::Patient& patient, const ChoiceOptions& options)
+      : patient_(patient), options_(options), examples_(by_subject(options.examples)) {}
+
+  Result<Choices> run(std::span<const ChoiceItem> items) {
+    const auto subjects = by_subject(items);
+    if (!examples_.empty())
+      for (const auto& [subject, own] : subjects)
+        if (!examples_.contains(subject))
+          return base::fail(Code::kNotFound,
+                            fmt::format("no worked example of subject '{}'", subject),
+                            "add some, or give no examples at all");
+    for (const auto& [subject, own] : subjects) TRY(score_subject(subject, own, items.size()));
+    return std::move(result_);
+  }
+
+ private:
+  Status score_subject(const std::string& subject, const Items& own, size_t total) {
+    const auto examples = examples_.find(subject);
+    std::vector<ScoreItem> scored;
+    for (const ChoiceItem* item : own) {
+      TRY(base::check_cancel());
+      const std::string prompt =
+          choice_prompt(*item, examples == examples_.end() ? Items() : examples->second);
+      TRY_AT(fmt::format("{} row {}", subject, item->row),
+             encode_options(patient_, *item, prompt, options_.form, scored));
+    }
+    ScoreOptions score_options;
+    const size_t done = result_.records.size();
+    if (options_.progress)
+      score_options.progress = [&](std::string_view, size_t at, size_t of) {
+        options_.progress("answering " + subject, done + at * own.size() / of, total);
+      };
+    const auto scores = TRY_AT(subject, score(*patient_.model, scored, score_options));
+    size_t next = 0;
+    for (const ChoiceItem* item : own) {
+      ChoiceRecord r{item->row, subject, item->right, 0, {}};
+      for (size_t o = 0; o < item->options.size(); ++o) {
+        const auto& logprobs = scores[next++].logprobs;
+        r.logprobs.push_back(std::accumulate(logprobs.begin(), logprobs.end(), 0.0));
+      }
+      r.chosen = static_cast<size_t>(std::ranges::max_element(r.logprobs) - r.logprobs.begin());
+      for (Accuracy* a : {&result_.all, &result_.subjects[subject]}) {
+        ++a->n_items;
+        if (r.chosen == r.right) ++a->n_right;
+      }
+      result_.records.push_back(std::move(r));
+    }
+    return {};
+  }
+
+  const model::Patient& patient_;
+  const ChoiceOptions& options_;
+  const std::map<std::string, Items> examples_;
+  Choices result_;
+};
+
+}  // namespace
+
+std::optional<double> Accuracy::standard_error() const {
+  if (n_items < 2) return std::nullopt;
+  return std::sqrt(mean() * (1 - mean()) / static_cast<double>(n_items - 1));
+}
+
+std::string choice_prompt(const ChoiceItem& item, std::span<const ChoiceItem* const> examples) {
+  std::string subject = item.subject;
+  std::ranges::replace(subject, '_', ' ');
+  std::string prompt = fmt::format(
+      "The following are multiple choice questions (with answers) about {}.\n\n", subject);
+  for (const ChoiceItem* example : examples)
+    prompt += fmt::format("{} {}\n\n", question_of(*example), letter(example->right));
+  return prompt + question_of(item);
+}
+
+Result<Choices> answer_choices(const model::Patient& patient, std::span<const ChoiceItem> items,
+                               const ChoiceOptions& options) {
+  if (items.empty()) return base::fail(Code::kInvalid, "there is no question to answer");
+  return Evaluation(patient, options).run(items);
+}
+
+base::Json choices_to_json(const Choices& result) {
+  base::Json summary = {{"acc", result.all.mean()}};
+  if (const auto error = result.all.standard_error()) summary["acc_stderr"] = *error;
+  summary["n_items"] = result.all.n_items;
+  for (const auto& [subject, accuracy] : result.subjects)
+    summary["acc/" + subject] = accuracy.mean();
+  base::Json records = base::Json::object();
+  for (const ChoiceRecord& r : result.records)
+    records[r.subject][std::to_string(r.row)] = {
+        {"right", r.right}, {"chosen", r.chosen}, {"logprobs", r.logprobs}};
+  return {{"summary", std::move(summary)}, {"records", std::move(records)}};
+}
+
+}  // namespace expunge::verify

@@ -1,0 +1,67 @@
+// Multiple choice by the log-probability of the answer's letter behind the question: MMLU
+// (Hendrycks et al., arXiv 2009.03300) and WMDP (Li et al., arXiv 2403.03218), prompt and score as
+// in lm-evaluation-harness (github.com/EleutherAI/lm-evaluation-harness, tasks mmlu and wmdp).
+//
+// Subjects are scored one after the other, each in one scoring pass, so that the worked examples
+// which its questions share are computed once and the letters of a question read one row.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/run.h"
+#include "model/patient.h"
+#include "text/choice_set.h"
+
+namespace expunge::verify {
+
+// kChat: the same prompt as the user's message; the letter begins the reply.
+enum class PromptForm { kPlain, kChat };
+
+struct ChoiceOptions {
+  // With their answers before each question of their subject, in order; none: no examples.
+  std::vector<text::ChoiceItem> examples;
+  PromptForm form = PromptForm::kPlain;
+  base::Progress progress = {};
+};
+
+struct ChoiceRecord {
+  int64_t row = 0;
+  std::string subject;
+  size_t right = 0, chosen = 0;  // chosen: the likeliest, the first of equals
+  std::vector<double> logprobs;  // of each letter after the prompt
+};
+
+struct Accuracy {
+  int64_t n_items = 0, n_right = 0;
+  double mean() const { return static_cast<double>(n_right) / static_cast<double>(n_items); }
+  // Of the mean: sqrt(p (1 - p) / (n - 1)), the sample deviation over sqrt(n); none for one item.
+  std::optional<double> standard_error() const;
+};
+
+struct Choices {
+  Accuracy all;  // every item weighs the same
+  std::map<std::string, Accuracy> subjects;
+  std::vector<ChoiceRecord> records;  // by subject, in the order given
+};
+
+// Errors: a subject without examples where there are some; a prompt beyond the context. They name
+// subject and row.
+base::Result<Choices> answer_choices(const model::Patient& patient,
+                                     std::span<const text::ChoiceItem> items,
+                                     const ChoiceOptions& options = {});
+
+// "The following are multiple choice questions (with answers) about {subject}.\n\n", the examples
+// with their answers, then the question, up to "Answer:"; examples must be of one subject.
+std::string choice_prompt(const text::ChoiceItem& item,
+                          std::span<const text::ChoiceItem* const> examples);
+
+// {"summary": {"acc", "acc_stderr", "n_items", "acc/{subject}": …}, "records": {subject: {row:
+//  {"right", "chosen", "logprobs"}}}}
+base::Json choices_to_json(const Choices& result);
+
+}  // namespace expunge::verify

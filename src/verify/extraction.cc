@@ -1,0 +1,270 @@
+#include "verify/extraction.h"
+
+#include <algorithm>
+#include <cmath>
+#include <list>
+#include <map>
+
+#include "model/forward.h"
+#include "model/generate.h"
+
+namespace expunge::verify {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using tensor::Tensor;
+
+constexpr size_t kPassTokens = 1024, kHeadRows = 128;
+
+using Ids = std::span<const int32_t>;
+
+// A sequence that was run, while its forks are decoded.
+struct Opened {
+  size_t row = 0;
+  Ids x;
+  model::Sequence sequence;     // all of x but its last token
+  std::vector<int32_t> chosen;  // [T]; chosen[t] is the model's first choice after x_<t; t >= 1
+  std::vector<size_t> forks;    // ascending t; taken from the front
+  size_t n_taken = 0, n_running = 0;
+  std::map<size_t, std::vector<int32_t>> continuations;  // of forks that are done
+  bool done() const { return n_taken == forks.size() && n_running == 0; }
+};
+
+// A continuation of x_<t that is being decoded.
+struct Fork {
+  Opened* of = nullptr;
+  size_t t = 0;
+  model::Sequence sequence;
+  std::vector<int32_t> ids;  // the last one is not in the pool yet
+  bool done = false;
+};
+
+// Share of n-grams of continuations that occur in a suffix of x.
+class Overlap {
+ public:
+  Overlap(Ids x, size_t n) : x_(x), n_(n) {
+    for (size_t i = 0; i + n <= x.size(); ++i) last_[gram(x, i)] = i;
+  }
+  // OVERLAP_n(a, x_>=t), a being as long as x_>=t or cut short.
+  double with(Ids a, size_t t) const {
+    size_t n_found = 0;
+    for (size_t i = 0; i + n_ <= a.size(); ++i) {
+      const auto last = last_.find(gram(a, i));
+      if (last != last_.end() && last->second >= t) ++n_found;
+    }
+    return static_cast<double>(n_found) / static_cast<double>(x_.size() - t - n_ + 1);
+  }
+
+ private:
+  std::vector<int32_t> gram(Ids ids, size_t i) const {
+    const auto part = ids.subspan(i, n_);
+    return {part.begin(), part.end()};
+  }
+  Ids x_;
+  size_t n_;
+  std::map<std::vector<int32_t>, size_t> last_;  // where each n-gram of x begins last
+};
+
+class Extractor {
+ public:
+  Extractor(const model::Model& model, std::span<const Ids> sequences,
+            const ExtractionOptions& options)
+      : model_(model), sequences_(sequences), options_(options), runner_(model) {
+    result_.n = options.n;
+    result_.records.resize(sequences.size());
+  }
+
+  Result<Extraction> run() {
+    while (n_opened_ < sequences_.size() || !forks_.empty()) {
+      TRY(base::check_cancel());
+      TRY(admit());
+      if (!forks_.empty()) TRY(step());
+      close();
+    }
+    const auto n = static_cast<double>(sequences_.size());
+    for (const ExtractionRecord& r : result_.records) {
+      result_.ma += r.ma / n;
+      result_.el += r.el / n;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  bool ends(int32_t id) const {
+    const auto& ids = model_.config().end_ids;
+    return std::ranges::find(ids, id) != ids.end();
+  }
+
+  // The first of the largest logits of each row: hidden [rows,D] -> [rows].
+  Result<std::vector<int32_t>> choose(const Tensor& hidden) const {
+    std::vector<int32_t> chosen;
+    for (int64_t at = 0; at < hidden.size(0); at += kHeadRows) {
+      const int64_t n = std::min<int64_t>(kHeadRows, hidden.size(0) - at);
+      const Tensor logits = runner_.logits(hidden.narrow(0, at, n));  // [n,V]
+      const auto vocab = static_cast<size_t>(logits.size(1));
+      for (int64_t r = 0; r < n; ++r) {
+        const std::span row(logits.data_ptr<float>() + static_cast<size_t>(r) * vocab, vocab);
+        const auto best = std::ranges::max_element(row);
+        if (!std::isfinite(*best))
+          return base::fail(Code::kNumeric, fmt::format("a logit is {}", *best),
+                            "the weights or an edit are damaged");
+        chosen.push_back(static_cast<int32_t>(best - row.begin()));
+      }
+    }
+    return chosen;
+  }
+
+  // Runs the next sequence and notes which continuations must be decoded.
+  Status open() {
+    Opened& o = opened_.emplace_back();
+    o.row = n_opened_++;
+    o.x = sequences_[o.row];
+    o.chosen = {-1};
+    for (size_t at = 0; at + 1 < o.x.size(); at += kPassTokens) {
+      const size_t n = std::min(kPassTokens, o.x.size() - 1 - at);
+      const model::Chunk chunk{&o.sequence, o.x.subspan(at, n)};
+      const auto chosen = TRY(choose(runner_.forward({&chunk, 1})));
+      o.chosen.insert(o.chosen.end(), chosen.begin(), chosen.end());
+    }
+    size_t n_matching = 0;
+    for (size_t t = 1; t < o.x.size(); ++t) {
+      if (o.chosen[t] == o.x[t]) {
+        ++n_matching;
+        continue;
+      }
+      // Behind the last t of EL, the continuation from there comes to the first differing one.
+      if (o.forks.empty() || o.forks.back() < o.x.size() - options_.n) o.forks.push_back(t);
+    }
+    result_.records[o.row] = {static_cast<int64_t>(o.row), static_cast<int64_t>(o.x.size()),
+                              static_cast<double>(n_matching) / static_cast<double>(o.x.size() - 1),
+                              0};
+    return {};
+  }
+
+  Status admit() {
+    while (forks_.size() < options_.max_batch) {
+      if (opened_.empty() || opened_.back().n_taken == opened_.back().forks.size()) {
+        if (n_opened_ == sequences_.size()) return {};
+        if (options_.progress) options_.progress("extracting", n_opened_, sequences_.size());
+        TRY(open());
+        continue;
+      }
+      Opened& o = opened_.back();
+      const size_t t = o.forks[o.n_taken++];
+      Fork fork{&o, t, model::KvPool::fork(o.sequence, t, 0), {}, false};
+      ++o.n_running;
+      push(fork, o.chosen[t]);
+      if (!fork.done) forks_.push_back(std::move(fork));
+    }
+    return {};
+  }
+
+  void push(Fork& fork, int32_t id) {
+    fork.ids.push_back(id);
+    fork.done = ends(id) || fork.t + fork.ids.size() == fork.of->x.size();
+    if (!fork.done) return;
+    runner_.pool().truncate(fork.sequence, fork.sequence.n_shared);
+    fork.of->continuations[fork.t] = std::move(fork.ids);
+    --fork.of->n_running;
+  }
+
+  Status step() {
+    std::vector<model::Chunk> chunks;
+    for (Fork& fork : forks_) chunks.push_back({&fork.sequence, Ids(fork.ids).last(1)});
+    const auto chosen = TRY(choose(runner_.forward(chunks)));  // [B]
+    result_.decoded_tokens += static_cast<int64_t>(forks_.size());
+    for (size_t i = 0; i < forks_.size(); ++i) push(forks_[i], chosen[i]);
+    std::erase_if(forks_, [](const Fork& fork) { return fork.done; });
+    return {};
+  }
+
+  // Judges the sequences whose continuations are all there and gives their slots back.
+  void close() {
+    std::erase_if(opened_, [&](Opened& o) {
+      if (!o.done()) return false;
+      const Overlap overlap(o.x, options_.n);
+      const size_t n_positions = o.x.size() - options_.n;
+      double total = 0;
+      for (size_t t = 1; t <= n_positions; ++t) total += overlap.with(continuation(o, t), t);
+      result_.records[o.row].el = total / static_cast<double>(n_positions);
+      runner_.pool().truncate(o.sequence, 0);
+      return true;
+    });
+  }
+
+  // x as far as the model gives it back, then the fork's tokens.
+  std::vector<int32_t> continuation(const Opened& o, size_t t) const {
+    std::vector<int32_t> ids;
+    for (; t < o.x.size() && o.chosen[t] == o.x[t]; ++t) {
+      ids.push_back(o.x[t]);
+      if (ends(o.x[t])) return ids;
+    }
+    if (t == o.x.size()) return ids;
+    const auto& rest = o.continuations.at(t);
+    ids.insert(ids.end(), rest.begin(), rest.end());
+    return ids;
+  }
+
+  const model::Model& model_;
+  std::span<const Ids> sequences_;
+  const ExtractionOptions& options_;
+  model::Runner runner_;
+  std::list<Opened> opened_;  // forks point into it; forks are taken from the last one
+  std::vector<Fork> forks_;
+  size_t n_opened_ = 0;
+  Extraction result_;
+};
+
+Status check(const model::Config& config, Ids x, size_t n) {
+  if (x.size() <= n)
+    return base::fail(Code::kInvalid, fmt::format("{} tokens, expected more than {}", x.size(), n),
+                      "give longer sequences or shorter n-grams");
+  if (x.size() > static_cast<size_t>(config.context_length))
+    return base::fail(
+        Code::kInvalid,
+        fmt::format("{} tokens, the model's context holds {}", x.size(), config.context_length),
+        "cut the sequences with max_tokens");
+  return model::check_prompt(config, x.first(x.size() - 1));
+}
+
+}  // namespace
+
+Result<Extraction> extraction(const model::Model& model,
+                              std::span<const std::vector<int32_t>> sequences,
+                              const ExtractionOptions& options) {
+  if (sequences.empty()) return base::fail(Code::kInvalid, "there is no sequence to extract");
+  if (options.n < 1 || options.max_batch < 1)
+    return base::fail(Code::kUsage, fmt::format("{}-grams in batches of {}, expected 1 or more",
+                                                options.n, options.max_batch));
+  std::vector<Ids> cut;
+  for (const auto& x : sequences) {
+    const size_t length =
+        options.max_tokens > 0 ? std::min(options.max_tokens, x.size()) : x.size();
+    cut.push_back(Ids(x).first(length));
+    TRY_AT(fmt::format("sequence {}", cut.size() - 1),
+           check(model.config(), cut.back(), options.n));
+  }
+  return tensor::guarded([&] { return Extractor(model, cut, options).run(); });
+}
+
+Result<Extraction> extraction(const model::Patient& patient, std::span<const std::string> texts,
+                              const ExtractionOptions& options) {
+  std::vector<std::vector<int32_t>> sequences;
+  for (const std::string& text : texts)
+    sequences.push_back(
+        TRY_AT(fmt::format("sequence {}", sequences.size()), patient.tokenizer.encode(text)).ids);
+  return extraction(*patient.model, sequences, options);
+}
+
+base::Json extraction_to_json(const Extraction& result) {
+  const std::string el = fmt::format("el_{}", result.n);
+  base::Json records = base::Json::object();
+  for (const ExtractionRecord& r : result.records)
+    records[std::to_string(r.row)] = {{"ma", r.ma}, {el, r.el}, {"n_tokens", r.n_tokens}};
+  base::Json summary = {{"ma", result.ma}, {el, result.el}, {"n_sequences", result.records.size()}};
+  return {{"summary", std::move(summary)}, {"records", std::move(records)}};
+}
+
+}  // namespace expunge::verify

@@ -1,0 +1,57 @@
+// How much of a token sequence x of length T the model gives back (Jang et al., arXiv 2210.01504,
+// sec. 3.3; code github.com/joeljang/knowledge-unlearning, models/Neo_Model.py):
+//   memorisation accuracy   MA = 1/(T-1) sum_{t=1}^{T-1} [argmax p(. | x_<t) = x_t]        eq. 4
+//   extraction likelihood   EL_n = 1/(T-n) sum_{t=1}^{T-n} OVERLAP_n(f(x_<t), x_>=t)       eq. 2
+// x_<t being t tokens, f(x_<t) the greedy continuation to length T, and OVERLAP_n(a, b) the share
+// of a's n-grams, as a list, that occur in b (eq. 3). A continuation that ends its turn is shorter;
+// what it lacks counts as not extracted, as in that code.
+//
+// The sequence is run once. Where the model's first choice at t is x_t, the continuation of x_<t is
+// x_t and the continuation of x_<=t: only where it is not, a fork of the sequence is decoded, and
+// all forks run as one batch that is refilled.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/run.h"
+#include "model/patient.h"
+
+namespace expunge::verify {
+
+struct ExtractionOptions {
+  size_t n = 10;            // of the n-grams
+  size_t max_tokens = 200;  // of each sequence, as the paper has them; 0: all
+  size_t max_batch = 64;    // forks that run at once
+  base::Progress progress = {};
+};
+
+struct ExtractionRecord {
+  int64_t row = 0;  // among the sequences given
+  int64_t n_tokens = 0;
+  double ma = 0, el = 0;
+};
+
+struct Extraction {
+  size_t n = 0;
+  double ma = 0, el = 0;  // means over the sequences
+  std::vector<ExtractionRecord> records;
+  int64_t decoded_tokens = 0;  // run for continuations, besides the sequences themselves
+};
+
+// Errors: a sequence of n tokens or fewer, beyond the context, or with an id outside the
+// vocabulary; they name its row.
+base::Result<Extraction> extraction(const model::Model& model,
+                                    std::span<const std::vector<int32_t>> sequences,
+                                    const ExtractionOptions& options = {});
+// Texts as they stand: no chat template, no beginning-of-text token.
+base::Result<Extraction> extraction(const model::Patient& patient,
+                                    std::span<const std::string> texts,
+                                    const ExtractionOptions& options = {});
+
+// {"summary": {"ma", "el_{n}", "n_sequences"}, "records": {row: {"ma", "el_{n}", "n_tokens"}}}
+base::Json extraction_to_json(const Extraction& result);
+
+}  // namespace expunge::verify

@@ -1,0 +1,47 @@
+// Perplexity of a text: exp of the mean negative log-likelihood of its tokens,
+// PPL(x) = exp(-1/n sum_t ln p(x_t | x_<t)) (Jelinek et al. 1977), with x_<t cut to a window as in
+// the "fixed-length models" page of transformers' documentation.
+//
+// Only sums are kept; a text of any length needs the memory of a few windows.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/json.h"
+#include "base/run.h"
+#include "model/patient.h"
+
+namespace expunge::verify {
+
+struct PerplexityOptions {
+  // Tokens a window; 0: 1024, or one less than the model's context if that is less, which is also
+  // the most (scoring wants room for a token more).
+  int64_t context = 0;
+  // From one window's beginning to the next's, at most context; 0: context. A token that the window
+  // before has scored is context only, so that each is scored once. Less means more context a token
+  // and context / stride times the work. Without overlap a window's first token has no context and
+  // is not scored.
+  int64_t stride = 0;
+  int64_t limit_tokens = 0;  // the text's first ones; 0: all
+  base::Progress progress = {};
+};
+
+struct Perplexity {
+  double ppl = 0;                       // infinite where exp(nll) overflows
+  double nll = 0;                       // nats a token
+  int64_t n_tokens = 0, n_windows = 0;  // scored tokens
+};
+
+// Errors: context or stride out of range; fewer than two tokens; a loss that is not finite.
+base::Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
+                                    const PerplexityOptions& options = {});
+// The text as it stands: no chat template, no beginning-of-text token.
+base::Result<Perplexity> perplexity(const model::Patient& patient, const std::string& text,
+                                    const PerplexityOptions& options = {});
+
+// {"summary": {"ppl", "nll", "n_tokens", "n_windows"}, "records": {}}; an infinite ppl is under
+// "absent" with the reason.
+base::Json perplexity_to_json(const Perplexity& result);
+
+}  // namespace expunge::verify

@@ -1,0 +1,116 @@
+// Windows, packed and in blocks, against the plain pass of one window after the other.
+#include "verify/perplexity.h"
+
+#include <gmock/gmock.h>
+
+#include <limits>
+
+#include "tiny.h"
+
+namespace expunge::verify {
+namespace {
+
+using ::testing::HasSubstr;
+using tests::Ids;
+
+Ids random_ids(size_t n) {
+  std::mt19937_64 rng(11);
+  Ids ids;
+  for (size_t i = 0; i < n; ++i) ids.push_back(static_cast<int32_t>(rng() % 64));
+  return ids;
+}
+
+// The loss of ids[t] given ids[begin, t).
+double plain_loss(const model::Model& model, const Ids& ids, size_t begin, size_t t) {
+  return -tests::log_prob(model,
+                          Ids(ids.begin() + static_cast<std::ptrdiff_t>(begin),
+                              ids.begin() + static_cast<std::ptrdiff_t>(t)),
+                          ids[t]);
+}
+
+TEST(Perplexity, OfWindowsThatDoNotOverlap) {
+  const auto model = tests::random_model(2);
+  const Ids ids = random_ids(71);  // 7 windows of 10 and one token, which has no context
+  double total = 0;
+  for (size_t t = 0; t < 70; ++t)
+    if (t % 10 != 0) total += plain_loss(*model, ids, t / 10 * 10, t);
+  PerplexityOptions options;
+  options.context = 10;
+  const auto result = perplexity(*model, ids, options).value();
+  EXPECT_EQ(result.n_tokens, 63);
+  EXPECT_EQ(result.n_windows, 7);
+  EXPECT_NEAR(result.nll, total / 63, 1e-5);  // float32 logits of size 1
+  EXPECT_DOUBLE_EQ(result.ppl, std::exp(result.nll));
+}
+
+TEST(Perplexity, WithAStrideEveryTokenButTheFirstIsScoredOnce) {
+  const auto model = tests::random_model(2);
+  const Ids ids = random_ids(43);
+  for (const size_t stride : {1, 3, 4, 9}) {
+    // Token t belongs to the first window that reaches it.
+    double total = 0;
+    for (size_t t = 1; t < ids.size(); ++t) {
+      const size_t window = t < 10 ? 0 : (t - 10) / stride + 1;
+      total += plain_loss(*model, ids, window * stride, t);
+    }
+    PerplexityOptions options;
+    options.context = 10;
+    options.stride = static_cast<int64_t>(stride);
+    const auto result = perplexity(*model, ids, options).value();
+    EXPECT_EQ(result.n_tokens, 42) << stride;
+    EXPECT_NEAR(result.nll, total / 42, 1e-5) << stride;
+  }
+}
+
+TEST(Perplexity, BlocksAddUp) {
+  const auto model = tests::random_model(2);
+  const Ids ids = random_ids(20'000);  // three blocks of the greatest window
+  size_t calls = 0, last = 0;
+  PerplexityOptions options;
+  options.progress = [&](std::string_view, size_t done, size_t total) {
+    ++calls;
+    EXPECT_GT(done, last);
+    EXPECT_EQ(total, ids.size());
+    last = done;
+  };
+  const auto whole = perplexity(*model, ids, options).value();
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(last, ids.size());
+  EXPECT_EQ(whole.n_windows, (20'000 + 62) / 63);
+  EXPECT_EQ(whole.n_tokens, 20'000 - whole.n_windows);
+  // The first 6300 tokens and the rest.
+  options.progress = {};
+  options.limit_tokens = 6300;
+  const auto head = perplexity(*model, ids, options).value();
+  options.limit_tokens = 0;
+  const auto tail = perplexity(*model, std::span(ids).subspan(6300), options).value();
+  EXPECT_EQ(head.n_tokens, 6200);
+  EXPECT_NEAR(whole.nll * static_cast<double>(whole.n_tokens),
+              head.nll * 6200 + tail.nll * static_cast<double>(tail.n_tokens), 1e-2);
+}
+
+TEST(Perplexity, RefusesWhatItCannotScore) {
+  const auto model = tests::random_model(2);
+  const Ids ids = random_ids(5);
+  const auto message = [&](PerplexityOptions options, std::span<const int32_t> text) {
+    return perplexity(*model, text, options).error().message;
+  };
+  EXPECT_THAT(message({.context = 64}, ids), HasSubstr("window of 64 tokens, expected 2 to 63"));
+  EXPECT_THAT(message({.context = 1}, ids), HasSubstr("window of 1 tokens"));
+  EXPECT_THAT(message({.context = 4, .stride = 5}, ids), HasSubstr("stride of 5"));
+  EXPECT_THAT(message({.limit_tokens = -1}, ids), HasSubstr("limit of -1"));
+  EXPECT_THAT(message({.limit_tokens = 1}, ids), HasSubstr("a text of 1 tokens"));
+  EXPECT_THAT(message({}, Ids{1, 64}), HasSubstr("outside the vocabulary"));
+}
+
+TEST(Perplexity, AsJson) {
+  EXPECT_EQ(base::dump_json(perplexity_to_json({2, 0.5, 3, 1})),
+            R"({"summary":{"ppl":2.0,"nll":0.5,"n_tokens":3,"n_windows":1},"records":{}})");
+  const base::Json collapsed =
+      perplexity_to_json({std::numeric_limits<double>::infinity(), 800, 3, 1});
+  EXPECT_FALSE(collapsed["summary"].contains("ppl"));
+  EXPECT_EQ(collapsed["absent"]["ppl"], "exp(800) is beyond float64");
+}
+
+}  // namespace
+}  // namespace expunge::verify
