@@ -1,9 +1,10 @@
 // How much of a token sequence x of length T the model gives back (Jang et al., arXiv 2210.01504,
-// sec. 3.3; code github.com/joeljang/knowledge-unlearning, models/Neo_Model.py):
-//   memorisation accuracy   MA = 1/(T-1) sum_{t=1}^{T-1} [argmax p(. | x_<t) = x_t]        eq. 4
-//   extraction likelihood   EL_n = 1/(T-n) sum_{t=1}^{T-n} OVERLAP_n(f(x_<t), x_>=t)       eq. 2
+// sec. 3, "Quantifying privacy risks"; code github.com/joeljang/knowledge-unlearning,
+// models/Neo_Model.py):
+//   memorisation accuracy   MA = 1/(T-1) sum_{t=1}^{T-1} [argmax p(. | x_<t) = x_t]
+//   extraction likelihood   EL_n = 1/(T-n) sum_{t=1}^{T-n} OVERLAP_n(f(x_<t), x_>=t)
 // x_<t being t tokens, f(x_<t) the greedy continuation to length T, and OVERLAP_n(a, b) the share
-// of a's n-grams, as a list, that occur in b (eq. 3). A continuation that ends its turn is shorter;
+// of a's n-grams, as a list, that occur in b. A continuation that ends its turn is shorter;
 // what it lacks counts as not extracted, as in that code.
 //
 // The sequence is run once. Where the model's first choice at t is x_t, the continuation of x_<t is

@@ -83,10 +83,12 @@ class Scorer {
     n_begun_ = shared(first, last);  // sorted: these two have least in common
     for (const ScoreItem& item : items_) n_begun_ = std::min(n_begun_, item.first - 1);
     constexpr size_t kWorthSharing = 8;
-    if (n_begun_ < kWorthSharing || n_begun_ > kPassTokens) n_begun_ = 0;
-    if (n_begun_ == 0) return;
-    const model::Chunk chunk{&begun_, first.first(n_begun_), options_.hidden_id};
-    runner_.forward({&chunk, 1});
+    if (n_begun_ < kWorthSharing) n_begun_ = 0;
+    for (size_t at = 0; at < n_begun_; at += kPassTokens) {
+      const size_t n = std::min(kPassTokens, n_begun_ - at);
+      const model::Chunk chunk{&begun_, first.subspan(at, n), options_.hidden_id};
+      runner_.forward({&chunk, 1});
+    }
   }
 
   // Scores items from `next` on as one packed batch -> the first item that did not fit.
@@ -100,7 +102,9 @@ class Scorer {
       const auto ids = run_of(item);
       const size_t known = placed.empty() ? n_begun_ : shared(run_of(placed.back().item), ids);
       const auto fresh = ids.subspan(known);
-      if (!placed.empty() && static_cast<size_t>(n_rows) + fresh.size() > kPassTokens) break;
+      if (!placed.empty() && !fresh.empty() &&
+          static_cast<size_t>(n_rows) + fresh.size() > kPassTokens)
+        break;
       const size_t hidden = hidden_in(ids.first(known));
       Placed p{item,
                model::KvPool::fork(placed.empty() ? begun_ : placed.back().sequence, known - hidden,

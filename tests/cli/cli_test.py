@@ -91,7 +91,8 @@ class WithoutAModel(Cli):
             self.assertIn("hint: ", self.run_it("eval", *what, status=status).stderr)
         keys = [k["key"] for m in self.json("metrics")["metrics"] for k in m["keys"]]
         self.assertLessEqual(set(figures["summary"]), set(keys))
-        self.assertEqual(self.json("suites")["suites"][0]["name"], "tofu")
+        self.assertEqual([s["name"] for s in self.json("suites")["suites"]],
+                         ["tofu", "mcq", "ppl", "tdec"])
 
     def test_wrong_use_is_status_2_with_a_hint(self):
         for arguments in (["nonsense"], ["forget"], ["score", "--ids", "1"], ["generate", "--top-p"],
@@ -322,6 +323,24 @@ class Correcting(Cli):
 
 class Evaluating(Cli):
     """expunge eval on the default model, a few items."""
+
+    def test_the_other_suites(self):
+        text = self.home / "text.txt"
+        text.write_text("The capital of France is Paris. The capital of Canada is Ottawa. " * 4)
+        ppl = self.json("eval", "--suite", "ppl", "--data", str(text), "--context", "32",
+                        "--stride", "16")
+        self.assertLess(ppl["summary"]["ppl"], 20)
+        table = self.home / "capitals_test.csv"
+        table.write_text('What is the capital of France?,Rome,Paris,Oslo,Bonn,B\n'
+                         '"What is the capital of Peru, please?",Lima,Paris,Oslo,Bonn,A\n')
+        mcq = self.json("eval", "--suite", "mcq", "--data", str(table))
+        self.assertEqual(mcq["summary"]["n_items"], 2)
+        self.assertEqual(len(mcq["records"]["capitals"]["0"]["logprobs"]), 4)
+        lines = self.home / "sequences.jsonl"
+        lines.write_text(json.dumps({"text": "one two three four five six seven eight nine ten " * 4}))
+        tdec = self.json("eval", "--suite", "tdec", "--data", str(lines))
+        self.assertGreater(tdec["summary"]["ma"], 0.5)
+        self.run_it("eval", "--suite", "ppl", "--data", "/nowhere.txt", status=NOT_FOUND)
 
     def test_goes_on_where_it_stopped(self):
         data = self.home / "tofu"

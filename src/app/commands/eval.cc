@@ -2,7 +2,9 @@
 #include "app/access.h"
 #include "app/evaluation.h"
 #include "app/layout.h"
+#include "app/suites.h"
 #include "base/files.h"
+#include "base/version.h"
 #include "publish/html_report.h"
 #include "verify/eval_log.h"
 
@@ -15,10 +17,11 @@ using base::Json;
 using base::Result;
 
 struct Options {
-  std::string what, suite = "tofu", data = "data/tofu", out;
+  std::string what, suite = "tofu", data = "data/tofu", examples, out;
   std::string forget = "forget10", retain = "retain", holdout;
   std::vector<std::string> sets, metrics;
   size_t limit = 0;
+  int64_t context = 0, stride = 0;
   int64_t max_new_tokens = 200;
   std::string retain_model, retain_logs, from_logs, system, parity = "none";
   bool base = false, no_generate = false;
@@ -129,9 +132,34 @@ Result<Answer> from_logs(const Options& o, Context& context) {
   return Answer{figures};
 }
 
+// A suite of one pass: its figures, and evaluation.json with --out.
+Result<Answer> eval_suite(const Suite& suite, const Options& o, Context& context) {
+  Terminal& t = context.terminal;
+  const Subject subject = TRY(subject_of(o, context));
+  const base::Stopwatch clock;
+  Json json = {{"suite", suite.name},
+               {"model", subject.label},
+               {"entry", subject.entry ? Json(*subject.entry) : Json()},
+               {"weights_hash", subject.patient.model->weights_hash()},
+               {"expunge", base::kVersion},
+               {"absent", Json::object()}};
+  json.update(TRY(suite.run(subject.patient,
+                            {o.data, o.examples, o.limit, o.context, o.stride, t.progress()})));
+  json["seconds"] = clock.seconds();
+  t.clear_progress();
+  print_figures(t, {{subject.label, json}});
+  if (!o.out.empty()) {
+    TRY(base::make_dirs(o.out));
+    TRY(base::write_file_atomic(o.out + "/evaluation.json", base::dump_json(json)));
+  }
+  return Answer{json};
+}
+
 Result<Answer> eval(const Options& o, Context& context) {
   Terminal& t = context.terminal;
   if (!o.from_logs.empty()) return from_logs(o, context);
+  for (const Suite& suite : suites())
+    if (suite.name == o.suite && suite.run) return eval_suite(suite, o, context);
   EvaluationRun run;
   if (o.parity == "open-unlearning")
     run.options.parity = verify::Parity::kOpenUnlearning;
@@ -193,10 +221,17 @@ Action declare(CLI::App& cli) {
   cli.add_option("what", o->what,
                  "a model, or an entry of the journal (the model of -m as it is now)")
       ->type_name("");
-  cli.add_option("--suite", o->suite, "tofu (tofu); see expunge suites")
+  std::vector<std::string> names;
+  for (const Suite& suite : suites()) names.emplace_back(suite.name);
+  cli.add_option("--suite", o->suite, "tofu, mcq, ppl or tdec (tofu); see expunge suites")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"tofu"}));
-  cli.add_option("--data", o->data, "folder of the suite's files (data/tofu)")->type_name("DIR");
+      ->check(CLI::IsMember(names));
+  cli.add_option("--data", o->data, "the suite's file or folder (data/tofu)")->type_name("PATH");
+  cli.add_option("--examples", o->examples, "mcq: worked examples, a file or folder")
+      ->type_name("PATH");
+  cli.add_option("--context", o->context, "ppl: tokens a window (1024, or the model's)")
+      ->type_name("N");
+  cli.add_option("--stride", o->stride, "ppl: from window to window (the context)")->type_name("N");
   cli.add_option("--forget", o->forget, "split or file to be forgotten (forget10)")->type_name("F");
   cli.add_option("--retain", o->retain, "split or file to be kept (retain)")->type_name("R");
   cli.add_option("--holdout", o->holdout, "file that no model saw, for PrivLeak and attacks")
@@ -205,7 +240,9 @@ Action declare(CLI::App& cli) {
       ->type_name("A,B")
       ->delimiter(',')
       ->check(CLI::IsMember({"forget", "retain", "real_authors", "world_facts", "holdout"}));
-  cli.add_option("--limit", o->limit, "the first items of each set; 0: all (0)")->type_name("N");
+  cli.add_option("--limit", o->limit,
+                 "the first items of each set or subject, tokens of ppl; 0: all (0)")
+      ->type_name("N");
   cli.add_option("--retain-model", o->retain_model, "a model that never saw the forget set")
       ->type_name("MODEL");
   cli.add_option("--retain-logs", o->retain_logs, "records or a TOFU log of such a model")

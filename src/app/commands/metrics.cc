@@ -1,6 +1,7 @@
 // expunge metrics, expunge suites: what can be measured, by whose definition, and what it needs.
 #include "app/command.h"
 #include "app/layout.h"
+#include "app/suites.h"
 #include "verify/metric.h"
 
 namespace expunge::app {
@@ -24,18 +25,10 @@ base::Result<Answer> metrics(Context& context) {
   return Answer{base::Json{{"metrics", all}}};
 }
 
-struct Suite {
-  const char *name, *what, *needs, *source;
-};
-constexpr Suite kSuites[] = {
-    {"tofu", "fictitious authors: what was forgotten, what is kept, model utility",
-     "--data with TOFU's JSON files", "Maini et al. 2024, arXiv 2401.06121"},
-};
-
-base::Result<Answer> suites(Context& context) {
+base::Result<Answer> list_suites(Context& context) {
   Answer answer;
   answer.json = {{"suites", base::Json::array()}};
-  for (const Suite& s : kSuites) {
+  for (const Suite& s : suites()) {
     Terminal& t = context.terminal;
     t.line("{}", t.paint(Tone::kBold, s.name));
     t.line("  {}", wrap(s.what, kColumns - 2, 2));
@@ -55,6 +48,6 @@ const Command command_metrics{
     [](CLI::App&) -> Action { return [](Context& context) { return metrics(context); }; }};
 const Command command_suites{
     "suites", "data sets and what eval does with them", "",
-    [](CLI::App&) -> Action { return [](Context& context) { return suites(context); }; }};
+    [](CLI::App&) -> Action { return [](Context& context) { return list_suites(context); }; }};
 
 }  // namespace expunge::app
