@@ -22,7 +22,7 @@ std::string_view name(verify::Parity parity) {
   return parity == verify::Parity::kNone ? "none" : "open-unlearning";
 }
 
-// What must be equal for records to be of the same evaluation. Sets may grow.
+// What must be equal for records to be of the same evaluation.
 Json settings_of(const model::Patient& patient, const EvaluationRun& run) {
   Json sets = Json::object();
   for (const verify::QaSet& set : run.sets) {

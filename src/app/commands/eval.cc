@@ -1,4 +1,6 @@
 // expunge eval: what a model remembers and what it still can, by the metrics of the field.
+#include <unistd.h>
+
 #include "app/access.h"
 #include "app/evaluation.h"
 #include "app/layout.h"
