@@ -63,26 +63,25 @@ base::Status validate(const model::Model& model, const Edit& edit) {
                         fmt::format("the edit names {}, which this model lacks", delta.tensor),
                         "was the edit made for another model?");
     const Tensor& w = model.param(delta.tensor).value;
-    int64_t out = 0, in = 0;
+    at::IntArrayRef shape;
+    std::vector<int64_t> product;
     bool finite = true;
     if (const auto* low = std::get_if<LowRank>(&delta.change)) {
       if (low->u.dim() != 2 || low->s.dim() != 2 || low->u.size(1) != low->s.size(0))
         return base::fail(Code::kInvalid,
                           fmt::format("factors of {} do not multiply", delta.tensor));
-      out = low->u.size(0), in = low->s.size(1);
+      product = {low->u.size(0), low->s.size(1)};
+      shape = product;
       finite = tensor::all_finite(low->u) && tensor::all_finite(low->s);
     } else {
       const Tensor& value = std::get<Dense>(delta.change).value;
-      if (value.dim() != 2)
-        return base::fail(Code::kInvalid, fmt::format("the change of {} has {} dimensions, not 2",
-                                                      delta.tensor, value.dim()));
-      out = value.size(0), in = value.size(1);
+      shape = value.sizes();
       finite = tensor::all_finite(value);
     }
-    if (w.dim() != 2 || w.size(0) != out || w.size(1) != in)
+    if (w.sizes() != shape)
       return base::fail(Code::kConflict,
-                        fmt::format("the change of {} is {}x{}, the weight {}x{}", delta.tensor,
-                                    out, in, w.size(0), w.size(-1)),
+                        fmt::format("the change of {} is {}, the weight {}", delta.tensor,
+                                    fmt::join(shape, "x"), fmt::join(w.sizes(), "x")),
                         "was the edit made for another model?");
     if (!finite)
       return base::fail(Code::kNumeric,

@@ -17,7 +17,7 @@ struct LowRank {
   Tensor s;  // [R,I] float32
 };
 struct Dense {
-  Tensor value;  // [O,I] float32
+  Tensor value;  // [O,I] or [D] float32
 };
 
 struct Delta {

@@ -32,9 +32,9 @@ Result<Tensor> matrix(const std::map<std::string, tensor::TensorInfo>& stored,
   if (found == stored.end())
     return fail(Code::kCorrupt, fmt::format("the edit lacks its tensor {}", name), kHint);
   const tensor::TensorInfo& info = found->second;
-  if (info.dtype != tensor::DType::kF32 || info.shape.size() != 2)
-    return fail(Code::kCorrupt, fmt::format("the edit's tensor {} is no float32 matrix", name),
-                kHint);
+  if (info.dtype != tensor::DType::kF32 || info.shape.empty() || info.shape.size() > 2)
+    return fail(Code::kCorrupt,
+                fmt::format("the edit's tensor {} is no float32 matrix or vector", name), kHint);
   Tensor value = at::empty(info.shape, tensor::f32());
   if (!info.bytes.empty()) std::memcpy(value.data_ptr(), info.bytes.data(), info.bytes.size());
   return value;

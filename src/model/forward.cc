@@ -167,15 +167,15 @@ class PlainOps final : public BlockOps {
   int64_t layer_ = 0;
 };
 
-std::string_view head_name(const Model& model) {
-  return model.config().tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-}
-
 Tensor embed(const Model& model, const std::vector<int32_t>& ids) {
   return model.param("model.embed_tokens.weight").value.index_select(0, tensor::from_ids(ids));
 }
 
 }  // namespace
+
+std::string_view head_name(const Model& model) {
+  return model.config().tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+}
 
 RopeTable rope_table(const Config& config, int64_t n) {
   const int64_t half = config.head_dim / 2;

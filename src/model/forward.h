@@ -24,6 +24,9 @@ struct RopeTable {
 };
 RopeTable rope_table(const Config& config, int64_t n);
 
+// The matrix that turns hidden states into logits.
+std::string_view head_name(const Model& model);
+
 // New tokens of one sequence in a pass; they follow what the sequence holds already.
 struct Chunk {
   Sequence* sequence;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "unlearn/train.h"
+
 #include "tables/methods.inc"  // made by the build from methods/*.cc
 
 namespace expunge::unlearn {
@@ -52,6 +54,29 @@ std::string values_of(const Knob& knob) {
   return names.empty() ? range : fmt::format("{} ({})", names, range);
 }
 
+// What the problem does not have of what is needed; "" if it has it.
+std::string_view lacks(const Problem& p, Needs need) {
+  const TrainingSet* set = p.training;
+  switch (need) {
+    case Needs::kRetain:
+      return p.retain.empty() ? "retain rows" : "";
+    case Needs::kRefusal:
+      return p.refusal.empty() ? "refusal prompts" : "";
+    case Needs::kBackground:
+      return p.background ? "" : "the model's background";
+    case Needs::kExamples:
+      return set && !set->forget.empty() ? "" : "examples to forget";
+    case Needs::kRetainExamples:
+      return set && !set->retain.empty() ? "" : "examples to keep: a retain set";
+    case Needs::kRefusalExamples:
+      return set && set->refusals.size() == set->forget.size() &&
+                     std::ranges::none_of(set->refusals, [](const auto& r) { return r.empty(); })
+                 ? ""
+                 : "refusals for the examples to forget";
+  }
+  return "";
+}
+
 }  // namespace
 
 base::Result<double> knob_value(const Method& method, std::string_view name,
@@ -94,16 +119,13 @@ Knobs after(const Method& method, Knobs knobs, const Step& step) {
 
 base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given) {
   const Knobs knobs = TRY(complete(method, given));
-  if (problem.forget.empty()) return fail(Code::kInvalid, "nothing to forget: no forget rows");
-  for (const Needs need : method.needs) {
-    if (need == Needs::kRetain && problem.retain.empty())
-      return fail(Code::kInvalid, fmt::format("{} needs retain rows", method.name));
-    if (need == Needs::kRefusal && problem.refusal.empty())
-      return fail(Code::kInvalid, fmt::format("{} needs refusal prompts", method.name));
-    if (need == Needs::kBackground && !problem.background)
-      return fail(Code::kInvalid, fmt::format("{} needs the model's background", method.name));
-  }
-  edit::Edit edit = TRY(method.propose(problem, knobs));
+  if (!method.objective && problem.forget.empty())
+    return fail(Code::kInvalid, "nothing to forget: no forget rows");
+  for (const Needs need : method.needs)
+    if (const std::string_view missing = lacks(problem, need); !missing.empty())
+      return fail(Code::kInvalid, fmt::format("{} needs {}", method.name, missing));
+  edit::Edit edit = TRY(method.objective ? train(*method.objective, problem, knobs)
+                                         : method.propose(problem, knobs));
   edit.provenance["method"] = method.name;
   edit.provenance["knobs"] = knobs;
   edit.provenance["seed"] = problem.seed;

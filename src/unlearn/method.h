@@ -4,7 +4,6 @@
 // its judge (verify) and never writes a weight.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,22 +13,29 @@
 #include "edit/edit.h"
 #include "unlearn/background.h"
 #include "unlearn/capture.h"
+#include "unlearn/knob.h"
+#include "unlearn/objective.h"
 
 namespace expunge::unlearn {
-
-struct Knob {
-  std::string_view name;
-  double fallback, low, high;
-  std::string_view help;  // one line, with the unit
-  // Names of the values low, low + 1, …, high; only these are accepted then.
-  std::vector<std::string_view> choices = {};
-};
-using Knobs = std::map<std::string, double, std::less<>>;
 
 // Activations at the MLP input of the background's layer, rows in the order of the problem's.
 struct States {
   Tensor forget, retain;  // [n,D]
   Tensor held = {};  // [n,D], further wordings of what is to be forgotten, kept out of the rows
+};
+
+// What gradient methods learn from: prompts with answers.
+struct TrainingSet {
+  std::vector<model::Example> forget, retain;
+  // For each of forget, answers that say one does not know; one is taken an epoch.
+  std::vector<std::vector<model::Example>> refusals = {};
+};
+// How a training is watched and kept. All may be empty.
+struct TrainingRun {
+  std::string checkpoint = {}, identity = {};  // see edit::FitOptions
+  base::Progress progress = {};
+  // After each epoch (from 1), e.g. to evaluate what was learnt so far.
+  std::function<base::Status(int64_t epoch, const edit::Trained& trained)> after_epoch = {};
 };
 
 struct Problem {
@@ -43,6 +49,8 @@ struct Problem {
   uint64_t seed = 0;
   std::optional<States> states =
       std::nullopt;  // captured once by whoever proposes often; else by the method
+  const TrainingSet* training = nullptr;  // gradient methods need it and use no rows
+  TrainingRun run = {};
 };
 base::Result<States> capture_states(const Problem& problem);
 
@@ -58,7 +66,8 @@ using Step = std::vector<KnobChange>;
 // The layers whose weights the method may change.
 enum class Reach { kBackgroundLayer, kAnyLayer };
 
-enum class Needs { kRetain, kRefusal, kBackground };
+// kExamples and after: of the training set, by methods with an objective.
+enum class Needs { kRetain, kRefusal, kBackground, kExamples, kRetainExamples, kRefusalExamples };
 
 struct Method {
   std::string_view name;
@@ -67,7 +76,9 @@ struct Method {
   std::vector<Knob> knobs;
   Reach reach;
   std::vector<Step> stronger, milder;  // in order: when it leaks, when it harms what is kept
+  // A closed form proposes; a gradient method has an objective that train() follows.
   base::Result<edit::Edit> (*propose)(const Problem& problem, const Knobs& knobs);
+  const Objective* objective = nullptr;
 };
 
 std::vector<const Method*> methods();

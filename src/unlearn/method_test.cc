@@ -15,6 +15,7 @@ namespace {
 using base::Code;
 using ::testing::HasSubstr;
 using tests::answer;
+using tests::Ids;
 using tests::question;
 using tests::subject_first;
 
@@ -44,8 +45,35 @@ const Background& background() {
   return b;
 }
 
+model::Example example(Ids prompt, const Ids& reply) {
+  model::Example e{std::move(prompt), 0};
+  e.first = e.ids.size();
+  e.ids.insert(e.ids.end(), reply.begin(), reply.end());
+  return e;
+}
+
+const TrainingSet& training_set() {
+  static const TrainingSet set = [] {
+    TrainingSet s;
+    for (int32_t r = 0; r < tests::kRelations; ++r)
+      for (int32_t subject = 0; subject < tests::kSubjects; ++subject)
+        for (const Ids& prompt : {question(r, subject), subject_first(r, subject)}) {
+          const model::Example e = example(prompt, {answer(r, subject), tests::kEnd});
+          if (r == kRelation && subject == kSubject) {
+            s.forget.push_back(e);
+            s.refusals.push_back({example(prompt, tests::refusal())});
+          } else if (!is_held(r, subject)) {
+            s.retain.push_back(e);
+          }
+        }
+    return s;
+  }();
+  return set;
+}
+
 Problem problem_on(const model::Model& model) {
   Problem p{model, {}, {}, {}, &background(), {}, {}, 7};
+  p.training = &training_set();
   p.forget = {{question(kRelation, kSubject), -1}, {subject_first(kRelation, kSubject), -1}};
   for (int32_t r = 0; r < tests::kRelations; ++r) {
     for (int32_t s = 0; s < tests::kSubjects; ++s)
@@ -94,8 +122,32 @@ Effect effect_of(const edit::Edit& edit) {
 class Contract : public ::testing::TestWithParam<const Method*> {
  protected:
   const Method& method() const { return *GetParam(); }
-  base::Result<edit::Edit> run(const Knobs& knobs = {}) const {
-    return propose(method(), problem_on(*model_), knobs);
+  // The defaults are for models of language; the tiny one takes larger steps, and more pairs a
+  // step.
+  Knobs knobs(const Knobs& given = {}) const {
+    if (!method().objective) return given;
+    Knobs all = given;
+    for (const auto& [name, value] :
+         Knobs{{"lr", 2e-3}, {"epochs", 30}, {"warmup", 0}, {"decay", 0}})
+      all.emplace(name, value);
+    static const std::map<std::string_view, Knobs> kOwn = {
+        {"asu", {{"temperature", 100}, {"retain_weight", 2}}},
+        {"dpo", {{"retain_weight", 3}}},
+        {"loku", {{"retain_weight", 2}, {"lora", 4}, {"lr", 1e-3}}},
+        {"lunar", {{"layer", 1}, {"strength", 12}, {"lr", 0.01}, {"epochs", 100}}},
+        {"rmu", {{"layer", 1}, {"steering", 20}, {"lr", 0.01}, {"retain_weight", 10}}},
+        {"satimp", {{"beta1", 1}, {"retain_weight", 2}}}};
+    if (const auto own = kOwn.find(method().name); own != kOwn.end())
+      for (const auto& [name, value] : own->second) all.insert_or_assign(name, value);
+    for (const auto& [name, value] : given) all.insert_or_assign(name, value);
+    return all;
+  }
+  base::Result<edit::Edit> run(const Knobs& given = {}) const {
+    return propose(method(), problem_on(*model_), knobs(given));
+  }
+  bool keeps() const {  // has a term for what is to be kept
+    return !method().objective ||
+           std::ranges::find(method().needs, Needs::kRetainExamples) != method().needs.end();
   }
   std::shared_ptr<model::Model> model_ = tests::planted_model();
 };
@@ -106,11 +158,14 @@ TEST_P(Contract, ForgetsAndSparesTheRest) {
   EXPECT_GT(e.forget_before, -0.1);  // it was known
   EXPECT_LT(e.forget_after, e.forget_before - 2) << "retain " << e.retain_kl;
   // An edit that cannot tell questions apart disturbs the others as much as the forgotten one, a
-  // ratio of one. Measured: redirect 0.29 and 0.05 nats, stamp 0.30 and 1.05, of a fall of 7.
+  // ratio of one. Measured: redirect 0.29 and 0.05 nats, stamp 0.30 and 1.05, of a fall of 7; ihl
+  // 0.28 and 0.98 of 6. A gradient method knows nothing of held facts: a lower bound for those.
   constexpr double kSelectivity = 5;
+  const double held_selectivity = method().objective ? 2.5 : kSelectivity;
   const double fall = e.forget_before - e.forget_after;
+  if (!keeps()) return;
   EXPECT_LT(e.retain_kl * kSelectivity, fall);
-  EXPECT_LT(e.held_kl * kSelectivity, fall);
+  EXPECT_LT(e.held_kl * held_selectivity, fall);
 }
 
 TEST_P(Contract, ProposingLeavesTheModelAlone) {
@@ -121,7 +176,8 @@ TEST_P(Contract, ProposingLeavesTheModelAlone) {
 }
 
 TEST_P(Contract, StrengthZeroIsNoEdit) {
-  const edit::Edit edit = run({{"strength", 0}}).value();
+  const char* strength = method().objective ? "epochs" : "strength";
+  const edit::Edit edit = run({{strength, 0}}).value();
   EXPECT_TRUE(edit.is_zero());
   EXPECT_EQ(edit.provenance["method"], method().name);
   EXPECT_FALSE(run()->is_zero());
@@ -135,8 +191,12 @@ TEST_P(Contract, RecordsHowItWasMade) {
   const edit::Edit edit = run().value();
   EXPECT_EQ(edit.provenance["method"], method().name);
   EXPECT_EQ(edit.provenance["seed"], 7);
-  for (const Knob& k : method().knobs)
-    EXPECT_EQ(edit.provenance["knobs"][std::string(k.name)].get<double>(), k.fallback);
+  const Knobs given = knobs();
+  for (const Knob& k : method().knobs) {
+    const auto it = given.find(k.name);
+    EXPECT_EQ(edit.provenance["knobs"][std::string(k.name)].get<double>(),
+              it == given.end() ? k.fallback : it->second);
+  }
 }
 
 TEST_P(Contract, TouchesOnlyTheTensorsThatItNames) {
@@ -148,7 +208,8 @@ TEST_P(Contract, TouchesOnlyTheTensorsThatItNames) {
   const auto base = tests::planted_model();
   for (const auto& [name, param] : model_->params()) {
     EXPECT_EQ(declared.contains(name), !at::equal(param.value, base->param(name).value)) << name;
-    EXPECT_TRUE(!declared.contains(name) || name.find(".mlp.") != name.npos) << name;
+    EXPECT_TRUE(method().objective || !declared.contains(name) || name.find(".mlp.") != name.npos)
+        << name;
   }
 }
 
@@ -198,12 +259,19 @@ TEST_P(Contract, KnobsAreNamedInErrors) {
 TEST_P(Contract, MissingNeedsAreErrors) {
   Problem nothing = problem_on(*model_);
   nothing.forget.clear();
+  const TrainingSet none;
+  nothing.training = &none;
   EXPECT_EQ(propose(method(), nothing, {}).error().code, Code::kInvalid);
   for (const Needs need : method().needs) {
     Problem p = problem_on(*model_);
     if (need == Needs::kRetain) p.retain.clear();
     if (need == Needs::kRefusal) p.refusal.clear();
     if (need == Needs::kBackground) p.background = nullptr;
+    TrainingSet set = training_set();
+    p.training = &set;
+    if (need == Needs::kExamples) set.forget.clear();
+    if (need == Needs::kRetainExamples) set.retain.clear();
+    if (need == Needs::kRefusalExamples) set.refusals.clear();
     const auto refused = propose(method(), p, {});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kInvalid);

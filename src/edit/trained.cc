@@ -1,0 +1,133 @@
+#include "edit/trained.h"
+
+#include <cmath>
+#include <random>
+
+#include "model/names.h"
+
+namespace expunge::edit {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+base::Status check_names(const model::Model& model, const std::vector<std::string>& names,
+                         int64_t dimensions) {
+  if (names.empty()) return fail(Code::kUsage, "nothing to train: no tensor was named");
+  for (const std::string& name : names) {
+    if (!model.has(name)) return fail(Code::kNotFound, fmt::format("the model has no {}", name));
+    if (model.param(name).value.dim() < dimensions)
+      return fail(Code::kUsage, fmt::format("{} is no matrix: no adapter fits beside it", name));
+  }
+  return {};
+}
+
+// Uniform in ±bound, the same on every machine.
+Tensor uniform(std::mt19937_64& rng, int64_t rows, int64_t columns, double bound) {
+  Tensor t = at::empty({rows, columns}, tensor::f32());
+  for (float& x : std::span(t.data_ptr<float>(), static_cast<size_t>(t.numel())))
+    x = static_cast<float>((static_cast<double>(rng() >> 11) * 0x1p-52 - 1) * bound);
+  return t;
+}
+
+}  // namespace
+
+Trained::Trained(const model::Model& model, model::Variables variables)
+    : model_(&model), variables_(std::move(variables)) {
+  for (auto& [name, v] : variables_) {
+    if (!v.a.defined()) {
+      tensor::train(v.weight);
+      leaves_.push_back(v.weight);
+      continue;
+    }
+    for (Tensor* factor : {&v.a, &v.b}) {
+      tensor::train(*factor);
+      leaves_.push_back(*factor);
+    }
+  }
+}
+
+Result<Trained> Trained::full(const model::Model& model, std::vector<std::string> names) {
+  TRY(check_names(model, names, 1));
+  return tensor::guarded([&] {
+    model::Variables variables;
+    for (const std::string& name : names) variables[name].weight = model.param(name).value.clone();
+    return Trained(model, std::move(variables));
+  });
+}
+
+Result<Trained> Trained::lora(const model::Model& model, std::vector<std::string> names,
+                              int64_t rank, double alpha, uint64_t seed) {
+  TRY(check_names(model, names, 2));
+  if (rank < 1) return fail(Code::kUsage, fmt::format("a rank of {}, expected 1 or more", rank));
+  return tensor::guarded([&] {
+    std::mt19937_64 rng(seed);
+    model::Variables variables;
+    for (const std::string& name : names) {
+      const Tensor& w = model.param(name).value;
+      const int64_t r = std::min({rank, w.size(0), w.size(1)});
+      const double bound = 1 / std::sqrt(static_cast<double>(w.size(1)));
+      variables[name] = {{},
+                         uniform(rng, r, w.size(1), bound),
+                         at::zeros({w.size(0), r}, tensor::f32()),
+                         alpha / static_cast<double>(r),
+                         {},
+                         {}};
+    }
+    return Trained(model, std::move(variables));
+  });
+}
+
+Result<Trained> Trained::adapters(const model::Model& model, model::Variables variables) {
+  std::vector<std::string> names;
+  for (const auto& [name, v] : variables) names.push_back(name);
+  TRY(check_names(model, names, 2));
+  return tensor::guarded([&] {
+    for (auto& [name, v] : variables) v.a0 = v.a.clone(), v.b0 = v.b.clone();
+    return Trained(model, std::move(variables));
+  });
+}
+
+void Trained::clear_gradients() {
+  for (const Tensor& leaf : leaves_) leaf.mutable_grad().zero_();
+}
+
+Edit Trained::edit() const {
+  const c10::NoGradGuard no_grad;
+  Edit edit;
+  for (const auto& [name, v] : variables_) {
+    const Tensor& base = model_->param(name).value;
+    if (!v.a.defined()) {
+      edit.deltas.push_back({name, Dense{v.weight.detach() - base}});
+      continue;
+    }
+    LowRank low{v.b.detach() * v.scale, v.a.detach().clone()};
+    // Not one step: exactly nothing, where the two parts' rounding would leave some.
+    if (v.a0.defined() && at::equal(v.a, v.a0) && at::equal(v.b, v.b0))
+      low.u.zero_();
+    else if (v.a0.defined())
+      low = {at::cat({low.u, v.b0 * -v.scale}, 1), at::cat({low.s, v.a0}, 0)};
+    edit.deltas.push_back({name, std::move(low)});
+  }
+  return edit;
+}
+
+std::vector<std::string> layer_matrices(const model::Model& model,
+                                        std::span<const std::string_view> modules,
+                                        int64_t first_layer) {
+  std::vector<std::string> names;
+  for (int64_t layer = first_layer; layer < model.config().n_layers; ++layer)
+    for (const std::string_view module : modules)
+      if (std::string name = model::layer_weight(layer, module); model.has(name))
+        names.push_back(std::move(name));
+  return names;
+}
+
+std::vector<std::string> all_tensors(const model::Model& model) {
+  std::vector<std::string> names;
+  for (const auto& [name, param] : model.params()) names.push_back(name);
+  return names;
+}
+
+}  // namespace expunge::edit

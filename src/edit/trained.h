@@ -1,0 +1,47 @@
+// What a fit changes: whole tensors, or low-rank adapters beside them (LoRA, Hu et al. 2021, eq.
+// 3).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "edit/edit.h"
+#include "model/packed.h"
+
+namespace expunge::edit {
+
+class Trained {
+ public:
+  // The named tensors themselves, in float32. Errors: kNotFound names one that the model lacks.
+  static base::Result<Trained> full(const model::Model& model, std::vector<std::string> names);
+  // B A beside each named matrix, scaled by alpha / rank: A uniform in ±sqrt(1/I) (PEFT's Kaiming
+  // with a = sqrt 5), B zero, so that the function is unchanged at first.
+  static base::Result<Trained> lora(const model::Model& model, std::vector<std::string> names,
+                                    int64_t rank, double alpha, uint64_t seed);
+  // Adapters that begin at given factors a and b (FILA), with the function unchanged at first.
+  static base::Result<Trained> adapters(const model::Model& model, model::Variables variables);
+
+  const model::Variables& variables() const { return variables_; }
+  // The leaves, in the order of the variables' names; a adapter's A before its B.
+  const std::vector<Tensor>& leaves() const { return leaves_; }
+  void clear_gradients();
+  // What was learnt, relative to the model that it began with: dense deltas, or low-rank ones of
+  // rank R (2R where the adapters did not start at zero).
+  Edit edit() const;
+
+ private:
+  Trained(const model::Model& model, model::Variables variables);
+  const model::Model* model_;
+  model::Variables variables_;
+  std::vector<Tensor> leaves_;
+};
+
+// The matrices of the layers from `first_layer` on whose module is in `modules`
+// ("self_attn.q_proj").
+std::vector<std::string> layer_matrices(const model::Model& model,
+                                        std::span<const std::string_view> modules,
+                                        int64_t first_layer = 0);
+// Every tensor of the model, its norms and embeddings included.
+std::vector<std::string> all_tensors(const model::Model& model);
+
+}  // namespace expunge::edit

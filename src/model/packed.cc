@@ -1,0 +1,137 @@
+#include "model/packed.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "model/names.h"
+
+namespace expunge::model {
+namespace {
+
+class TrainingOps final : public BlockOps {
+ public:
+  TrainingOps(const Model& model, const Variables& variables, const Packed& packed,
+              const PackedOptions& options)
+      : model_(model), variables_(variables), packed_(packed), options_(options) {
+    const Config& c = model.config();
+    const int64_t longest = *std::ranges::max_element(packed.positions) + 1;
+    const RopeTable rope = rope_table(c, longest);
+    const Tensor at = at::tensor(at::ArrayRef<int64_t>(packed.positions), tensor::i64());
+    cos_ = rope.cos.index_select(0, at).unsqueeze(1);  // [rows,1,K/2]
+    sin_ = rope.sin.index_select(0, at).unsqueeze(1);
+  }
+  void enter(int64_t layer) { layer_ = layer; }
+
+  Tensor norm(const Tensor& x, std::string_view module) override {
+    return tensor::rms_norm(x, weight(layer_weight(layer_, module)), model_.config().norm_eps);
+  }
+  Tensor linear(const Tensor& x, std::string_view module) override {
+    const std::string name = layer_weight(layer_, module);
+    const Tensor y = tensor::linear(x, weight(name));
+    const auto it = variables_.find(name);
+    if (it == variables_.end() || !it->second.a.defined()) return y;
+    const Variable& v = it->second;
+    Tensor change = tensor::linear(tensor::linear(x, v.a), v.b);
+    if (v.a0.defined()) change = change - tensor::linear(tensor::linear(x, v.a0), v.b0);
+    return y + change * v.scale;
+  }
+  Tensor attention(Tensor q, Tensor k, Tensor v) override {
+    const Config& c = model_.config();
+    const int64_t rows = q.size(0);
+    const Tensor out = tensor::attention(
+        rotate(q.view({rows, c.n_heads, c.head_dim})),
+        rotate(k.view({rows, c.n_kv_heads, c.head_dim})), v.view({rows, c.n_kv_heads, c.head_dim}),
+        packed_.paths, 1 / (std::sqrt(static_cast<double>(c.head_dim)) * options_.temperature));
+    return out.reshape({rows, c.n_heads * c.head_dim});
+  }
+  Tensor swiglu(const Tensor& gate, const Tensor& up) override { return tensor::swiglu(gate, up); }
+  Tensor add(const Tensor& a, const Tensor& b) override { return a + b; }
+  Tensor tap(Point point, Tensor value) override {
+    return options_.hook ? options_.hook(point, layer_, std::move(value)) : value;
+  }
+
+  const Tensor& weight(std::string_view name) const {
+    const auto it = variables_.find(name);
+    return it != variables_.end() && it->second.weight.defined() ? it->second.weight
+                                                                 : model_.param(name).value;
+  }
+
+ private:
+  Tensor rotate(const Tensor& x) const {  // [rows,n,K], rotate_half
+    const int64_t half = x.size(-1) / 2;
+    const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
+    return at::cat({a * cos_ - b * sin_, b * cos_ + a * sin_}, -1);
+  }
+  const Model& model_;
+  const Variables& variables_;
+  const Packed& packed_;
+  const PackedOptions& options_;
+  Tensor cos_, sin_;
+  int64_t layer_ = 0;
+};
+
+}  // namespace
+
+// In the order of their ids each sequence follows the one it has most in common with, so that one
+// look back finds every shared beginning.
+Packed pack(std::span<const Example* const> examples) {
+  std::vector<size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, {}, [&](size_t e) -> const auto& { return examples[e]->ids; });
+  Packed p;
+  p.rows.resize(examples.size());
+  p.predicting.resize(examples.size());
+  auto paths = std::make_shared<tensor::Paths>();
+  const std::vector<int32_t>* before = nullptr;
+  for (const size_t e : order) {
+    const Example& example = *examples[e];
+    CHECK(example.first >= 1 && example.first <= example.ids.size());
+    const size_t n = example.ids.size() - 1;
+    std::vector<int32_t> path;
+    if (before) {
+      const std::vector<int32_t>& last = paths->rows.back();
+      const auto same = std::ranges::mismatch(*before, example.ids).in1 - before->begin();
+      const size_t known = std::min({static_cast<size_t>(same), last.size(), n});
+      path.assign(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(known));
+    }
+    paths->owned.push_back(static_cast<int64_t>(n - path.size()));
+    for (size_t t = path.size(); t < n; ++t) {
+      path.push_back(static_cast<int32_t>(p.ids.size()));
+      p.ids.push_back(example.ids[t]);
+      p.positions.push_back(static_cast<int64_t>(t));
+    }
+    p.rows[e].assign(path.begin(), path.end());
+    p.predicting[e].assign(path.begin() + static_cast<std::ptrdiff_t>(example.first) - 1,
+                           path.end());
+    paths->rows.push_back(std::move(path));
+    before = &example.ids;
+  }
+  p.paths = std::move(paths);
+  return p;
+}
+
+Tensor head_weight(const Model& model, const Variables& variables) {
+  const auto it = variables.find(head_name(model));
+  return it != variables.end() && it->second.weight.defined() ? it->second.weight
+                                                              : model.param(head_name(model)).value;
+}
+
+Tensor forward_packed(const Model& model, const Variables& variables, const Packed& packed,
+                      const PackedOptions& options) {
+  const Config& c = model.config();
+  TrainingOps ops(model, variables, packed, options);
+  Tensor x = options.entering;
+  if (options.first_layer == 0)
+    x = tensor::embedding(tensor::from_ids(packed.ids), ops.weight("model.embed_tokens.weight"));
+  const Family* family = find_family(c.family);
+  const int64_t end = options.last_layer < 0 ? c.n_layers : options.last_layer + 1;
+  for (int64_t layer = options.first_layer; layer < end; ++layer) {
+    ops.enter(layer);
+    x = family->block(ops, x);
+  }
+  if (options.last_layer >= 0) return x;
+  return tensor::rms_norm(x, ops.weight("model.norm.weight"), c.norm_eps);
+}
+
+}  // namespace expunge::model

@@ -1,0 +1,57 @@
+// The forward pass of training: several sequences packed into rows without padding, what they begin
+// with in common computed once, differentiable in the variables given.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/forward.h"
+#include "tensor/autograd.h"
+
+namespace expunge::model {
+
+// A sequence of which tokens ids[first..] are predicted; first >= 1.
+struct Example {
+  std::vector<int32_t> ids;
+  size_t first = 1;
+  size_t n_predicted() const { return ids.size() - first; }
+};
+
+// What stands in for a weight: another matrix, a low-rank change (Hu et al. 2021, eq. 3), or both.
+// a0 and b0 are where factors began that did not begin at zero: what they did is taken away, so
+// that at first the change is exactly none.
+struct Variable {
+  Tensor weight = {};       // [O,I]; undefined: the model's
+  Tensor a = {}, b = {};    // [R,I], [O,R]; undefined: none
+  double scale = 1;         // W x + scale (b a x - b0 a0 x)
+  Tensor a0 = {}, b0 = {};  // as a, b; undefined: zero
+};
+using Variables = std::map<std::string, Variable, std::less<>>;  // by checkpoint name
+
+// Rows of a pass. The last token of an example is only predicted, so it has no row.
+struct Packed {
+  std::vector<int32_t> ids;        // [rows]
+  std::vector<int64_t> positions;  // [rows]
+  std::shared_ptr<const tensor::Paths> paths;
+  // Of example e: where its rows are, all of them and those that predict ids[first..].
+  std::vector<std::vector<int64_t>> rows, predicting;
+};
+Packed pack(std::span<const Example* const> examples);
+
+struct PackedOptions {
+  Hook hook = {};
+  int64_t last_layer = -1;  // >= 0: stop after it; the residual stream is returned, not normed
+  int64_t first_layer = 0;  // > 0: begin with it, from `entering` [rows,D]
+  Tensor entering = {};
+  double temperature = 1;  // attention logits are divided by it
+};
+// -> final normed hidden states [rows,D].
+Tensor forward_packed(const Model& model, const Variables& variables, const Packed& packed,
+                      const PackedOptions& options = {});
+// The matrix [V,D] that turns hidden states into logits.
+Tensor head_weight(const Model& model, const Variables& variables);
+
+}  // namespace expunge::model

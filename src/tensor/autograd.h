@@ -1,0 +1,53 @@
+// Differentiable operations of training, cheaper than LibTorch's own at these shapes.
+//
+// A weight's gradient is not returned through the graph: it is added in place to w.grad(), which
+// train() makes. So no gradient is ever held twice, and many passes add up without a copy.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "tensor/tensor.h"
+
+namespace expunge::tensor {
+
+// Makes `w` a leaf with a gradient of zeros. Only leaves made so are trained by what follows.
+void train(Tensor& w);
+
+// x [n,I], w [O,I] -> x wᵀ [n,O].
+Tensor linear(const Tensor& x, const Tensor& w);
+// ids [n] -> rows of w [V,D].
+Tensor embedding(const Tensor& ids, const Tensor& w);
+// x [n,D], w [D] -> w x / rms(x) (Zhang and Sennrich 2019, eq. 4).
+Tensor rms_norm(const Tensor& x, const Tensor& w, double eps);
+// silu(gate) * up; keeps its two arguments for the way back and nothing between.
+Tensor swiglu(const Tensor& gate, const Tensor& up);
+
+// Sequences packed into rows, shared beginnings once: paths[e] are the rows of sequence e in order;
+// the last owned[e] of them are its own, those before belong to an earlier sequence.
+struct Paths {
+  std::vector<std::vector<int32_t>> rows;
+  std::vector<int64_t> owned;
+};
+// Causal attention along each path. q [n,N,K] and k, v [n,G,K], rotated -> [n,N,K].
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                 std::shared_ptr<const Paths> paths, double scale);
+
+// A number per row of logits. `value`: logits [c,V] of rows begin.. -> [c]; differentiable unless
+// `gradient` is there, which turns logits into dlogits in place, given dvalue [c].
+struct RowFunction {
+  std::function<Tensor(const Tensor& logits, int64_t begin)> value;
+  std::function<void(Tensor& logits, int64_t begin, const Tensor& dvalue)> gradient = {};
+};
+// hidden [n,D], head [V,D] -> value(hidden headᵀ) [n]. The logits exist in pieces of kHeadRows rows
+// only, and are computed again on the way back.
+constexpr int64_t kHeadRows = 128;
+Tensor head_rows(const Tensor& hidden, const Tensor& head, RowFunction function);
+// log softmax(logits)[target] a row; targets [n].
+RowFunction log_prob(Tensor targets);
+
+// d loss, through everything above: adds to the gradients of the leaves.
+void backward(const Tensor& loss);
+
+}  // namespace expunge::tensor

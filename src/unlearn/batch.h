@@ -1,0 +1,81 @@
+// The examples of a step on their way through the model: packed, in pieces that bound the memory,
+// with what never changes (references, a frozen trunk's states) computed once and kept.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "unlearn/objective.h"
+
+namespace expunge::unlearn {
+
+// Examples of a step or a piece of one, by kind; the i-th of each belong together.
+struct Chosen {
+  std::vector<const model::Example*> forget, retain, refusal;
+};
+// Pieces of about kPieceTokens tokens.
+constexpr size_t kPieceTokens = 768;
+std::vector<Chosen> divide(const Chosen& step);
+
+// What means over a whole step divide by.
+struct Count {
+  int64_t examples = 0, rows = 0, tokens = 0;
+};
+struct Counts {
+  Count forget, retain, refusal;
+};
+Counts count(const std::vector<Chosen>& pieces);
+
+// The model as it is trained and as it was, for any examples.
+class Batches {
+ public:
+  // Losses look at no layer beyond `last_layer`; -1: at the logits.
+  Batches(const model::Model& model, const model::Variables& variables, int64_t last_layer);
+
+  // Differentiable -> final hidden states [rows,D], or the residual stream after last_layer.
+  Tensor forward(std::span<const model::Example* const> examples, const model::Packed& packed,
+                 const model::Hook& hook);
+  // The reference's values, without gradients, example after example: final hidden states of the
+  // rows [rows,D]; log p of the rows' targets [rows]; a point of the last layer [tokens,width].
+  Tensor reference_states(std::span<const model::Example* const> examples,
+                          const ReferenceOptions& options);
+  Tensor reference_log_probs(std::span<const model::Example* const> examples);
+  Tensor reference_layer(std::span<const model::Example* const> examples, model::Point point);
+
+  const model::Model& model() const { return model_; }
+  const model::Variables& variables() const { return variables_; }
+  int64_t last_layer() const { return last_layer_; }
+
+ private:
+  using Kept = std::map<const model::Example*, Tensor>;
+  // Calls `compute` for those that are not kept yet, all at once -> all of them, concatenated.
+  template <class F>
+  static Tensor kept(Kept& kept, std::span<const model::Example* const> examples, const F& compute);
+  Tensor entering(std::span<const model::Example* const> examples, const model::Packed& packed);
+
+  const model::Model& model_;
+  const model::Variables& variables_;
+  int64_t last_layer_, frozen_;  // layers below frozen_ never change
+  Kept trunk_, log_probs_;
+  std::map<double, Kept> states_;        // by temperature
+  std::map<model::Point, Kept> layers_;  // of the last layer
+};
+
+// One piece of a step, run once for whatever its loss asks for.
+class Piece {
+ public:
+  Piece(Batches& batches, const Chosen& chosen, const Counts& counts);
+  ~Piece();
+  Part& forget();
+  Part& retain();
+  Part& refusal();
+
+ private:
+  class Kind;
+  struct Pass;
+  std::unique_ptr<Pass> pass_;
+  std::vector<std::unique_ptr<Kind>> kinds_;
+};
+
+}  // namespace expunge::unlearn

@@ -1,0 +1,47 @@
+// Primal-dual unlearning (arXiv 2506.05314): the forget answers' logits are flattened under the
+// constraint that the retain cross-entropy stays below `bound`; the multiplier follows the
+// constraint's violation: λ ← max(0, λ + step (CE_r − bound)).
+#include <algorithm>
+
+#include "unlearn/method.h"
+
+namespace expunge::unlearn {
+namespace {
+
+// The variance of a row's logits; 0 is a uniform distribution.
+Tensor spread(const Tensor& logits, int64_t) { return logits.var(1, /*unbiased=*/false); }
+
+Tensor loss(Minibatch& batch) {
+  // State: the multiplier, and the retain cross-entropy of the step's pieces so far.
+  if (batch.state.empty()) batch.state = {batch.knobs.at("multiplier"), 0};
+  const double lambda = batch.state[0];
+  const Tensor kept = cross_entropy(batch.retain);
+  batch.state[1] += kept.item<double>();
+  if (batch.is_last_piece) {
+    batch.state[0] = std::max(
+        0.0, lambda + batch.knobs.at("dual_step") * (batch.state[1] - batch.knobs.at("bound")));
+    batch.state[1] = 0;
+  }
+  Part& forget = batch.forget;
+  return forget.mean_over_rows(forget.from_logits({spread})) + kept * lambda;
+}
+
+const Objective kObjective{{Uses::kRetain}, loss};
+
+}  // namespace
+
+extern const Method method_pdu;
+const Method method_pdu{
+    "pdu",
+    "PDU, arXiv 2506.05314: primal-dual with a retain constraint",
+    {Needs::kExamples, Needs::kRetainExamples},
+    training_knobs({{"bound", 0.3, 0, 100, "retain cross-entropy allowed, nats a token"},
+                    {"multiplier", 1, 0, 1e6, "of the constraint at first"},
+                    {"dual_step", 1, 0, 1e6, "of the multiplier"}}),
+    Reach::kAnyLayer,
+    {},
+    {},
+    nullptr,
+    &kObjective};
+
+}  // namespace expunge::unlearn

@@ -1,0 +1,36 @@
+// Random labels (Yao et al. 2024, arXiv 2402.15159): the forget prompts learn uniformly drawn
+// tokens.
+#include <random>
+
+#include "unlearn/method.h"
+
+namespace expunge::unlearn {
+namespace {
+
+Tensor loss(Minibatch& batch) {
+  // Drawn anew each step, from the seed alone.
+  if (batch.state.empty()) batch.state = {0};
+  std::mt19937_64 rng(batch.seed + static_cast<uint64_t>(batch.state[0]++));
+  std::vector<int32_t> labels(static_cast<size_t>(batch.forget.targets().size(0)));
+  for (int32_t& label : labels)
+    label = static_cast<int32_t>(rng() % static_cast<uint64_t>(batch.model.config().vocab_size));
+  Part& forget = batch.forget;
+  return -forget.mean_over_rows(forget.from_logits(tensor::log_prob(tensor::from_ids(labels))));
+}
+
+const Objective kObjective{{}, loss};
+
+}  // namespace
+
+extern const Method method_rlabel;
+const Method method_rlabel{"rlabel",
+                           "Yao et al. 2024, arXiv 2402.15159: random labels",
+                           {Needs::kExamples},
+                           training_knobs({}),
+                           Reach::kAnyLayer,
+                           {},
+                           {},
+                           nullptr,
+                           &kObjective};
+
+}  // namespace expunge::unlearn

@@ -1,0 +1,30 @@
+// Task arithmetic (Ilharco et al. 2023, arXiv 2212.04089, eq. 1): the model is trained on what is
+// to be forgotten, and the change is taken away: θ − s (θ_overfit − θ).
+#include "unlearn/method.h"
+
+namespace expunge::unlearn {
+namespace {
+
+Tensor loss(Minibatch& batch) { return cross_entropy(batch.forget); }
+
+edit::Edit negate(edit::Edit learnt, const Knobs& knobs) {
+  return edit::scaled(learnt, -knobs.at("strength"));
+}
+
+const Objective kObjective{{}, loss, nullptr, nullptr, nullptr, negate};
+
+}  // namespace
+
+extern const Method method_task_vector;
+const Method method_task_vector{
+    "task_vector",
+    "Ilharco et al. 2023, arXiv 2212.04089, eq. 1: negated task vector",
+    {Needs::kExamples},
+    training_knobs({{"strength", 1, 0, 100, "multiple of the change that is taken away"}}),
+    Reach::kAnyLayer,
+    {},
+    {},
+    nullptr,
+    &kObjective};
+
+}  // namespace expunge::unlearn

@@ -1,0 +1,165 @@
+#include "unlearn/train.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include "model/names.h"
+#include "unlearn/batch.h"
+
+namespace expunge::unlearn {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+constexpr std::string_view kAttention[] = {"self_attn.q_proj", "self_attn.k_proj",
+                                           "self_attn.v_proj", "self_attn.o_proj"};
+constexpr std::string_view kMlp[] = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
+constexpr std::string_view kQv[] = {"self_attn.q_proj", "self_attn.v_proj"};
+constexpr std::string_view kDown[] = {"mlp.down_proj"};
+constexpr std::string_view kAll[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+                                     "self_attn.o_proj", "mlp.gate_proj",    "mlp.up_proj",
+                                     "mlp.down_proj"};
+constexpr std::span<const std::string_view> kModules[] = {kAll, kAttention, kMlp, kQv, kDown};
+
+// Uniform in 0 .. n-1, the same on every machine.
+size_t below(std::mt19937_64& rng, size_t n) { return static_cast<size_t>(rng() % n); }
+
+void shuffle(std::vector<size_t>& order, std::mt19937_64& rng) {
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[below(rng, i)]);
+}
+
+class Training {
+ public:
+  Training(const Objective& objective, const Problem& problem, const Knobs& knobs)
+      : objective_(objective), problem_(problem), set_(*problem.training), knobs_(knobs) {
+    batch_ = static_cast<int64_t>(knobs.at("batch"));
+    const auto n = static_cast<int64_t>(set_.forget.size());
+    steps_per_epoch_ = (n + batch_ - 1) / batch_;
+    for (const Uses use : objective.uses) (use == Uses::kRetain ? retain_ : refusal_) = true;
+  }
+
+  Result<edit::Edit> run() {
+    const model::Model& model = problem_.model;
+    edit::Trained trained = TRY(begin());
+    edit::FitOptions options = fit_options();
+    options.after_step = [&](int64_t step) -> base::Status {
+      if (!problem_.run.after_epoch || (step + 1) % steps_per_epoch_ != 0) return {};
+      return problem_.run.after_epoch((step + 1) / steps_per_epoch_, trained);
+    };
+    Batches batches(model, trained.variables(),
+                    objective_.last_layer ? objective_.last_layer(model, knobs_) : -1);
+    const edit::Fitted fitted =
+        TRY(edit::fit(trained, options, [&](int64_t step, edit::FitState& state) {
+          return gradients(step, batches, state);
+        }));
+    edit::Edit edit = trained.edit();
+    if (objective_.finish) edit = objective_.finish(std::move(edit), knobs_);
+    edit.provenance = {{"losses", fitted.losses},
+                       {"gradient_norms", fitted.gradient_norms},
+                       {"steps", options.n_steps},
+                       {"forget_examples", set_.forget.size()},
+                       {"retain_examples", set_.retain.size()}};
+    return edit;
+  }
+
+ private:
+  Result<edit::Trained> begin() const {
+    const model::Model& model = problem_.model;
+    if (objective_.begin) return objective_.begin(problem_, knobs_);
+    const auto rank = static_cast<int64_t>(knobs_.at("lora"));
+    const double alpha = knobs_.at("alpha");
+    std::vector<std::string> names =
+        objective_.trained ? objective_.trained(model, knobs_)
+        : rank == 0 && knobs_.at("modules") == 0 && knobs_.at("from_layer") == 0
+            ? edit::all_tensors(model)
+            : trained_matrices(model, knobs_);
+    if (rank == 0) return edit::Trained::full(model, std::move(names));
+    return edit::Trained::lora(model, std::move(names), rank,
+                               alpha > 0 ? alpha : 2 * static_cast<double>(rank), problem_.seed);
+  }
+
+  edit::FitOptions fit_options() const {
+    edit::FitOptions o;
+    const auto steps = [&](double epochs) {
+      return std::llround(epochs * static_cast<double>(steps_per_epoch_));
+    };
+    o.n_steps = steps(knobs_.at("epochs"));
+    o.warmup_steps = std::min<int64_t>(steps(knobs_.at("warmup")), o.n_steps);
+    o.lr = knobs_.at("lr");
+    o.schedule = knobs_.at("schedule") == 0 ? edit::Schedule::kConstant : edit::Schedule::kLinear;
+    o.weight_decay = knobs_.at("decay");
+    o.clip_norm = knobs_.at("clip");
+    o.checkpoint = problem_.run.checkpoint;
+    o.identity = problem_.run.identity;
+    o.progress = problem_.run.progress;
+    return o;
+  }
+
+  // Forget examples in an order of the epoch's own, each with one to keep and one refusal drawn
+  // for it; the same for a step however often it is asked for.
+  Chosen choose(int64_t step) const {
+    const int64_t epoch = step / steps_per_epoch_;
+    std::mt19937_64 rng(problem_.seed * 0x9E3779B97F4A7C15U + static_cast<uint64_t>(epoch));
+    std::vector<size_t> order(set_.forget.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    shuffle(order, rng);
+    std::vector<size_t> partners(order.size()), answers(order.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+      if (retain_) partners[i] = below(rng, set_.retain.size());
+      if (refusal_) answers[i] = below(rng, set_.refusals[order[i]].size());
+    }
+    Chosen chosen;
+    const auto first = static_cast<size_t>(step % steps_per_epoch_ * batch_);
+    const size_t end = std::min(order.size(), first + static_cast<size_t>(batch_));
+    for (size_t i = first; i < end; ++i) {
+      chosen.forget.push_back(&set_.forget[order[i]]);
+      if (retain_) chosen.retain.push_back(&set_.retain[partners[i]]);
+      if (refusal_) chosen.refusal.push_back(&set_.refusals[order[i]][answers[i]]);
+    }
+    return chosen;
+  }
+
+  Result<double> gradients(int64_t step, Batches& batches, edit::FitState& state) const {
+    double total = 0;
+    const std::vector<Chosen> pieces = divide(choose(step));
+    const Counts counts = count(pieces);
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      TRY(base::check_cancel());
+      Piece piece(batches, pieces[i], counts);
+      Minibatch view{problem_.model, knobs_,         problem_.seed,  i + 1 == pieces.size(),
+                     state,          piece.forget(), piece.retain(), piece.refusal()};
+      const Tensor loss = objective_.loss(view);
+      total += loss.item<double>();
+      tensor::backward(loss);
+    }
+    return total;
+  }
+
+  const Objective& objective_;
+  const Problem& problem_;
+  const TrainingSet& set_;
+  const Knobs& knobs_;
+  int64_t batch_, steps_per_epoch_;
+  bool retain_ = false, refusal_ = false;
+};
+
+}  // namespace
+
+std::vector<std::string> trained_matrices(const model::Model& model, const Knobs& knobs) {
+  return edit::layer_matrices(model, kModules[static_cast<size_t>(knobs.at("modules"))],
+                              static_cast<int64_t>(knobs.at("from_layer")));
+}
+
+Result<edit::Edit> train(const Objective& objective, const Problem& problem, const Knobs& knobs) {
+  for (const char* whole : {"batch", "lora", "from_layer"})
+    if (knobs.at(whole) != std::floor(knobs.at(whole)))
+      return fail(Code::kUsage,
+                  fmt::format("{} is {}, expected a whole number", whole, knobs.at(whole)));
+  return tensor::guarded([&] { return Training(objective, problem, knobs).run(); });
+}
+
+}  // namespace expunge::unlearn

@@ -1,0 +1,12 @@
+// A gradient method at work: its objective over a training set, by the fit loop of edit.
+#pragma once
+
+#include "unlearn/method.h"
+
+namespace expunge::unlearn {
+
+// Trains what the knobs say -> the edit, its provenance holding losses, steps and seconds.
+base::Result<edit::Edit> train(const Objective& objective, const Problem& problem,
+                               const Knobs& knobs);
+
+}  // namespace expunge::unlearn
