@@ -38,24 +38,24 @@ HWY_INLINE float half_at(const uint8_t* p) {
   return hn::GetLane(hn::PromoteTo(d1, hn::Load(dh, &h)));
 }
 
-// The integers of a block, not yet scaled: w[v] holds weights v * kLanes8 and on.
-template <DType kType>
-HWY_INLINE void widen(const uint8_t* block, V8* w) {
-  const D8 d;
-  const hn::Rebind<int32_t, D8> di;
+// The integers of a block, not yet scaled: w[v] holds weights v * lanes and on.
+template <DType kType, class D>
+HWY_INLINE void widen(const uint8_t* block, D d, hn::Vec<D>* w) {
+  constexpr size_t kStep = hn::MaxLanes(D()), kSteps = 32 / kStep;
+  const hn::Rebind<int32_t, D> di;
   if constexpr (kType == DType::kQ8_0) {
-    const hn::Rebind<int8_t, D8> db;
+    const hn::Rebind<int8_t, D> db;
     const auto* q = reinterpret_cast<const int8_t*>(block + 2);
-    for (size_t v = 0; v < kVectors; ++v)
-      w[v] = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(db, q + v * kLanes8)));
+    for (size_t v = 0; v < kSteps; ++v)
+      w[v] = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(db, q + v * kStep)));
   } else {
-    const hn::Rebind<uint8_t, D8> db;
+    const hn::Rebind<uint8_t, D> db;
     const uint8_t* q = block + (kType == DType::kQ4_0 ? 2 : 4);
     const auto low = hn::Set(di, 15);
-    for (size_t v = 0; v < kVectors / 2; ++v) {
-      const auto bytes = hn::PromoteTo(di, hn::LoadU(db, q + v * kLanes8));
+    for (size_t v = 0; v < kSteps / 2; ++v) {
+      const auto bytes = hn::PromoteTo(di, hn::LoadU(db, q + v * kStep));
       w[v] = hn::ConvertTo(d, hn::And(bytes, low));
-      w[v + kVectors / 2] = hn::ConvertTo(d, hn::ShiftRight<4>(bytes));
+      w[v + kSteps / 2] = hn::ConvertTo(d, hn::ShiftRight<4>(bytes));
     }
   }
 }
@@ -68,14 +68,15 @@ HWY_INLINE float block_offset(const uint8_t* block, float scale) {
 
 template <DType kType>
 HWY_INLINE void dequantise_row(const uint8_t* p, int64_t n, float* y) {
-  const D8 d;
+  const hn::CappedTag<float, 16> d;
+  constexpr size_t kStep = hn::MaxLanes(d), kSteps = 32 / kStep;
   for (int64_t b = 0; b < n / 32; ++b, p += block_bytes(kType), y += 32) {
-    V8 w[kVectors];
-    widen<kType>(p, w);
+    hn::Vec<decltype(d)> w[kSteps];
+    widen<kType>(p, d, w);
     const float s = half_at(p);
     const auto scale = hn::Set(d, s), offset = hn::Set(d, block_offset<kType>(p, s));
-    for (size_t v = 0; v < kVectors; ++v)
-      hn::StoreU(hn::Add(hn::Mul(w[v], scale), offset), d, y + v * kLanes8);
+    for (size_t v = 0; v < kSteps; ++v)  // the product is exact, so one rounding either way
+      hn::StoreU(hn::MulAdd(w[v], scale, offset), d, y + v * kStep);
   }
 }
 

@@ -1,12 +1,11 @@
-// A tile is 6 outputs by two vectors of rows: 12 accumulators, enough to hide the latency of a
-// multiply-add and few enough for 16 registers (Goto and van de Geijn 2008). The rows of x are the
-// vector, so the weight needs no packing: each of its values is broadcast once a tile.
+// The rows of x are the vector, so the weight needs no packing: each of its values is broadcast
+// once a tile. Sums are turned on their way to y.
 #include "tensor/kernels/gemm.h"
 
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
-#include <memory>
+#include <cstring>
 #include <vector>
 
 #include "base/error.h"
@@ -18,12 +17,12 @@
 namespace expunge::tensor::kernels {
 namespace {
 
-constexpr int64_t kTileOutputs = 6;
+constexpr int64_t kTileOutputs = 12;  // a multiple of every target's tile
 struct Product {
   DType dtype;
   const uint8_t* weight;
-  const float* packed;  // [panels,I,width]: x transposed in panels of `width` rows, padded with 0
-  int64_t rows, in, out, width;
+  const float* packed;  // [panels,I,width]: x turned, in panels of one or two vectors of rows
+  int64_t rows, in, out;
   float* y;
 };
 
@@ -38,47 +37,67 @@ struct Product {
 #include <hwy/highway.h>
 
 #include "tensor/kernels/blocks-inl.h"
+#include "tensor/kernels/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace expunge::tensor::kernels::HWY_NAMESPACE {
 namespace {
 
-using DV = hn::ScalableTag<float>;
-constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(DV())), kOutputs = kTileOutputs;
+static_assert(kTileOutputs % kOutputs == 0);
 
-// Outputs o .. o+n of one panel; w [kOutputs,I] points at their weights.
-template <int kVectorsOfRows>
-void tile(const float* HWY_RESTRICT w, const float* HWY_RESTRICT panel, const Product& p,
-          int64_t first_row, int64_t o, int64_t n) {
+// y[r,j] = element r of sum[j]; n_rows of them, n outputs.
+template <int kVectors>
+HWY_INLINE void store_turned(Vector (&sum)[kOutputs][kVectors], int64_t n_rows, int64_t n,
+                             int64_t stride, float* y) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int64_t r = 0; r < n_rows; ++r)
+    for (int64_t j = 0; j < n; ++j) y[r * stride + j] = hn::GetLane(sum[j][r]);
+#else
   const DV d;
-  constexpr int64_t width = kVectorsOfRows * kLanes;
-  hn::Vec<DV> sum[kOutputs][kVectorsOfRows];
-#pragma GCC unroll 8
-  for (auto& row : sum)
+  // Four outputs of row v*kLanes + 4b + i lie at quads[.][v][i][4b].
+  constexpr int64_t kQuads = (kOutputs + 3) / 4;
+  HWY_ALIGN float quads[kQuads][kVectors][4][kLanes];
+#pragma GCC unroll 3
+  for (int64_t q = 0; q < kQuads; ++q)
 #pragma GCC unroll 2
-    for (auto& s : row) s = hn::Zero(d);
-  // A tile at the edge reads its last output again instead of past the end.
-  const float* rows[kOutputs];
-  for (int64_t j = 0; j < kOutputs; ++j) rows[j] = w + std::min(j, n - 1) * p.in;
-  for (int64_t i = 0; i < p.in; ++i) {
-    hn::Vec<DV> x[kVectorsOfRows];
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectorsOfRows; ++v) x[v] = hn::Load(d, panel + i * width + v * kLanes);
-#pragma GCC unroll 8
-    for (int j = 0; j < kOutputs; ++j) {
-      const auto weight = hn::Set(d, rows[j][i]);
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectorsOfRows; ++v) sum[j][v] = hn::MulAdd(weight, x[v], sum[j][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      Vector a = sum[q * 4][v], b = sum[q * 4 + 1][v];
+      Vector c = q * 4 + 2 < kOutputs ? sum[q * 4 + 2][v] : a;
+      Vector e = q * 4 + 3 < kOutputs ? sum[q * 4 + 3][v] : a;
+      transpose_blocks<DV>(a, b, c, e);
+      hn::Store(a, d, quads[q][v][0]);
+      hn::Store(b, d, quads[q][v][1]);
+      hn::Store(c, d, quads[q][v][2]);
+      hn::Store(e, d, quads[q][v][3]);
+    }
+  for (int64_t r = 0; r < n_rows; ++r, y += stride) {
+    const float* quad = &quads[0][r / kLanes][r % 4][r % kLanes / 4 * 4];
+    constexpr int64_t kApart = kVectors * 4 * kLanes;
+    if (n == kOutputs) {
+#pragma GCC unroll 3
+      for (int64_t q = 0; q < kQuads; ++q)
+        std::memcpy(y + q * 4, quad + q * kApart,
+                    static_cast<size_t>(std::min<int64_t>(4, kOutputs - q * 4)) * sizeof(float));
+    } else {
+      for (int64_t j = 0; j < n; ++j) y[j] = quad[j / 4 * kApart + j % 4];
     }
   }
-  HWY_ALIGN float sums[kOutputs][width];
-#pragma GCC unroll 8
-  for (int j = 0; j < kOutputs; ++j)
+#endif
+}
+
+// Outputs o .. o+n of one panel; w [n,I] points at their weights.
+template <int kVectors>
+void tile(const float* w, const float* HWY_RESTRICT panel, const Product& p, int64_t first_row,
+          int64_t o, int64_t n) {
+  const DV d;
+  Vector sum[kOutputs][kVectors];
+#pragma GCC unroll 12
+  for (auto& output : sum)
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectorsOfRows; ++v) hn::Store(sum[j][v], d, sums[j] + v * kLanes);
-  const int64_t filled = std::min(width, p.rows - first_row);
-  for (int64_t r = 0; r < filled; ++r)
-    for (int64_t j = 0; j < n; ++j) p.y[(first_row + r) * p.out + o + j] = sums[j][r];
+    for (auto& s : output) s = hn::Zero(d);
+  accumulate<kVectors>(Rows(w, p.in, n), panel, p.in, sum);
+  store_turned<kVectors>(sum, std::min(kVectors * kLanes, p.rows - first_row), n, p.out,
+                         p.y + first_row * p.out + o);
 }
 
 void dequantise_rows(const Product& p, int64_t o, int64_t n, float* y) {
@@ -103,17 +122,45 @@ void gemm_target(const Product& p, int64_t begin, int64_t end) {
     const int64_t n = std::min(block, end - o);
     const float* w = reinterpret_cast<const float*>(p.weight) + o * p.in;
     if (p.dtype != DType::kF32) dequantise_rows(p, o, n, buffer.data()), w = buffer.data();
-    for (int64_t first = 0; first < p.rows; first += p.width) {
+    for (int64_t first = 0; first < p.rows; first += 2 * kLanes) {
       const float* panel = p.packed + first * p.in;
+      const bool narrow = p.rows - first <= kLanes;
       for (int64_t j = 0; j < n; j += kOutputs) {
         const int64_t tile_outputs = std::min(kOutputs, n - j);
-        if (p.width == kLanes)
+        if (narrow)
           tile<1>(w + j * p.in, panel, p, first, o + j, tile_outputs);
         else
           tile<2>(w + j * p.in, panel, p, first, o + j, tile_outputs);
       }
     }
   }
+}
+
+// A panel of x: rows first .. first+n, turned to [I,width] and padded with zeros.
+void pack_target(const float* x, int64_t n, int64_t in, int64_t width, float* packed) {
+  int64_t r = 0;
+#if HWY_TARGET != HWY_SCALAR
+  using D4 = hn::CappedTag<float, 4>;
+  const D4 d;
+  for (; r + 4 <= n; r += 4) {
+    const float* from = x + r * in;
+    int64_t i = 0;
+    for (; i + 4 <= in; i += 4) {
+      auto a = hn::LoadU(d, from + i), b = hn::LoadU(d, from + in + i);
+      auto c = hn::LoadU(d, from + 2 * in + i), e = hn::LoadU(d, from + 3 * in + i);
+      transpose_blocks<D4>(a, b, c, e);
+      float* to = packed + i * width + r;
+      hn::Store(a, d, to);
+      hn::Store(b, d, to + width);
+      hn::Store(c, d, to + 2 * width);
+      hn::Store(e, d, to + 3 * width);
+    }
+    for (; i < in; ++i)
+      for (int64_t k = 0; k < 4; ++k) packed[i * width + r + k] = from[k * in + i];
+  }
+#endif
+  for (; r < width; ++r)
+    for (int64_t i = 0; i < in; ++i) packed[i * width + r] = r < n ? x[r * in + i] : 0;
 }
 
 int64_t lanes_target() { return kLanes; }
@@ -128,39 +175,29 @@ namespace {
 
 HWY_EXPORT(gemm_target);
 HWY_EXPORT(lanes_target);
-
-// x [rows,I] -> [panels,I,width], the last panel padded with zeros.
-void pack(const float* x, int64_t rows, int64_t in, int64_t width, float* packed) {
-  const int64_t panels = (rows + width - 1) / width;
-  parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      float* to = packed + p * in * width;
-      const int64_t filled = std::min(width, rows - p * width);
-      const float* from = x + p * width * in;
-      for (int64_t i = 0; i < in; ++i, to += width) {
-        for (int64_t r = 0; r < filled; ++r) to[r] = from[r * in + i];
-        std::fill(to + filled, to + width, 0.0F);
-      }
-    }
-  });
-}
+HWY_EXPORT(pack_target);
 
 }  // namespace
 
 void gemm(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
           int64_t out, float* y) {
   CHECK(matvec_supports(dtype) && rows >= 1);
-  const int64_t lanes = HWY_DYNAMIC_DISPATCH(lanes_target)();
-  const int64_t width = rows <= lanes ? lanes : 2 * lanes;
+  // Panels of two vectors of rows, the last one of one where that is enough.
+  const int64_t lanes = HWY_DYNAMIC_DISPATCH(lanes_target)(), width = 2 * lanes;
   const int64_t panels = (rows + width - 1) / width;
-  const auto packed = hwy::AllocateAligned<float>(static_cast<size_t>(panels * in * width));
-  CHECK(packed != nullptr, "no memory for {} activations", panels * in * width);
-  pack(x, rows, in, width, packed.get());
-  const Product p{
-      dtype, reinterpret_cast<const uint8_t*>(weight), packed.get(), rows, in, out, width, y};
+  const int64_t padded = (rows + lanes - 1) / lanes * lanes;
+  const auto packed = hwy::AllocateAligned<float>(static_cast<size_t>(padded * in));
+  CHECK(packed != nullptr, "no memory for {} activations", padded * in);
+  parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin * width; first < std::min(rows, end * width); first += width)
+      HWY_DYNAMIC_DISPATCH(pack_target)
+    (x + first * in, std::min(width, rows - first), in, std::min(width, padded - first),
+     packed.get() + first * in);
+  });
+  const Product p{dtype, reinterpret_cast<const uint8_t*>(weight), packed.get(), rows, in, out, y};
   // Parts of whole tiles, about a million multiply-adds at least.
   const int64_t tiles = (out + kTileOutputs - 1) / kTileOutputs;
-  const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 17) / (in * panels));
+  const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 20) / (kTileOutputs * in * padded));
   parallel_for(0, tiles, grain, [&](int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(gemm_target)
     (p, begin * kTileOutputs, std::min(out, end * kTileOutputs));

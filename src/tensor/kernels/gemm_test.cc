@@ -71,6 +71,24 @@ TEST(Gemm, BlocksAndTheirFloatsGiveTheSameBits) {
   }
 }
 
+// One chain of multiply-adds an element, wherever it lies.
+TEST(Gemm, ARowIsTheSameBitsWithAnyOthersAndThreads) {
+  std::mt19937_64 rng(4);
+  const int64_t rows = 70, in = 200, out = 301;
+  const auto w = random_floats(rng, in * out, 0.3), x = random_floats(rng, in * rows, 1);
+  const auto* weight = reinterpret_cast<const std::byte*>(w.data());
+  std::vector<float> all(rows * out), other(rows * out);
+  at::set_num_threads(2);
+  gemm(DType::kF32, weight, x.data(), rows, in, out, all.data());
+  for (int64_t r = 0; r < rows; ++r)
+    gemm(DType::kF32, weight, x.data() + r * in, 1, in, out, other.data() + r * out);
+  EXPECT_EQ(all, other);
+  at::set_num_threads(1);
+  gemm(DType::kF32, weight, x.data(), rows, in, out, other.data());
+  at::set_num_threads(2);
+  EXPECT_EQ(all, other);
+}
+
 TEST(Gemm, RefusesWhatItCannotDo) {
   float x = 0, y = 0;
   EXPECT_THROW(gemm(DType::kQ3_K, nullptr, &x, 1, 256, 1, &y), base::Bug);

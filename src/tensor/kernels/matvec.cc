@@ -62,7 +62,7 @@ void block_rows(const Job& job, int64_t begin, int64_t end) {
     for (V8& s : sum) s = hn::Zero(d);
     for (int64_t b = 0; b < blocks; ++b, p += block_bytes(kType)) {
       V8 w[kVectors];
-      widen<kType>(p, w);
+      widen<kType>(p, d, w);
       const float scale = half_at(p), offset = block_offset<kType>(p, scale);
       for (int r = 0; r < kRows; ++r) {
         const float* x = job.x + r * job.in + b * 32;
