@@ -80,6 +80,34 @@ HWY_INLINE void transpose_blocks(V& a, V& b, V& c, V& e) {
 }
 #endif
 
+// x [n,k] with rows `stride` apart -> panel [k,width], columns from n on zeros.
+inline void pack_turned(const float* x, int64_t stride, int64_t n, int64_t k, int64_t width,
+                        float* panel) {
+  int64_t r = 0;
+#if HWY_TARGET != HWY_SCALAR
+  using D4 = hn::CappedTag<float, 4>;
+  const D4 d;
+  for (; r + 4 <= n; r += 4) {
+    const float* from = x + r * stride;
+    int64_t i = 0;
+    for (; i + 4 <= k; i += 4) {
+      auto a = hn::LoadU(d, from + i), b = hn::LoadU(d, from + stride + i);
+      auto c = hn::LoadU(d, from + 2 * stride + i), e = hn::LoadU(d, from + 3 * stride + i);
+      transpose_blocks<D4>(a, b, c, e);
+      float* to = panel + i * width + r;
+      hn::Store(a, d, to);
+      hn::Store(b, d, to + width);
+      hn::Store(c, d, to + 2 * width);
+      hn::Store(e, d, to + 3 * width);
+    }
+    for (; i < k; ++i)
+      for (int64_t j = 0; j < 4; ++j) panel[i * width + r + j] = from[j * stride + i];
+  }
+#endif
+  for (; r < width; ++r)
+    for (int64_t i = 0; i < k; ++i) panel[i * width + r] = r < n ? x[r * stride + i] : 0;
+}
+
 }  // namespace
 }  // namespace expunge::tensor::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

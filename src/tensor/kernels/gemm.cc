@@ -136,31 +136,8 @@ void gemm_target(const Product& p, int64_t begin, int64_t end) {
   }
 }
 
-// A panel of x: rows first .. first+n, turned to [I,width] and padded with zeros.
 void pack_target(const float* x, int64_t n, int64_t in, int64_t width, float* packed) {
-  int64_t r = 0;
-#if HWY_TARGET != HWY_SCALAR
-  using D4 = hn::CappedTag<float, 4>;
-  const D4 d;
-  for (; r + 4 <= n; r += 4) {
-    const float* from = x + r * in;
-    int64_t i = 0;
-    for (; i + 4 <= in; i += 4) {
-      auto a = hn::LoadU(d, from + i), b = hn::LoadU(d, from + in + i);
-      auto c = hn::LoadU(d, from + 2 * in + i), e = hn::LoadU(d, from + 3 * in + i);
-      transpose_blocks<D4>(a, b, c, e);
-      float* to = packed + i * width + r;
-      hn::Store(a, d, to);
-      hn::Store(b, d, to + width);
-      hn::Store(c, d, to + 2 * width);
-      hn::Store(e, d, to + 3 * width);
-    }
-    for (; i < in; ++i)
-      for (int64_t k = 0; k < 4; ++k) packed[i * width + r + k] = from[k * in + i];
-  }
-#endif
-  for (; r < width; ++r)
-    for (int64_t i = 0; i < in; ++i) packed[i * width + r] = r < n ? x[r * in + i] : 0;
+  pack_turned(x, in, n, in, width, packed);
 }
 
 int64_t lanes_target() { return kLanes; }

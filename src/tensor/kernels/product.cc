@@ -1,0 +1,192 @@
+// The columns of c are the vector. Panels of b (two vectors wide, kBlockK deep, 32 KB at most) are
+// packed by the part that owns their columns; of a only what lies across, and only a chunk of rows.
+#include "tensor/kernels/product.h"
+
+#include <ATen/Parallel.h>
+#include <hwy/aligned_allocator.h>
+#include <hwy/cache_control.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+#include "tensor/kernels/pool.h"
+
+#ifndef EXPUNGE_PRODUCT_JOB
+#define EXPUNGE_PRODUCT_JOB
+namespace expunge::tensor::kernels {
+namespace {
+
+constexpr int64_t kBlockK = 256, kMaxLanes = 16;
+constexpr int64_t kRowsStep = 12;  // a multiple of every target's tile
+struct ProductJob {
+  Form form;
+  ProductSize size;
+  Matrix a, b;
+  Into into;
+  float* c;
+  int64_t c_stride;
+  int64_t chunk, panels;  // rows of a chunk; panels of columns
+};
+
+}  // namespace
+}  // namespace expunge::tensor::kernels
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/product.cc"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+#include "tensor/kernels/gemm-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace expunge::tensor::kernels::HWY_NAMESPACE {
+namespace {
+
+static_assert(kRowsStep % kOutputs == 0 && kLanes <= kMaxLanes);
+constexpr int64_t kWidth = 2 * kLanes;
+// A cache line more than a tile of a: a multiple of 4 KB would put all tiles into the same lines.
+constexpr int64_t kTileApart = kBlockK * kOutputs + 16;
+
+// c [m,n] (+)= scalars panel; m <= kOutputs, n <= kVectors*kLanes. c is asked for before the sums
+// and added after them: of a large gradient it comes from memory.
+template <int kVectors, class Scalars>
+void tile(const Scalars& scalars, const float* panel, int64_t k, Into into, int64_t m, int64_t n,
+          int64_t stride, float* c) {
+  const DV d;
+  constexpr int64_t kTileWidth = kVectors * kLanes;
+  Vector sum[kOutputs][kVectors];
+#pragma GCC unroll 12
+  for (int64_t j = 0; j < kOutputs; ++j)
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      sum[j][v] = hn::Zero(d);
+      hwy::Prefetch(c + std::min(j, m - 1) * stride + v * kLanes);
+    }
+  accumulate<kVectors>(scalars, panel, k, sum);
+  if (m == kOutputs && n == kTileWidth) {
+#pragma GCC unroll 12
+    for (int64_t j = 0; j < kOutputs; ++j)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        float* to = c + j * stride + v * kLanes;
+        hn::StoreU(into == Into::kAdd ? hn::Add(hn::LoadU(d, to), sum[j][v]) : sum[j][v], d, to);
+      }
+    return;
+  }
+  HWY_ALIGN float edge[kOutputs][kTileWidth];
+#pragma GCC unroll 12
+  for (int64_t j = 0; j < kOutputs; ++j)
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) hn::Store(sum[j][v], d, edge[j] + v * kLanes);
+  for (int64_t j = 0; j < m; ++j, c += stride)
+    for (int64_t i = 0; i < n; ++i) c[i] = into == Into::kAdd ? c[i] + edge[j][i] : edge[j][i];
+}
+
+// b [k,n] with rows `stride` apart -> panel [k,width], columns from n on zeros. Asks
+// for the panel to the right, the next one.
+void pack_rows(const float* b, int64_t stride, int64_t n, int64_t k, int64_t width, float* panel) {
+  const DV d;
+  for (int64_t i = 0; i < k; ++i, b += stride, panel += width) {
+    hwy::Prefetch(b + width);
+    hwy::Prefetch(b + width + kLanes);
+    int64_t j = 0;
+    for (; j + kLanes <= n; j += kLanes) hn::Store(hn::LoadU(d, b + j), d, panel + j);
+    for (; j < width; ++j) panel[j] = j < n ? b[j] : 0;
+  }
+}
+
+// a [k,m] with rows `stride` apart -> tiles [k,kOutputs], kTileApart floats apart.
+void pack_columns(const float* a, int64_t stride, int64_t m, int64_t k, float* tiles) {
+  for (int64_t i = 0; i < k; ++i, a += stride, tiles += kOutputs) {
+    int64_t j = 0;
+    for (; j + kOutputs <= m; j += kOutputs)
+      for (int64_t e = 0; e < kOutputs; ++e) tiles[j / kOutputs * kTileApart + e] = a[j + e];
+    for (int64_t e = 0; j + e < m; ++e) tiles[j / kOutputs * kTileApart + e] = a[j + e];
+  }
+}
+
+// Chunk rows first .. first+m, panels begin .. end.
+void multiply(const ProductJob& p, int64_t first, int64_t m, int64_t begin, int64_t end, float* a,
+              float* panel) {
+  const bool turned = p.form == Form::kTN;
+  for (int64_t k0 = 0; k0 < p.size.k; k0 += kBlockK) {
+    const int64_t k = std::min(kBlockK, p.size.k - k0);
+    const Into into = k0 > 0 ? Into::kAdd : p.into;
+    if (turned) pack_columns(p.a.data + k0 * p.a.stride + first, p.a.stride, m, k, a);
+    for (int64_t q = begin; q < end; ++q) {
+      const int64_t column = q * kWidth, n = std::min(kWidth, p.size.n - column);
+      const int64_t width = n <= kLanes ? kLanes : kWidth;
+      if (p.form == Form::kNT)
+        pack_turned(p.b.data + column * p.b.stride + k0, p.b.stride, n, k, width, panel);
+      else
+        pack_rows(p.b.data + k0 * p.b.stride + column, p.b.stride, n, k, width, panel);
+      for (int64_t j = 0; j < m; j += kOutputs) {
+        const int64_t rows = std::min(kOutputs, m - j);
+        float* c = p.c + (first + j) * p.c_stride + column;
+        const auto run = [&](const auto& scalars) {
+          if (width == kLanes)
+            tile<1>(scalars, panel, k, into, rows, n, p.c_stride, c);
+          else
+            tile<2>(scalars, panel, k, into, rows, n, p.c_stride, c);
+        };
+        if (turned)
+          run(Columns{a + j / kOutputs * kTileApart});
+        else
+          run(Rows(p.a.data + (first + j) * p.a.stride + k0, p.a.stride, rows));
+      }
+    }
+  }
+}
+
+// Cells begin .. end of the grid of chunks and panels, panels fastest.
+void product_target(const ProductJob& p, int64_t begin, int64_t end) {
+  thread_local const auto panel = hwy::AllocateAligned<float>(kBlockK * kWidth);
+  thread_local std::vector<float> a;
+  CHECK(panel != nullptr, "no memory for {} floats", kBlockK * kWidth);
+  if (p.form == Form::kTN) a.resize(static_cast<size_t>(p.chunk / kOutputs * kTileApart));
+  while (begin < end) {
+    const int64_t first = begin / p.panels * p.chunk, q = begin % p.panels;
+    const int64_t n = std::min(end - begin, p.panels - q);
+    multiply(p, first, std::min(p.chunk, p.size.m - first), q, q + n, a.data(), panel.get());
+    begin += n;
+  }
+}
+
+int64_t width_target() { return kWidth; }
+
+}  // namespace
+}  // namespace expunge::tensor::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace expunge::tensor::kernels {
+
+HWY_EXPORT(product_target);
+HWY_EXPORT(width_target);
+
+void product(Form form, ProductSize size, Matrix a, Matrix b, Into into, float* c,
+             int64_t c_stride) {
+  CHECK(size.m >= 1 && size.n >= 1 && size.k >= 1, "product of {} by {} by {}", size.m, size.n,
+        size.k);
+  ProductJob p{form, size, a, b, into, c, c_stride, 0, 0};
+  const int64_t width = HWY_DYNAMIC_DISPATCH(width_target)();
+  p.panels = (size.n + width - 1) / width;
+  // Chunks as long as the second-level cache and eight cells a thread allow: each packs b anew.
+  const int64_t longest = form == Form::kTN ? 192 : 384;
+  const int64_t wanted = (8 * at::get_num_threads() + p.panels - 1) / p.panels;
+  const int64_t rows = std::clamp<int64_t>((size.m + wanted - 1) / wanted, 48, longest);
+  p.chunk = (rows + kRowsStep - 1) / kRowsStep * kRowsStep;
+  const int64_t chunks = (size.m + p.chunk - 1) / p.chunk;
+  // About a million multiply-adds a part at least.
+  const int64_t cell = width * size.k * std::min(p.chunk, size.m);
+  const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 20) / cell);
+  parallel_for(0, chunks * p.panels, grain, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(product_target)(p, begin, end);
+  });
+}
+
+}  // namespace expunge::tensor::kernels
+#endif
