@@ -11,10 +11,13 @@
 #define EXPUNGE_GEMM_INL_H
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
 #include <cstdint>
+
+#include "tensor/kernels/product.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace expunge::tensor::kernels::HWY_NAMESPACE {
@@ -27,35 +30,47 @@ using Vector = hn::Vec<DV>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(DV()));
 
 // 24 accumulators of the 32 registers of AVX-512, 12 of the 16 of what came before.
-constexpr int64_t kOutputs = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
+constexpr int kOutputs = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 
-// The scalars of a tile: output j at step k is of rows that lie apart, or of one packed
-// [k,kOutputs].
+// The scalars of a tile of kN outputs: output j at step k is of rows, or of columns, that lie
+// `stride` apart. A tile of rows at the edge reads its last row again instead of past the end.
+template <int kN>
 struct Rows {
-  const float* row[kOutputs];
-  // A tile at the edge reads its last output again instead of past the end.
+  const float* row[kN];
   Rows(const float* first, int64_t stride, int64_t n) {
-    for (int64_t j = 0; j < kOutputs; ++j) row[j] = first + std::min(j, n - 1) * stride;
+    for (int64_t j = 0; j < kN; ++j) row[j] = first + std::min(j, n - 1) * stride;
   }
   HWY_INLINE float at(int64_t j, int64_t k) const { return row[j][k]; }
 };
+template <int kN>
 struct Columns {
-  const float* packed;
-  HWY_INLINE float at(int64_t j, int64_t k) const { return packed[k * kOutputs + j]; }
+  const float* first;
+  int64_t stride;
+  HWY_INLINE float at(int64_t j, int64_t k) const { return first[k * stride + j]; }
 };
 
-// sum[j][v] += Σ_k scalars.at(j, k) * panel[k,v]; panel [n,kVectors*kLanes], aligned.
-template <int kVectors, class Scalars>
-HWY_INLINE void accumulate(const Scalars& scalars, const float* HWY_RESTRICT panel, int64_t n,
-                           Vector (&sum)[kOutputs][kVectors]) {
+template <int kN, int kVectors>
+HWY_INLINE void clear(Vector (&sum)[kN][kVectors]) {
+  const DV d;
+#pragma GCC unroll 12
+  for (auto& output : sum)
+#pragma GCC unroll 2
+    for (auto& s : output) s = hn::Zero(d);
+}
+
+// sum[j][v] += Σ_k scalars.at(j, k) * panel[k,v]; panel [n,kVectors*kLanes], aligned, its rows
+// `stride` apart.
+template <int kN, int kVectors, class Scalars>
+HWY_INLINE void accumulate(const Scalars& scalars, const float* HWY_RESTRICT panel, int64_t stride,
+                           int64_t n, Vector (&sum)[kN][kVectors]) {
   const DV d;
 #pragma GCC unroll 2
   for (int64_t k = 0; k < n; ++k) {
     Vector x[kVectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) x[v] = hn::Load(d, panel + (k * kVectors + v) * kLanes);
+    for (int v = 0; v < kVectors; ++v) x[v] = hn::Load(d, panel + k * stride + v * kLanes);
 #pragma GCC unroll 12
-    for (int64_t j = 0; j < kOutputs; ++j) {
+    for (int64_t j = 0; j < kN; ++j) {
       const auto s = hn::Set(d, scalars.at(j, k));
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) sum[j][v] = hn::MulAdd(s, x[v], sum[j][v]);
@@ -106,6 +121,86 @@ inline void pack_turned(const float* x, int64_t stride, int64_t n, int64_t k, in
 #endif
   for (; r < width; ++r)
     for (int64_t i = 0; i < k; ++i) panel[i * width + r] = r < n ? x[r * stride + i] : 0;
+}
+
+// c [m,n] (+)= scalars panel; m <= kN, n <= kVectors*kLanes. c is asked for before the sums and
+// added after them: of a large gradient it comes from memory.
+template <int kN, int kVectors, class Scalars>
+void product_tile(const Scalars& scalars, const float* panel, int64_t panel_stride, int64_t k,
+                  Into into, int64_t m, int64_t n, float* c, int64_t c_stride) {
+  const DV d;
+  constexpr int64_t kWidth = kVectors * kLanes;
+  Vector sum[kN][kVectors];
+  clear(sum);
+#pragma GCC unroll 12
+  for (int64_t j = 0; j < kN; ++j)
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v)
+      hwy::Prefetch(c + std::min(j, m - 1) * c_stride + v * kLanes);
+  accumulate(scalars, panel, panel_stride, k, sum);
+  if (m == kN && n == kWidth) {
+#pragma GCC unroll 12
+    for (int64_t j = 0; j < kN; ++j)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        float* to = c + j * c_stride + v * kLanes;
+        hn::StoreU(into == Into::kAdd ? hn::Add(hn::LoadU(d, to), sum[j][v]) : sum[j][v], d, to);
+      }
+    return;
+  }
+  HWY_ALIGN float edge[kN][kWidth];
+#pragma GCC unroll 12
+  for (int64_t j = 0; j < kN; ++j)
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) hn::Store(sum[j][v], d, edge[j] + v * kLanes);
+  for (int64_t j = 0; j < m; ++j, c += c_stride)
+    for (int64_t i = 0; i < n; ++i) c[i] = into == Into::kAdd ? c[i] + edge[j][i] : edge[j][i];
+}
+
+// Where a product_panel() takes its scalars from: tile<kN>(j, n) is those of outputs j .. j+n.
+struct RowSource {
+  const float* first;
+  int64_t stride;
+  template <int kN>
+  Rows<kN> tile(int64_t j, int64_t n) const {
+    return Rows<kN>(first + j * stride, stride, n);
+  }
+};
+struct ColumnSource {  // kOutputs - 1 floats behind the last column are read
+  const float* first;
+  int64_t stride;
+  template <int kN>
+  Columns<kN> tile(int64_t j, int64_t) const {
+    return {first + j, stride};
+  }
+};
+
+template <int kN, class Source>
+HWY_INLINE void product_tiles(const Source& source, int64_t begin, int64_t end, const float* panel,
+                              int64_t panel_stride, int64_t k, Into into, int64_t n, float* c,
+                              int64_t c_stride) {
+  for (int64_t j = begin; j < end; j += kN) {
+    const int64_t m = std::min<int64_t>(kN, end - j);
+    const auto scalars = source.template tile<kN>(j, m);
+    if (n <= kLanes)
+      product_tile<kN, 1>(scalars, panel, panel_stride, k, into, m, n, c + j * c_stride, c_stride);
+    else
+      product_tile<kN, 2>(scalars, panel, panel_stride, k, into, m, n, c + j * c_stride, c_stride);
+  }
+}
+
+// c [m,n] (+)= source panel, n at most two vectors: the panel must reach to the end of the last
+// one.
+template <class Source>
+void product_panel(const Source& source, int64_t m, const float* panel, int64_t panel_stride,
+                   int64_t k, Into into, int64_t n, float* c, int64_t c_stride) {
+  const int64_t rest = m % kOutputs;
+  const int64_t whole = rest > kOutputs / 2 ? m : m - rest;
+  product_tiles<kOutputs>(source, 0, whole, panel, panel_stride, k, into, n, c, c_stride);
+  if (m - whole > 3)
+    product_tiles<6>(source, whole, m, panel, panel_stride, k, into, n, c, c_stride);
+  else
+    product_tiles<3>(source, whole, m, panel, panel_stride, k, into, n, c, c_stride);
 }
 
 }  // namespace

@@ -89,13 +89,9 @@ HWY_INLINE void store_turned(Vector (&sum)[kOutputs][kVectors], int64_t n_rows, 
 template <int kVectors>
 void tile(const float* w, const float* HWY_RESTRICT panel, const Product& p, int64_t first_row,
           int64_t o, int64_t n) {
-  const DV d;
   Vector sum[kOutputs][kVectors];
-#pragma GCC unroll 12
-  for (auto& output : sum)
-#pragma GCC unroll 2
-    for (auto& s : output) s = hn::Zero(d);
-  accumulate<kVectors>(Rows(w, p.in, n), panel, p.in, sum);
+  clear(sum);
+  accumulate(Rows<kOutputs>(w, p.in, n), panel, kVectors * kLanes, p.in, sum);
   store_turned<kVectors>(sum, std::min(kVectors * kLanes, p.rows - first_row), n, p.out,
                          p.y + first_row * p.out + o);
 }
@@ -126,7 +122,7 @@ void gemm_target(const Product& p, int64_t begin, int64_t end) {
       const float* panel = p.packed + first * p.in;
       const bool narrow = p.rows - first <= kLanes;
       for (int64_t j = 0; j < n; j += kOutputs) {
-        const int64_t tile_outputs = std::min(kOutputs, n - j);
+        const int64_t tile_outputs = std::min<int64_t>(kOutputs, n - j);
         if (narrow)
           tile<1>(w + j * p.in, panel, p, first, o + j, tile_outputs);
         else

@@ -3,14 +3,12 @@
 #include "tensor/kernels/product.h"
 
 #include <ATen/Parallel.h>
-#include <hwy/aligned_allocator.h>
-#include <hwy/cache_control.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "base/error.h"
 #include "tensor/kernels/pool.h"
+#include "tensor/kernels/scratch.h"
 
 #ifndef EXPUNGE_PRODUCT_JOB
 #define EXPUNGE_PRODUCT_JOB
@@ -50,40 +48,14 @@ constexpr int64_t kWidth = 2 * kLanes;
 // A cache line more than a tile of a: a multiple of 4 KB would put all tiles into the same lines.
 constexpr int64_t kTileApart = kBlockK * kOutputs + 16;
 
-// c [m,n] (+)= scalars panel; m <= kOutputs, n <= kVectors*kLanes. c is asked for before the sums
-// and added after them: of a large gradient it comes from memory.
-template <int kVectors, class Scalars>
-void tile(const Scalars& scalars, const float* panel, int64_t k, Into into, int64_t m, int64_t n,
-          int64_t stride, float* c) {
-  const DV d;
-  constexpr int64_t kTileWidth = kVectors * kLanes;
-  Vector sum[kOutputs][kVectors];
-#pragma GCC unroll 12
-  for (int64_t j = 0; j < kOutputs; ++j)
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) {
-      sum[j][v] = hn::Zero(d);
-      hwy::Prefetch(c + std::min(j, m - 1) * stride + v * kLanes);
-    }
-  accumulate<kVectors>(scalars, panel, k, sum);
-  if (m == kOutputs && n == kTileWidth) {
-#pragma GCC unroll 12
-    for (int64_t j = 0; j < kOutputs; ++j)
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) {
-        float* to = c + j * stride + v * kLanes;
-        hn::StoreU(into == Into::kAdd ? hn::Add(hn::LoadU(d, to), sum[j][v]) : sum[j][v], d, to);
-      }
-    return;
+// Tiles of a, packed [k,kOutputs] each.
+struct PackedSource {
+  const float* first;
+  template <int kN>
+  Columns<kN> tile(int64_t j, int64_t) const {
+    return {first + j / kOutputs * kTileApart, kOutputs};
   }
-  HWY_ALIGN float edge[kOutputs][kTileWidth];
-#pragma GCC unroll 12
-  for (int64_t j = 0; j < kOutputs; ++j)
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) hn::Store(sum[j][v], d, edge[j] + v * kLanes);
-  for (int64_t j = 0; j < m; ++j, c += stride)
-    for (int64_t i = 0; i < n; ++i) c[i] = into == Into::kAdd ? c[i] + edge[j][i] : edge[j][i];
-}
+};
 
 // b [k,n] with rows `stride` apart -> panel [k,width], columns from n on zeros. Asks
 // for the panel to the right, the next one.
@@ -123,34 +95,25 @@ void multiply(const ProductJob& p, int64_t first, int64_t m, int64_t begin, int6
         pack_turned(p.b.data + column * p.b.stride + k0, p.b.stride, n, k, width, panel);
       else
         pack_rows(p.b.data + k0 * p.b.stride + column, p.b.stride, n, k, width, panel);
-      for (int64_t j = 0; j < m; j += kOutputs) {
-        const int64_t rows = std::min(kOutputs, m - j);
-        float* c = p.c + (first + j) * p.c_stride + column;
-        const auto run = [&](const auto& scalars) {
-          if (width == kLanes)
-            tile<1>(scalars, panel, k, into, rows, n, p.c_stride, c);
-          else
-            tile<2>(scalars, panel, k, into, rows, n, p.c_stride, c);
-        };
-        if (turned)
-          run(Columns{a + j / kOutputs * kTileApart});
-        else
-          run(Rows(p.a.data + (first + j) * p.a.stride + k0, p.a.stride, rows));
-      }
+      float* c = p.c + first * p.c_stride + column;
+      if (turned)
+        product_panel(PackedSource{a}, m, panel, width, k, into, n, c, p.c_stride);
+      else
+        product_panel(RowSource{p.a.data + first * p.a.stride + k0, p.a.stride}, m, panel, width, k,
+                      into, n, c, p.c_stride);
     }
   }
 }
 
 // Cells begin .. end of the grid of chunks and panels, panels fastest.
 void product_target(const ProductJob& p, int64_t begin, int64_t end) {
-  thread_local const auto panel = hwy::AllocateAligned<float>(kBlockK * kWidth);
-  thread_local std::vector<float> a;
-  CHECK(panel != nullptr, "no memory for {} floats", kBlockK * kWidth);
-  if (p.form == Form::kTN) a.resize(static_cast<size_t>(p.chunk / kOutputs * kTileApart));
+  thread_local Scratch a_scratch, panel_scratch;
+  float* panel = panel_scratch.floats(kBlockK * kWidth);
+  float* a = p.form == Form::kTN ? a_scratch.floats(p.chunk / kOutputs * kTileApart) : nullptr;
   while (begin < end) {
     const int64_t first = begin / p.panels * p.chunk, q = begin % p.panels;
     const int64_t n = std::min(end - begin, p.panels - q);
-    multiply(p, first, std::min(p.chunk, p.size.m - first), q, q + n, a.data(), panel.get());
+    multiply(p, first, std::min(p.chunk, p.size.m - first), q, q + n, a, panel);
     begin += n;
   }
 }
