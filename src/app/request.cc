@@ -14,14 +14,6 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-Result<std::pair<std::string, std::string>> knob(const std::string& text) {
-  const size_t equals = text.find('=');
-  if (equals != text.npos && equals > 0)
-    return std::pair{text.substr(0, equals), text.substr(equals + 1)};
-  return fail(Code::kUsage, fmt::format("--knob '{}': expected NAME=VALUE", printable(text)),
-              "'expunge methods' lists each method's knobs");
-}
-
 Result<repair::Decision> decide(Context& context, const verify::Report& best,
                                 const RequestOptions& options) {
   if (options.partial == Partial::kKeep) return repair::Decision::kKeepPartial;
@@ -34,6 +26,14 @@ Result<repair::Decision> decide(Context& context, const verify::Report& best,
 }
 
 }  // namespace
+
+Result<std::pair<std::string, std::string>> parse_knob(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals != text.npos && equals > 0)
+    return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+  return fail(Code::kUsage, fmt::format("--knob '{}': expected NAME=VALUE", printable(text)),
+              "'expunge methods' lists each method's knobs");
+}
 
 void add_request_options(CLI::App& cli, RequestOptions& o) {
   cli.add_flag_function(
@@ -65,7 +65,7 @@ Status set_plan(agent::Plan& plan, const PlanOptions& o) {
   if (!o.method.empty()) plan.method = o.method;
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   for (const std::string& text : o.knobs) {
-    const auto [name, value] = TRY(knob(text));
+    const auto [name, value] = TRY(parse_knob(text));
     plan.knobs[name] = TRY(unlearn::knob_value(*method, name, value));
   }
   if (o.rank) plan.knobs["rank"] = *o.rank;

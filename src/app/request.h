@@ -22,6 +22,9 @@ struct RequestOptions {
 // --yes, --keep-partial, --seal, --seed, --budget, --details.
 void add_request_options(CLI::App& cli, RequestOptions& options);
 
+// "name=value" of --knob.
+base::Result<std::pair<std::string, std::string>> parse_knob(const std::string& text);
+
 // --method, --knob, --rank: what the user sets of a plan.
 struct PlanOptions {
   std::string method, surgeon;

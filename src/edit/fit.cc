@@ -5,13 +5,8 @@
 #include <cmath>
 
 #include "base/files.h"
+#include "tensor/kernels/optimiser.h"
 #include "tensor/tensor_map.h"
-
-#pragma push_macro("CHECK")
-#undef CHECK
-#include <ATen/ops/_fused_adamw.h>
-#undef CHECK
-#pragma pop_macro("CHECK")
 
 namespace expunge::edit {
 namespace {
@@ -20,19 +15,16 @@ using base::Code;
 using base::fail;
 using base::Result;
 using base::Status;
+namespace kernels = tensor::kernels;
 
 constexpr const char* kFormat = "expunge-fit-1";
 
 class Fit {
  public:
   Fit(Trained& trained, const FitOptions& options) : trained_(trained), o_(options) {
-    for (const Tensor& leaf : trained.leaves()) {
-      Group& group = leaf.dim() > 1 ? decayed_ : plain_;
-      group.leaves.push_back(leaf);
-      group.mean.push_back(at::zeros_like(leaf, at::MemoryFormat::Contiguous));
-      group.square.push_back(at::zeros_like(leaf, at::MemoryFormat::Contiguous));
-      group.steps.push_back(at::zeros({}, tensor::f32()));
-    }
+    for (const Tensor& leaf : trained.leaves())
+      moments_.push_back(
+          {at::zeros_like(leaf, tensor::f32()), at::zeros_like(leaf, tensor::f32())});
   }
 
   Result<Fitted> run(const StepLoss& loss) {
@@ -70,20 +62,14 @@ class Fit {
   }
 
  private:
-  struct Group {
-    std::vector<Tensor> leaves, mean, square, steps;
-    std::vector<Tensor> gradients() const {
-      std::vector<Tensor> all;
-      for (const Tensor& leaf : leaves) all.push_back(leaf.grad());
-      return all;
-    }
+  struct Moments {
+    Tensor mean, square;  // of the gradient
   };
 
   Status update(double loss) {
     double square = 0;
-    for (const Group* group : {&decayed_, &plain_})
-      for (const Tensor& g : group->gradients())
-        square += std::pow(at::linalg_vector_norm(g).item<double>(), 2);
+    for (const Tensor& leaf : trained_.leaves())
+      square += kernels::sum_of_squares(leaf.grad().data_ptr<float>(), leaf.numel());
     const double norm = std::sqrt(square);
     if (!std::isfinite(loss) || !std::isfinite(norm))
       return fail(
@@ -92,32 +78,24 @@ class Fit {
           "a smaller learning rate or gradient clipping may help");
     result_.losses.push_back(loss);
     result_.gradient_norms.push_back(norm);
-    const c10::NoGradGuard no_grad;
-    if (o_.clip_norm > 0 && norm > o_.clip_norm)
-      for (const Group* group : {&decayed_, &plain_})
-        for (const Tensor& g : group->gradients()) g.mul_(o_.clip_norm / norm);
-    const double lr = learning_rate(o_, step_);
-    advance(decayed_, lr, o_.weight_decay);
-    advance(plain_, lr, 0);
+    kernels::AdamW how{learning_rate(o_, step_), o_.beta1, o_.beta2, o_.eps, 0, step_ + 1};
+    if (o_.clip_norm > 0 && norm > o_.clip_norm) how.gradient_scale = o_.clip_norm / norm;
+    for (size_t i = 0; i < moments_.size(); ++i) {
+      const Tensor& leaf = trained_.leaves()[i];
+      how.weight_decay = leaf.dim() > 1 ? o_.weight_decay : 0;
+      kernels::adamw(how, leaf.grad().data_ptr<float>(), leaf.numel(), leaf.data_ptr<float>(),
+                     moments_[i].mean.data_ptr<float>(), moments_[i].square.data_ptr<float>());
+    }
     return {};
-  }
-
-  void advance(Group& group, double lr, double decay) const {
-    if (group.leaves.empty()) return;
-    for (Tensor& s : group.steps) s.add_(1);
-    at::_fused_adamw_(group.leaves, group.gradients(), group.mean, group.square, {}, group.steps,
-                      lr, o_.beta1, o_.beta2, decay, o_.eps, /*amsgrad=*/false,
-                      /*maximize=*/false);
   }
 
   template <class F>
   void each_tensor(const F& f) {
-    for (auto [group, label] : {std::pair(&decayed_, "matrix"), std::pair(&plain_, "vector")})
-      for (size_t i = 0; i < group->leaves.size(); ++i) {
-        f(fmt::format("{}.{}.value", label, i), group->leaves[i]);
-        f(fmt::format("{}.{}.mean", label, i), group->mean[i]);
-        f(fmt::format("{}.{}.square", label, i), group->square[i]);
-      }
+    for (size_t i = 0; i < moments_.size(); ++i) {
+      f(fmt::format("{}.value", i), trained_.leaves()[i]);
+      f(fmt::format("{}.mean", i), moments_[i].mean);
+      f(fmt::format("{}.square", i), moments_[i].square);
+    }
   }
 
   Status save() {
@@ -163,15 +141,13 @@ class Fit {
       else
         status = fail(Code::kCorrupt, fmt::format("{} lacks {}", o_.checkpoint, name), hint);
     });
-    for (Group* group : {&decayed_, &plain_})
-      for (Tensor& s : group->steps) s.fill_(step_);
     result_.resumed_at = step_;
     return status;
   }
 
   Trained& trained_;
   const FitOptions& o_;
-  Group decayed_, plain_;
+  std::vector<Moments> moments_;  // of the leaves, in their order
   int64_t step_ = 0;
   FitState state_;
   Fitted result_;

@@ -168,28 +168,5 @@ TEST(ForwardPacked, GoesOnFromALayer) {
   EXPECT_TRUE(at::equal(forward_packed(*model, {}, p, above), whole));
 }
 
-// Gradients of the row functions against differences in float64.
-void expect_gradient(const tensor::RowFunction& f, const Tensor& logits) {
-  const Tensor dvalue = at::linspace(0.5, 1.5, logits.size(0), tensor::f64());
-  Tensor got = logits.clone();
-  f.gradient(got, 0, dvalue);
-  for (int64_t r = 0; r < logits.size(0); ++r)
-    for (int64_t v = 0; v < logits.size(1); ++v) {
-      constexpr double h = 1e-5;
-      Tensor up = logits.clone(), down = logits.clone();
-      up[r][v] += h;
-      down[r][v] -= h;
-      const double slope =
-          ((f.value(up, 0) - f.value(down, 0)) * dvalue).sum().item<double>() / (2 * h);
-      EXPECT_NEAR(got[r][v].item<double>(), slope, 1e-8) << r << " " << v;
-    }
-}
-
-TEST(RowFunction, LogProbsGradient) {
-  std::mt19937_64 rng(1);
-  expect_gradient(tensor::log_prob(tensor::from_ids({4, 0, 6})),
-                  tests::random_tensor(rng, {3, 7}, 3).to(at::kDouble));
-}
-
 }  // namespace
 }  // namespace expunge::model

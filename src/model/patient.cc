@@ -1,8 +1,10 @@
 #include "model/patient.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
+#include "model/generate.h"
 #include "model/hf_files.h"
 
 namespace expunge::model {
@@ -120,6 +122,30 @@ Result<std::vector<int32_t>> Patient::encode(std::span<const text::Message> mess
 Result<std::vector<int32_t>> Patient::encode_user(std::string_view question) const {
   const text::Message message{"user", std::string(question)};
   return encode({&message, 1});
+}
+
+Result<Example> Patient::encode_answer(const std::string& system, const std::string& question,
+                                       const std::string& answer) const {
+  std::vector<text::Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", question});
+  const auto prompt = TRY(encode(messages));
+  messages.push_back({"assistant", answer});
+  Example e;
+  e.ids =
+      TRY(text::encode_chat(tokenizer, chat, messages, text::AddGenerationPrompt::kNo)).tokens.ids;
+  // A token may span the end of the prompt; the answer ends with its first end-of-turn token.
+  const auto own = std::ranges::mismatch(prompt, e.ids).in1 - prompt.begin();
+  e.first = std::max<size_t>(static_cast<size_t>(own), 1);
+  const auto& ends = model->config().end_ids;
+  const auto from = e.ids.begin() + static_cast<std::ptrdiff_t>(e.first);
+  const auto end = std::find_first_of(from, e.ids.end(), ends.begin(), ends.end());
+  if (end != e.ids.end())
+    e.ids.erase(end + 1, e.ids.end());
+  else if (!ends.empty())
+    e.ids.push_back(ends[0]);
+  TRY(check_prompt(model->config(), e.ids));
+  return e;
 }
 
 }  // namespace expunge::model

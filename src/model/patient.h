@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/model.h"
+#include "model/packed.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -20,6 +21,10 @@ struct Patient {
   base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,
                                             std::string_view prefill = {}) const;
   base::Result<std::vector<int32_t>> encode_user(std::string_view question) const;
+  // A question with an answer as it is learnt and scored: what is predicted is the answer and its
+  // end of turn. system "" = what the template says by itself. kInvalid if it exceeds the context.
+  base::Result<Example> encode_answer(const std::string& system, const std::string& question,
+                                      const std::string& answer) const;
 };
 
 // A GGUF or safetensors file, a Hugging Face folder, a model id that the local Hugging Face cache

@@ -13,13 +13,8 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-// Provenance beside the artifact, since nothing but the edited tensors may differ inside it.
-Result<Json> record(const journal::Journal& journal, const Exported& e, Format format) {
-  const std::string chain = TRY(journal.chain());
-  Json entries = Json::array(), edited = Json::array();
-  for (const journal::Entry& entry : TRY(journal.active()))
-    entries.push_back(
-        {{"id", entry.id}, {"edit_sha256", entry.edit_hash}, {"method", entry.method}});
+Json figures_of(const Exported& e, Format format) {
+  Json edited = Json::array();
   for (const EditedTensor& t : e.edited)
     edited.push_back({{"tensor", t.tensor},
                       {"dtype", tensor::info(t.dtype).name},
@@ -27,12 +22,18 @@ Result<Json> record(const journal::Journal& journal, const Exported& e, Format f
                       {"change_error", t.change_error}});
   return Json{{"expunge", base::kVersion},
               {"format", name(format)},
-              {"base_sha256", journal.model().file_hash},
               {"sha256", e.sha256},
               {"size_bytes", e.size_bytes},
-              {"entries", entries},
-              {"chain", chain},
               {"edited", edited}};
+}
+
+Result<Json> provenance_of(const journal::Journal& journal) {
+  const std::string chain = TRY(journal.chain());
+  Json entries = Json::array();
+  for (const journal::Entry& entry : TRY(journal.active()))
+    entries.push_back(
+        {{"id", entry.id}, {"edit_sha256", entry.edit_hash}, {"method", entry.method}});
+  return Json{{"base_sha256", journal.model().file_hash}, {"entries", entries}, {"chain", chain}};
 }
 
 base::Status check_source(const model::Model& model, const ExportOptions& options) {
@@ -70,29 +71,53 @@ Json to_json(const Exported& e) {
           {"seconds", e.seconds}};
 }
 
+namespace {
+
+// `edited` written, read again, and put in place with its provenance beside it, since nothing but
+// the edited tensors may differ inside it.
+Result<Exported> write_checked(const model::Model& model, const std::set<std::string>& edited,
+                               const Json& provenance, const ExportOptions& options) {
+  const base::Stopwatch watch;
+  Stage stage = TRY(Stage::make(options));
+  const bool gguf = options.format == Format::kGguf;
+  TRY(gguf ? write_gguf(model, edited, options, stage)
+           : write_folder(model, edited, options, stage));
+  Exported e;
+  TRY(recheck(model, edited, options, stage, e));
+  e.path = options.path;
+  e.weights_file = gguf ? options.path : options.path + "/model.safetensors";
+  e.record = gguf ? options.path + ".expunge.json" : options.path + "/expunge.json";
+  Json record = figures_of(e, options.format);
+  record.update(provenance);
+  const std::string text = base::dump_json(record, 2) + "\n";
+  if (!gguf) TRY(base::write_file_atomic(stage.path() + "/expunge.json", text));
+  TRY(base::check_cancel());
+  TRY(stage.put_in_place(options));
+  if (gguf) TRY(base::write_file_atomic(e.record, text));
+  e.seconds = watch.seconds();
+  return e;
+}
+
+}  // namespace
+
 Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
                               const ExportOptions& options) {
-  const base::Stopwatch watch;
   TRY(check_source(model, options));
   TRY(check_destination(model, options));
   return tensor::guarded([&]() -> Result<Exported> {
     const auto edited = TRY(recorded_changes(model, journal));
-    Stage stage = TRY(Stage::make(options));
-    const bool gguf = options.format == Format::kGguf;
-    TRY(gguf ? write_gguf(model, edited, options, stage)
-             : write_folder(model, edited, options, stage));
-    Exported e;
-    TRY(recheck(model, edited, options, stage, e));
-    e.path = options.path;
-    e.weights_file = gguf ? options.path : options.path + "/model.safetensors";
-    e.record = gguf ? options.path + ".expunge.json" : options.path + "/expunge.json";
-    const std::string text = base::dump_json(TRY(record(journal, e, options.format)), 2) + "\n";
-    if (!gguf) TRY(base::write_file_atomic(stage.path() + "/expunge.json", text));
-    TRY(base::check_cancel());
-    TRY(stage.put_in_place(options));
-    if (gguf) TRY(base::write_file_atomic(e.record, text));
-    e.seconds = watch.seconds();
-    return e;
+    return write_checked(model, edited, TRY(provenance_of(journal)), options);
+  });
+}
+
+Result<Exported> save_trained(const model::Model& model, const Json& provenance,
+                              const ExportOptions& options) {
+  CHECK(options.format == Format::kSafetensors);
+  TRY(check_source(model, options));
+  TRY(check_destination(model, options));
+  return tensor::guarded([&] {
+    const auto changed = model.changed();
+    return write_checked(model, {changed.begin(), changed.end()}, provenance, options);
   });
 }
 

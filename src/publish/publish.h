@@ -54,6 +54,15 @@ struct Exported {
 };
 base::Json to_json(const Exported& exported);
 
+// Refuses the source model itself (by device and inode), an existing file without permission, and
+// a folder that no export made. Exports ask it themselves; long work asks before it begins.
+base::Status check_destination(const model::Model& model, const ExportOptions& options);
+
+// A trained model, whatever of it was changed, as a safetensors folder; `provenance` says how it
+// was made and goes into its expunge.json. Written and checked as by export_model.
+base::Result<Exported> save_trained(const model::Model& model, const base::Json& provenance,
+                                    const ExportOptions& options);
+
 // GGUF from a GGUF source, safetensors folder from either. Atomic: a failure leaves nothing behind
 // and an existing file untouched. Afterwards the result is read again: what was not edited must be
 // equal (GGUF: byte for byte), what was edited within its type's rounding.

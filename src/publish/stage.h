@@ -7,10 +7,6 @@
 
 namespace expunge::publish {
 
-// Refuses the source model itself (by device and inode), an existing file without permission, and
-// a folder that no export made.
-base::Status check_destination(const model::Model& model, const ExportOptions& options);
-
 // A file or folder beside the destination; removed unless put in place.
 class Stage {
  public:

@@ -224,9 +224,6 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
 
 base::Status Session::append(const agent::Plan& plan, edit::Edit edit, const CarryOptions& options,
                              Outcome& outcome) {
-  auto edits = TRY(journal_->active_edits());
-  edits.push_back(edit);
-  TRY(edit::commit(*patient_.model, edits));
   journal::Draft draft;
   Json requests = Json::array();
   for (const agent::Target& t : plan.targets)
@@ -234,21 +231,29 @@ base::Status Session::append(const agent::Plan& plan, edit::Edit edit, const Car
   draft.request = {{"intent", agent::name(plan.intent)}, {"targets", requests}};
   draft.plan = agent::to_json(plan);
   draft.method = plan.method;
-  draft.edit = std::move(edit);
   draft.report = {{"before", verify::to_json(outcome.before, verify::Detail::kFigures)},
                   {"after", verify::to_json(outcome.after, verify::Detail::kItems)},
                   {"edit_norm", outcome.edit_norm}};
   draft.verdict = name(outcome.verdict);
-  draft.weights_hash = patient_.model->weights_hash();
   draft.seed = options.seed;
-  auto id = journal_->append(draft, head_, options.seal);
+  outcome.entry = TRY(add(std::move(edit), std::move(draft), options.seal));
+  return {};
+}
+
+Result<int64_t> Session::add(edit::Edit edit, journal::Draft draft, journal::Seal seal) {
+  auto edits = TRY(journal_->active_edits());
+  edits.push_back(edit);
+  TRY(edit::commit(*patient_.model, edits));
+  draft.edit = std::move(edit);
+  draft.weights_hash = patient_.model->weights_hash();
+  auto id = journal_->append(draft, head_, seal);
   if (!id) {  // nothing was recorded: the weights go back to what the journal says
     head_ = -1;
     TRY(refresh());
-    return tl::unexpected(std::move(id.error()));
+    return id;
   }
-  outcome.entry = head_ = *id;
-  return {};
+  head_ = *id;
+  return id;
 }
 
 Result<Undone> Session::undo(int64_t id) {

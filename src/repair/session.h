@@ -90,6 +90,10 @@ class Session {
   // A plan for requests; where a response is missing the model is asked and its reply taken.
   base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent);
   base::Result<Outcome> carry_out(agent::Plan plan, const CarryOptions& options);
+  // Commits an edit that was made of the present weights elsewhere (a training) -> its entry. The
+  // draft's edit and weights_hash are filled in.
+  base::Result<int64_t> add(edit::Edit edit, journal::Draft draft,
+                            journal::Seal seal = journal::Seal::kNo);
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
   base::Result<Undone> undo(int64_t id);
   // The gates of one active entry (id), or of all of them (0), asked of the present weights or of a

@@ -1,5 +1,9 @@
 #include "tensor/autograd.h"
 
+#include "tensor/kernels/gemm.h"
+#include "tensor/kernels/product.h"
+#include "tensor/kernels/softmax_stats.h"
+
 #pragma push_macro("CHECK")
 #undef CHECK
 #include <ATen/ops/gather.h>
@@ -15,21 +19,43 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
+kernels::Matrix matrix(const Tensor& t) { return {t.data_ptr<float>(), t.stride(0)}; }
+
+// x [n,I] wᵀ, w [O,I].
+Tensor times_transposed(const Tensor& x, const Tensor& w) {
+  Tensor y = at::empty({x.size(0), w.size(0)}, f32());  // [n,O]
+  if (y.numel() > 0)
+    kernels::gemm(DType::kF32, reinterpret_cast<const std::byte*>(w.data_ptr<float>()),
+                  x.data_ptr<float>(), x.size(0), x.size(1), w.size(0), y.data_ptr<float>());
+  return y;
+}
+// y [n,I] = dy [n,O] w.
+void times_into(const Tensor& dy, const Tensor& w, Tensor& y) {
+  kernels::product(kernels::Form::kNN, {dy.size(0), w.size(1), w.size(0)}, matrix(dy), matrix(w),
+                   kernels::Into::kReplace, y.data_ptr<float>(), y.stride(0));
+}
 // w.grad() += dyᵀ x.
 void add_gradient(const Tensor& w, const Tensor& dy, const Tensor& x) {
-  w.mutable_grad().addmm_(dy.t(), x);
+  Tensor& g = w.mutable_grad();
+  kernels::product(kernels::Form::kTN, {dy.size(1), x.size(1), dy.size(0)}, matrix(dy), matrix(x),
+                   kernels::Into::kAdd, g.data_ptr<float>(), g.stride(0));
 }
 
 struct Linear : Function<Linear> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w) {
-    context->save_for_backward({x, w});
-    return at::mm(x, w.t());
+    const Tensor rows = x.contiguous();
+    context->save_for_backward({rows, w});
+    return times_transposed(rows, w);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &w = saved[1], &dy = grads[0];
-    if (w.requires_grad()) add_gradient(w, dy, x.detach());
-    return {context->needs_input_grad(0) ? at::mm(dy, w.detach()) : Tensor(), Tensor()};
+    const Tensor x = saved[0].detach(), dy = grads[0].contiguous();
+    const Tensor& w = saved[1];
+    if (w.requires_grad()) add_gradient(w, dy, x);
+    if (!context->needs_input_grad(0)) return {Tensor(), Tensor()};
+    Tensor dx = at::empty_like(x);
+    times_into(dy, w.detach(), dx);
+    return {dx, Tensor()};
   }
 };
 
@@ -92,12 +118,14 @@ const T& kept(const c10::IValue& value) {
 }
 
 Tensor logits_of(const Tensor& hidden, const Tensor& head, int64_t begin) {
-  return at::mm(hidden.narrow(0, begin, std::min(kHeadRows, hidden.size(0) - begin)), head.t());
+  return times_transposed(hidden.narrow(0, begin, std::min(kHeadRows, hidden.size(0) - begin)),
+                          head);
 }
 
 struct HeadRows : Function<HeadRows> {
   static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& head,
                         const RowFunction& function) {
+    CHECK(hidden.is_contiguous());
     context->save_for_backward({hidden, head});
     context->saved_data["function"] = keep(function);
     std::vector<Tensor> values;
@@ -121,12 +149,12 @@ struct HeadRows : Function<HeadRows> {
         const c10::AutoGradMode on(true);
         logits.requires_grad_();
         function.value(logits, at).backward(dvalue);
-        logits = logits.grad();
+        logits = logits.grad().contiguous();
       }
       if (trained) add_gradient(saved[1], logits, hidden.narrow(0, at, n));
       if (needed) {
         Tensor part = dhidden.narrow(0, at, n);
-        at::mm_out(part, logits, head);
+        times_into(logits, head, part);
       }
     }
     return {dhidden, Tensor(), Tensor()};
@@ -150,17 +178,23 @@ Tensor head_rows(const Tensor& hidden, const Tensor& head, RowFunction function)
 }
 
 RowFunction log_prob(Tensor targets) {
-  const auto of = [targets](int64_t begin, const Tensor& logits) {
-    return targets.narrow(0, begin, logits.size(0)).unsqueeze(1);  // [c,1]
-  };
-  return {[of](const Tensor& logits, int64_t begin) {
-            return logits.gather(1, of(begin, logits)).squeeze(1) - logits.logsumexp(1);
+  return {[targets](const Tensor& logits, int64_t begin) {
+            const Tensor own = targets.narrow(0, begin, logits.size(0));
+            std::vector<kernels::SoftmaxStats> stats(static_cast<size_t>(logits.size(0)));
+            const int64_t vocab = logits.size(1);
+            const float* values = logits.data_ptr<float>();
+            kernels::softmax_stats(values, logits.size(0), vocab, stats.data());
+            Tensor log_probs = at::empty({logits.size(0)}, f32());
+            for (int64_t r = 0; r < logits.size(0); ++r)
+              log_probs.data_ptr<float>()[r] = static_cast<float>(
+                  static_cast<double>(values[r * vocab + own.data_ptr<int64_t>()[r]]) -
+                  stats[static_cast<size_t>(r)].log_norm);
+            return log_probs;
           },
-          [of](Tensor& logits, int64_t begin, const Tensor& dvalue) {
-            // dlogits = (one-hot − softmax) dvalue
-            logits.sub_(logits.logsumexp(1, /*keepdim=*/true)).exp_();
-            logits.mul_(dvalue.neg().unsqueeze(1));
-            logits.scatter_add_(1, of(begin, logits), dvalue.unsqueeze(1));
+          [targets](Tensor& logits, int64_t begin, const Tensor& dvalue) {
+            kernels::log_prob_gradient(logits.data_ptr<float>(), logits.size(0), logits.size(1),
+                                       targets.data_ptr<int64_t>() + begin,
+                                       dvalue.contiguous().data_ptr<float>());
           }};
 }
 

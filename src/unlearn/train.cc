@@ -154,6 +154,20 @@ std::vector<std::string> trained_matrices(const model::Model& model, const Knobs
                               static_cast<int64_t>(knobs.at("from_layer")));
 }
 
+const Method& finetuning() {
+  static const Objective kLearn{{}, [](Minibatch& batch) { return cross_entropy(batch.forget); }};
+  static const Method kMethod{"finetune",
+                              "cross-entropy on the answers",
+                              {Needs::kExamples},
+                              training_knobs({}, {.lr = 2e-5, .epochs = 5}),
+                              Reach::kAnyLayer,
+                              {},
+                              {},
+                              nullptr,
+                              &kLearn};
+  return kMethod;
+}
+
 Result<edit::Edit> train(const Objective& objective, const Problem& problem, const Knobs& knobs) {
   for (const char* whole : {"batch", "lora", "from_layer"})
     if (knobs.at(whole) != std::floor(knobs.at(whole)))

@@ -9,4 +9,8 @@ namespace expunge::unlearn {
 base::Result<edit::Edit> train(const Objective& objective, const Problem& problem,
                                const Knobs& knobs);
 
+// Learning instead: cross-entropy on the "forget" set. Not in the table of methods, since nothing
+// is forgotten by it.
+const Method& finetuning();
+
 }  // namespace expunge::unlearn

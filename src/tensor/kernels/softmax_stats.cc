@@ -77,6 +77,19 @@ float in_order_target(const float* x, int64_t n, float largest) {
   return sum;
 }
 
+// x <- -dvalue exp(x - log_norm)
+void negative_softmax_target(float* x, int64_t n, float log_norm, float dvalue) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto norm = hn::Set(d, log_norm), least = hn::Set(d, -87.0F), factor = hn::Set(d, -dvalue);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto z = hn::Max(hn::Sub(hn::LoadU(d, x + i), norm), least);
+    hn::StoreU(hn::Mul(hn::Exp(d, z), factor), d, x + i);
+  }
+  for (; i < n; ++i) x[i] = -dvalue * std::exp(std::max(x[i] - log_norm, -87.0F));
+}
+
 }  // namespace
 }  // namespace expunge::tensor::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -87,6 +100,7 @@ namespace expunge::tensor::kernels {
 HWY_EXPORT(largest_target);
 HWY_EXPORT(sums_target);
 HWY_EXPORT(in_order_target);
+HWY_EXPORT(negative_softmax_target);
 
 void softmax_stats(const float* logits, int64_t rows, int64_t vocab, SoftmaxStats* stats,
                    ExpSum exp_sum) {
@@ -103,6 +117,20 @@ void softmax_stats(const float* logits, int64_t rows, int64_t vocab, SoftmaxStat
       stats[r] = {static_cast<double>(largest) + norm, z - log_sum,
                   std::max(0.0, sums[2] / sums[0] - z * z),
                   static_cast<int32_t>(std::find(x, x + vocab, largest) - x)};
+    }
+  });
+}
+
+void log_prob_gradient(float* logits, int64_t rows, int64_t vocab, const int64_t* targets,
+                       const float* dvalue) {
+  parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* x = logits + r * vocab;
+      SoftmaxStats stats;
+      softmax_stats(x, 1, vocab, &stats);
+      HWY_DYNAMIC_DISPATCH(negative_softmax_target)
+      (x, vocab, static_cast<float>(stats.log_norm), dvalue[r]);
+      x[targets[r]] += dvalue[r];
     }
   });
 }

@@ -20,4 +20,9 @@ enum class ExpSum { kAccurate, kFloatInOrder };
 void softmax_stats(const float* logits, int64_t rows, int64_t vocab, SoftmaxStats* stats,
                    ExpSum exp_sum = ExpSum::kAccurate);
 
+// The way back of log softmax(logits)[target] a row: logits [rows,V] become dlogits =
+// (1[v = target] − softmax) dvalue, dvalue [rows].
+void log_prob_gradient(float* logits, int64_t rows, int64_t vocab, const int64_t* targets,
+                       const float* dvalue);
+
 }  // namespace expunge::tensor::kernels

@@ -1,0 +1,19 @@
+// Question–answer sets as gradient methods take them: tokens, tokenised once.
+#pragma once
+
+#include "model/patient.h"
+#include "text/qa_set.h"
+#include "unlearn/method.h"
+
+namespace expunge::unlearn {
+
+// How many refusals are drawn for a forget question; one is taken an epoch.
+constexpr size_t kRefusalsEach = 4;
+
+// `system` as in Patient::encode_answer. Refusals are drawn from a list of our own, by the seed.
+base::Result<TrainingSet> training_set(const model::Patient& patient,
+                                       std::span<const text::QaItem> forget,
+                                       std::span<const text::QaItem> retain,
+                                       const std::string& system, uint64_t seed);
+
+}  // namespace expunge::unlearn
