@@ -38,11 +38,10 @@ Result<std::optional<journal::Journal>> open_journal(Context& context, journal::
   const auto model = TRY(model::Model::load(path));
   const journal::ModelIdentity identity{TRY(model->file_hash()), "", path};
   std::string file = context.globals.journal;
-  if (file.empty()) {
-    file = TRY(journal::default_path(identity.file_hash));
-    if (access(file.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
-  }
-  return TRY(journal::Journal::open(file, identity, {mode, "", "", 5000}));
+  if (file.empty()) file = TRY(journal::default_path(identity.file_hash));
+  auto journal = journal::Journal::open(file, identity, {mode, "", "", 5000});
+  if (!journal && journal.error().code == Code::kNotFound) return std::nullopt;
+  return TRY(std::move(journal));
 }
 
 Result<Reader> Reader::open(Context& context, Edits edits) {

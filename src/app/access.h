@@ -15,7 +15,7 @@ enum class Edits { kApplied, kIgnored };
 // The model with its journal. A journal that --journal names must be there, unless the mode is
 // kReadWrite.
 base::Result<std::unique_ptr<repair::Session>> open_session(Context& context, journal::Mode mode);
-// The journal alone. Nothing where there is none yet and none was named.
+// The journal alone; nothing where there is none yet. One that --journal names must be there.
 base::Result<std::optional<journal::Journal>> open_journal(Context& context, journal::Mode mode);
 
 // The model as it answers now: its file plus the active edits. Never makes a journal.

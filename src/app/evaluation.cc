@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "app/layout.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/version.h"
-#include "verify/eval_log.h"
 
 namespace expunge::app {
 namespace {
@@ -18,36 +18,28 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-std::string_view name(verify::Parity parity) {
-  return parity == verify::Parity::kNone ? "none" : "open-unlearning";
+// Every record is of an item that this run has too, with the content that it had then.
+bool covered(const Json& records, const Json& then, const Json& now) {
+  if (now.is_string()) return then == now;
+  for (const auto& [key, value] : records.items())
+    if (!then.contains(key) || !now.contains(key) || !covered(value, then[key], now[key]))
+      return false;
+  return true;
 }
 
-// What must be equal for records to be of the same evaluation.
-Json settings_of(const model::Patient& patient, const EvaluationRun& run) {
-  Json sets = Json::object();
-  for (const verify::QaSet& set : run.sets) {
-    std::string text;
-    for (const text::QaItem& item : set.items) {
-      text += item.question + '\n' + item.answer + '\n' + item.paraphrased.value_or("") + '\n';
-      for (const std::string& wrong : item.perturbed) text += wrong + '\n';
-    }
-    sets[set.name] = base::sha256_hex(text);
-  }
-  return {{"weights_hash", patient.model->weights_hash()},
-          {"parity", name(run.options.parity)},
-          {"system", run.options.system},
-          {"max_new_tokens", run.options.max_new_tokens},
-          {"sets", std::move(sets)}};
-}
-
-Result<verify::Records> records_there(const std::string& file, const Json& settings) {
-  if (file.empty() || access(file.c_str(), F_OK) != 0) return verify::Records();
-  const Json there = TRY(base::parse_json(TRY(base::read_file(file)), file));
-  if (!there.is_object() || !there.contains("settings") || there["settings"] != settings)
-    return fail(Code::kConflict,
-                fmt::format("{} is of another model, other items or settings", file),
+Result<Json> records_there(const std::string& file, const Json& settings, const Json& items) {
+  if (file.empty() || access(file.c_str(), F_OK) != 0) return Json::object();
+  const Json there = TRY(base::read_json(file));
+  const auto part = [&](const char* key) {
+    return there.is_object() ? there.value(key, Json::object()) : Json();
+  };
+  if (part("settings") != settings)
+    return fail(Code::kConflict, fmt::format("{} is of another model or other settings", file),
                 "choose another --out, or remove the file");
-  return verify::records_from_json(there.value("records", Json::object()), file);
+  if (!covered(part("records"), part("items"), items))
+    return fail(Code::kConflict, fmt::format("{} has records of other items", file),
+                "an evaluation may grow; for other items choose another --out, or remove the file");
+  return part("records");
 }
 
 // Significant digits, not decimals: p-values are small.
@@ -58,62 +50,55 @@ std::string figure(const Json& summary, const std::string& key) {
 
 }  // namespace
 
-Result<Json> figures_of(verify::Evaluation evaluation, const std::vector<std::string>& metrics) {
-  auto values = verify::compute_metrics(evaluation);
-  for (const std::string& wanted : metrics)
-    if (std::ranges::find(values, wanted, &verify::Value::key) == values.end())
-      return fail(Code::kUsage, fmt::format("no metric '{}'", printable(wanted)),
-                  "expunge metrics lists them");
-  if (!metrics.empty())
-    std::erase_if(values, [&](const verify::Value& v) {
-      return std::ranges::find(metrics, v.key) == metrics.end();
-    });
-  return verify::to_json(values);
+std::string hash_of(const Json& content) {
+  return base::sha256_hex(base::dump_json(content)).substr(0, 16);
 }
 
-Result<Json> run_evaluation(const model::Patient& patient, EvaluationRun run,
-                            std::optional<verify::Records> reference) {
-  const Json settings = settings_of(patient, run);
-  Json json = {{"suite", "tofu"},
+Result<Json> run_evaluation(const model::Patient& patient, const EvaluationRun& run,
+                            const Work& work) {
+  const base::Stopwatch clock;
+  Json settings = {{"suite", work.suite}, {"weights_hash", patient.model->weights_hash()}};
+  settings.update(work.settings);
+  Json json = {{"suite", work.suite},
                {"model", run.label},
                {"entry", run.entry ? Json(*run.entry) : Json()},
-               {"parity", name(run.options.parity)},
                {"weights_hash", settings["weights_hash"]},
                {"expunge", base::kVersion},
-               {"settings", settings}};
-  verify::Records known = TRY(records_there(run.file, settings));
-  const auto write = [&](const verify::Records& records) -> base::Status {
-    if (run.file.empty()) return {};
-    json["records"] = verify::records_to_json(records);
-    return base::write_file_atomic(run.file, base::dump_json(json));
-  };
-  if (!run.options.keep) run.options.keep = write;
-  auto result = TRY(verify::evaluate(patient, run.sets, run.options, std::move(known)));
-  json["records"] = verify::records_to_json(result.records);
-  json["seconds"] = {{"scoring", result.scoring_s}, {"generation", result.generation_s}};
-  json["tokens"] = {{"scored", result.scored_tokens}, {"generated", result.generated_tokens}};
-  json.update(TRY(figures_of({std::move(result.records), std::move(reference)}, run.metrics)));
+               {"settings", settings},
+               {"items", work.items},
+               {"absent", Json::object()}};
+  const Json done = TRY(records_there(run.file, settings, work.items));
+  Keep keep;
+  if (!run.file.empty())
+    keep = [&](Json records) {
+      json["records"] = std::move(records);
+      return base::write_file_atomic(run.file, base::dump_json(json));
+    };
+  json.update(TRY(work.run(patient, done, keep)));
+  if (!json.contains("seconds")) json["seconds"] = clock.seconds();
   if (!run.file.empty()) TRY(base::write_file_atomic(run.file, base::dump_json(json)));
+  json.erase("items");
   return json;
 }
 
-void print_figures(Terminal& t, const std::vector<std::pair<std::string, Json>>& runs) {
+void print_figures(Terminal& t, std::span<const publish::ReportRun> runs) {
   std::vector<std::string> keys;
-  for (const auto& run : runs)
-    for (const auto& [key, value] : run.second["summary"].items())
+  for (const publish::ReportRun& run : runs)
+    for (const auto& [key, value] : run.evaluation["summary"].items())
       if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
   constexpr size_t kName = 32, kWidth = 14;
   std::string head = pad("", kName);
-  for (const auto& [label, json] : runs) head += pad_left(fit(label, kWidth - 1), kWidth);
+  for (const publish::ReportRun& run : runs) head += pad_left(fit(run.label, kWidth - 1), kWidth);
   t.line("{}", t.paint(Tone::kBold, head));
   for (const std::string& key : keys) {
     std::string line = pad(key, kName);
-    for (const auto& [label, json] : runs) line += pad_left(figure(json["summary"], key), kWidth);
+    for (const publish::ReportRun& run : runs)
+      line += pad_left(figure(run.evaluation["summary"], key), kWidth);
     t.line("{}", line);
   }
   // One line a reason: most keys lack the same thing.
   std::map<std::string, size_t> reasons;
-  for (const auto& [key, reason] : runs.back().second["absent"].items())
+  for (const auto& [key, reason] : runs.back().evaluation["absent"].items())
     ++reasons[reason.get<std::string>()];
   for (const auto& [reason, n] : reasons)
     t.line("{}", t.paint(Tone::kDim, wrap(fmt::format("absent: {} {}; {}", n,

@@ -1,32 +1,47 @@
-// One evaluation of one model on question–answer sets, kept in a folder as it goes.
+// One evaluation of one model, kept in a folder as it goes.
 //
-// OUT/evaluation.json holds settings, records and figures; it is written after every block, and an
-// evaluation with the same settings goes on where it stands.
+// OUT/evaluation.json holds settings, items, records and figures; it is written after every block.
+// An evaluation with the same settings goes on where it stands. It may have more items by then.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <span>
+
 #include "app/terminal.h"
-#include "verify/evaluate.h"
-#include "verify/metric.h"
+#include "model/patient.h"
+#include "publish/html_report.h"
 
 namespace expunge::app {
+
+// Takes all records there are so far; empty where nothing is to be kept.
+using Keep = std::function<base::Status(base::Json records)>;
+
+// What a suite has to do, whatever the model.
+struct Work {
+  std::string suite;
+  base::Json settings = base::Json::object();  // two runs with other ones have no record in common
+  // In the tree in which records lie, hash_of(what a record is computed from):
+  // {"forget": {"0": "5f3c…"}}. A hash in the place of a branch stands for all its records.
+  base::Json items = base::Json::object();
+  // -> {"summary", "records", …}. Items that `done` has records of are not computed again.
+  std::function<base::Result<base::Json>(const model::Patient& patient, const base::Json& done,
+                                         const Keep& keep)>
+      run;
+};
+std::string hash_of(const base::Json& content);
 
 struct EvaluationRun {
   std::string label;             // of the model, as the user gave it
   std::optional<int64_t> entry;  // of the journal; none = the file, or what was given
   std::string file;              // evaluation.json of this run; "" = kept in memory only
-  std::vector<verify::QaSet> sets;
-  verify::EvaluateOptions options;
-  std::vector<std::string> metrics;  // keys to give; empty = all that can be computed
 };
+// {suite, model, entry, weights_hash, expunge, settings, absent, seconds} and what the work gives.
+// kConflict: the file is of another model, other settings, or items that this run does not have.
+base::Result<base::Json> run_evaluation(const model::Patient& patient, const EvaluationRun& run,
+                                        const Work& work);
 
-// {suite, model, entry, parity, weights_hash, expunge, settings, summary, absent, seconds, tokens,
-//  records}. `reference` is of a model that never saw the forget set.
-base::Result<base::Json> run_evaluation(const model::Patient& patient, EvaluationRun run,
-                                        std::optional<verify::Records> reference);
-// The summary and absent parts alone, of records from anywhere.
-base::Result<base::Json> figures_of(verify::Evaluation evaluation,
-                                    const std::vector<std::string>& metrics);
 // A table of summaries side by side, and how many figures are absent.
-void print_figures(Terminal& terminal, const std::vector<std::pair<std::string, base::Json>>& runs);
+void print_figures(Terminal& terminal, std::span<const publish::ReportRun> runs);
 
 }  // namespace expunge::app

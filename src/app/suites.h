@@ -1,27 +1,33 @@
-// The suites of expunge eval besides TOFU: one text, table or set of sequences each, one pass.
+// The suites of expunge eval: from the user's options to the work on a model.
 #pragma once
 
 #include <span>
 #include <string>
+#include <vector>
 
-#include "base/json.h"
+#include "app/evaluation.h"
 #include "base/run.h"
-#include "model/patient.h"
 
 namespace expunge::app {
 
 struct SuiteInput {
-  std::string data;      // file or folder
-  std::string examples;  // mcq: worked examples; "" = none
-  size_t limit = 0;      // of items (mcq: of each subject), of tokens (ppl); 0 = all
-  int64_t context = 0, stride = 0;
+  std::string data = "data/tofu";   // file or folder
+  size_t limit = 0;                 // of items (mcq: of each subject), of tokens (ppl); 0 = all
+  std::string examples;             // mcq: worked examples; "" = none
+  int64_t context = 0, stride = 0;  // ppl
+  // tofu
+  std::string forget = "forget10", retain = "retain", holdout;
+  std::vector<std::string> sets, metrics;  // none = all
+  std::string retain_model, retain_logs, system, parity = "none";
+  int64_t max_new_tokens = 200;
+  bool no_generation = false;
   base::Progress progress;
 };
 
 struct Suite {
   std::string_view name, what, needs, source;
-  // {"summary", "records", "absent"?}; null for tofu, whose records several metrics share.
-  base::Result<base::Json> (*run)(const model::Patient& patient, const SuiteInput& input);
+  // Reads the data; what is wrong with them or the options is told before a model is loaded.
+  base::Result<Work> (*prepare)(const SuiteInput& input);
 };
 std::span<const Suite> suites();
 

@@ -57,8 +57,12 @@ void add_training_options(CLI::App& cli, TrainingOptions& o) {
   cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
 }
 
-Result<std::string> qa_file(const std::string& data, const std::string& split) {
-  for (const std::string& path : {split, data + "/" + split + ".json"})
+Result<std::string> qa_file(const std::string& data, const std::string& split,
+                            std::span<const std::string_view> endings) {
+  std::vector<std::string> paths{split};
+  for (const std::string_view ending : endings)
+    paths.push_back(data + "/" + split + std::string(ending));
+  for (const std::string& path : paths)
     if (path.find('.') != path.npos && ::access(path.c_str(), R_OK) == 0) return path;
   return fail(Code::kNotFound, fmt::format("no set '{}' in {}", printable(split), printable(data)),
               "--data names the folder of TOFU's JSON files "
@@ -126,8 +130,13 @@ Result<TrainedRun> run_training(const Trainee& t) {
       record["epochs"].push_back(std::move(figures));
       return t.out.empty() ? base::Status() : write_record(t.out, record);
     };
+  problem.run.done = [&](const edit::Fitted& fitted) {
+    record["losses"] = fitted.losses;
+    record["gradient_norms"] = fitted.gradient_norms;
+    record["step_seconds"] = fitted.step_seconds;
+    record["resumed_at"] = fitted.resumed_at;
+  };
   edit::Edit edit = TRY(unlearn::propose(t.method, problem, t.knobs));
-  record["losses"] = edit.provenance.value("losses", Json::array());
   record["edit_norm"] = edit::relative_norm(*t.patient.model, edit);
   record["seconds"] = clock.seconds();
   record["peak_memory_gb"] = peak_memory_gb();

@@ -22,8 +22,10 @@ struct TrainingOptions {
 };
 // --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --out.
 void add_training_options(CLI::App& cli, TrainingOptions& options);
-// A split of the data folder, or a file. kNotFound.
-base::Result<std::string> qa_file(const std::string& data, const std::string& split);
+// A file, or the first of `split` + ending that the data folder has. kNotFound.
+constexpr std::string_view kPlainSet[] = {".json"};
+base::Result<std::string> qa_file(const std::string& data, const std::string& split,
+                                  std::span<const std::string_view> endings = kPlainSet);
 // Errors: an unknown knob, one out of its range.
 base::Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o);
 

@@ -28,13 +28,13 @@ class Fit {
   }
 
   Result<Fitted> run(const StepLoss& loss) {
-    const base::Stopwatch clock;
     TRY(load());
     for (; step_ < o_.n_steps; ++step_) {
       if (base::cancel_requested()) {
         TRY(save());
         TRY(base::check_cancel());
       }
+      const base::Stopwatch clock;
       trained_.clear_gradients();
       FitState state = state_;
       auto value = loss(step_, state);
@@ -45,6 +45,7 @@ class Fit {
       }
       TRY(update(*value));
       state_ = std::move(state);
+      result_.step_seconds.push_back(clock.seconds());
       if (o_.progress)
         o_.progress(fmt::format("training, loss {:.4g}", *value), static_cast<size_t>(step_ + 1),
                     static_cast<size_t>(o_.n_steps));
@@ -57,7 +58,6 @@ class Fit {
       }
     }
     if (!o_.checkpoint.empty()) ::unlink(o_.checkpoint.c_str());
-    result_.seconds = clock.seconds();
     return std::move(result_);
   }
 

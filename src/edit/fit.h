@@ -34,7 +34,7 @@ struct Fitted {
   std::vector<double> losses;          // one a step
   std::vector<double> gradient_norms;  // before clipping
   int64_t resumed_at = 0;              // steps that an earlier run had done
-  double seconds = 0;                  // of this run
+  std::vector<double> step_seconds;    // of the steps of this run
 };
 
 // What a step's loss needs to remember from step to step (a dual variable); kept in checkpoints.

@@ -71,7 +71,6 @@ bool is_missing(const std::string& path) {
 // Reading in write-ahead mode needs to write the index beside the file. In a folder where that is
 // impossible, a journal whose log is empty can still be read as a file that does not change.
 Result<sqlite3*> connect_read_only(const std::string& path) {
-  if (::access(path.c_str(), F_OK) != 0) return no_journal(path);
   const std::string folder = fs::path(path).parent_path().string();
   const bool can_index =
       ::faccessat(AT_FDCWD, folder.empty() ? "." : folder.c_str(), W_OK, AT_EACCESS) == 0;
@@ -103,53 +102,55 @@ Result<sqlite3*> connect_empty(const ModelIdentity& model) {
   return db;
 }
 
-Result<sqlite3*> connect(const std::string& path, const ModelIdentity& model, Mode mode) {
+Result<sqlite3*> connect(const std::string& path, const ModelIdentity& model,
+                         const OpenOptions& options) {
+  const Mode mode = options.mode;
   if (mode == Mode::kReadWrite) TRY(touch(path));
-  if (mode == Mode::kUpdate && is_missing(path)) return no_journal(path);
-  if (mode == Mode::kReadOrEmpty && is_missing(path)) return connect_empty(model);
-  return writes(mode) ? connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX)
-                      : connect_read_only(path);
-}
-
-// What decides which entries hold.
-struct Link {
-  int64_t id;
-  Kind kind;
-  int64_t undoes;
-  std::vector<int64_t> replaces;
-};
-
-std::set<int64_t> active_ids(const std::vector<Link>& links) {
-  std::set<int64_t> undone, active, replaced;
-  for (const Link& link : links)
-    if (link.kind == Kind::kUndo) undone.insert(link.undoes);
-  for (const Link& link : links)
-    if ((link.kind == Kind::kEdit || link.kind == Kind::kConsolidate) && !undone.contains(link.id))
-      active.insert(link.id);
-  for (const Link& link : links)
-    if (active.contains(link.id)) replaced.insert(link.replaces.begin(), link.replaces.end());
-  for (const int64_t id : replaced) active.erase(id);
-  return active;
-}
-
-Result<std::vector<Row>> read_rows(sqlite3* db) {
-  Statement s =
-      TRY(Statement::make(db, fmt::format("SELECT {} FROM entries ORDER BY id", kColumns)));
-  std::vector<Row> rows;
-  while (TRY(s.step())) rows.push_back(TRY(read_row(s)));
-  return rows;
-}
-
-std::set<int64_t> active_ids(const std::vector<Row>& rows) {
-  std::vector<Link> links;
-  for (const Row& r : rows)
-    links.push_back({r.entry.id, r.entry.kind, r.entry.undoes, r.entry.replaces});
-  return active_ids(links);
+  const bool missing = is_missing(path);
+  if (writes(mode) && !missing) return connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX);
+  if (!missing) {
+    sqlite3* db = TRY(connect_read_only(path));
+    sqlite3_busy_timeout(db, options.busy_timeout_ms);
+    auto created = is_created(db);
+    if (created && *created) return db;
+    sqlite3_close_v2(db);
+    if (!created) return tl::unexpected(std::move(created.error()).at(path));
+  }
+  if (mode == Mode::kReadOrEmpty) return connect_empty(model);
+  return no_journal(path);
 }
 
 tl::unexpected<base::Error> no_entry(int64_t id, int64_t head) {
   return fail(Code::kNotFound, fmt::format("there is no entry {}", id),
               head == 0 ? "the journal is empty" : fmt::format("entries go from 1 to {}", head));
+}
+
+// All rows in order, or those up to one that must be there.
+Result<std::vector<Row>> read_rows(sqlite3* db, std::optional<int64_t> up_to = {}) {
+  Statement s =
+      TRY(Statement::make(db, fmt::format("SELECT {} FROM entries ORDER BY id", kColumns)));
+  std::vector<Row> rows;
+  while (TRY(s.step())) rows.push_back(TRY(read_row(s)));
+  const int64_t head = rows.empty() ? 0 : rows.back().entry.id;
+  if (up_to && (*up_to < 1 || *up_to > head)) return no_entry(*up_to, head);
+  if (up_to) std::erase_if(rows, [&](const Row& row) { return row.entry.id > *up_to; });
+  return rows;
+}
+
+std::set<int64_t> active_ids(const std::vector<Row>& rows) {
+  std::set<int64_t> undone, active, replaced;
+  for (const Row& row : rows)
+    if (row.entry.kind == Kind::kUndo) undone.insert(row.entry.undoes);
+  for (const Row& row : rows) {
+    const Entry& e = row.entry;
+    if ((e.kind == Kind::kEdit || e.kind == Kind::kConsolidate) && !undone.contains(e.id))
+      active.insert(e.id);
+  }
+  for (const Row& row : rows)
+    if (active.contains(row.entry.id))
+      replaced.insert(row.entry.replaces.begin(), row.entry.replaces.end());
+  for (const int64_t id : replaced) active.erase(id);
+  return active;
 }
 
 base::Status check_draft(const Draft& d) {
@@ -245,7 +246,7 @@ Result<Journal> Journal::open(const std::string& path, const ModelIdentity& mode
   if (journal.options_.expunge.empty()) journal.options_.expunge = base::kVersion;
   if (journal.options_.libtorch.empty()) journal.options_.libtorch = edit::libtorch_version();
   const bool writing = writes(options.mode);
-  journal.db_.reset(TRY(connect(path, model, options.mode)));
+  journal.db_.reset(TRY(connect(path, model, options)));
   sqlite3* db = journal.db_.get();
   if (writing && sqlite3_db_readonly(db, "main") == 1)
     return fail(Code::kIo, fmt::format("the journal {} is read-only", path),
@@ -321,8 +322,8 @@ Result<Entry> Journal::entry(int64_t id) const {
   return entry_of(TRY(read_row(s)));
 }
 
-Result<std::vector<Entry>> Journal::active() const {
-  std::vector<Row> rows = TRY(read_rows(db_.get()));
+Result<std::vector<Entry>> Journal::active(std::optional<int64_t> up_to) const {
+  std::vector<Row> rows = TRY(read_rows(db_.get(), up_to));
   const std::set<int64_t> ids = active_ids(rows);
   std::vector<Entry> entries;
   for (Row& row : rows)
@@ -348,9 +349,10 @@ Result<edit::Edit> Journal::edit(int64_t id) const {
   return edit;
 }
 
-Result<std::vector<edit::Edit>> Journal::active_edits() const {
+Result<std::vector<edit::Edit>> Journal::active_edits(std::optional<int64_t> up_to) const {
   std::vector<edit::Edit> edits;
-  for (const int64_t id : active_ids(TRY(read_rows(db_.get())))) edits.push_back(TRY(edit(id)));
+  for (const int64_t id : active_ids(TRY(read_rows(db_.get(), up_to))))
+    edits.push_back(TRY(edit(id)));
   return edits;
 }
 

@@ -80,7 +80,8 @@ struct Entry {
 };
 base::Json to_json(const Entry& entry);
 
-// How a journal is opened, and what becomes of one that is not there.
+// How a journal is opened, and what becomes of one that is not there. To those that read, one whose
+// making was cut short is not there either; the others finish it.
 enum class Mode {
   kReadWrite,   // it is made, with its folder
   kUpdate,      // kNotFound; else as kReadWrite
@@ -118,10 +119,12 @@ class Journal {
 
   base::Result<std::vector<Entry>> entries() const;  // in order, without the edits' factors
   base::Result<Entry> entry(int64_t id) const;
-  // Edits and consolidations that hold: not undone, not replaced by an active consolidation.
-  base::Result<std::vector<Entry>> active() const;
+  // Edits and consolidations that hold: not undone, not replaced by an active consolidation. With
+  // `up_to` those that held when that entry was the last one; kNotFound if there is none.
+  base::Result<std::vector<Entry>> active(std::optional<int64_t> up_to = {}) const;
   base::Result<edit::Edit> edit(int64_t id) const;
-  base::Result<std::vector<edit::Edit>> active_edits() const;  // for edit::commit
+  base::Result<std::vector<edit::Edit>> active_edits(  // for edit::commit
+      std::optional<int64_t> up_to = {}) const;
 
   // Takes the texts of an entry out of the file, its write-ahead log included. kConflict while
   // another process holds the journal open for reading: sealing again finishes the job.

@@ -9,6 +9,7 @@
 
 #include "base/version.h"
 #include "edit/version.h"
+#include "journal/sqlite.h"
 
 namespace expunge::journal {
 namespace {
@@ -93,6 +94,40 @@ TEST_F(JournalTest, AConsolidationStandsForWhatItReplaces) {
   EXPECT_THAT(ids(j.active().value()), ElementsAre(2, 3));
 }
 
+// What held is told by replaying each beginning of the record; a later undo or consolidation does
+// not reach back.
+TEST_F(JournalTest, WhatHeldAfterAnEntryIsToldLater) {
+  Journal j = open().value();
+  for (int64_t i = 0; i < 3; ++i) ASSERT_TRUE(j.append(make_draft(i), i));
+  Draft all = make_draft(7), other = make_draft(8);
+  all.kind = other.kind = Kind::kConsolidate;
+  all.replaces = {1, 2};
+  other.replaces = {1, 3};
+  std::vector<std::vector<int64_t>> held;  // after entry 4, 5, …
+  for (const Draft& next : {all, make_undo(4), make_undo(2), other, make_undo(7), make_undo(1)}) {
+    ASSERT_TRUE(j.append(next, j.head().value()));
+    held.push_back(ids(j.active().value()));
+  }
+  EXPECT_THAT(held, ElementsAre(ElementsAre(3, 4), ElementsAre(1, 2, 3), ElementsAre(1, 3),
+                                ElementsAre(7), ElementsAre(1, 3), ElementsAre(3)));
+  EXPECT_THAT(ids(j.active(2).value()), ElementsAre(1, 2));
+  for (size_t i = 0; i < held.size(); ++i) {
+    const auto id = static_cast<int64_t>(i) + 4;
+    EXPECT_EQ(ids(j.active(id).value()), held[i]) << id;
+    const auto edits = j.active_edits(id).value();
+    ASSERT_EQ(edits.size(), held[i].size());
+    for (size_t e = 0; e < edits.size(); ++e)
+      EXPECT_EQ(edit::serialise(edits[e]).value(),
+                edit::serialise(j.edit(held[i][e]).value()).value());
+  }
+  for (const int64_t none : {0, 10}) {
+    const auto missing = j.active_edits(none);
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code, Code::kNotFound);
+    EXPECT_THAT(missing.error().hint, HasSubstr("from 1 to 9"));
+  }
+}
+
 TEST_F(JournalTest, AStaleHeadIsAConflict) {
   Journal a = open().value(), b = open().value();
   ASSERT_TRUE(a.append(make_draft(1), 0));
@@ -168,6 +203,59 @@ TEST_F(JournalTest, UpdatingNeedsAJournal) {
   ASSERT_TRUE(open().value().append(make_draft(), 0));
   EXPECT_EQ(open(updating).value().append(make_undo(1), 1).value(), 2);
 }
+
+// A process that makes a journal and is killed on the way leaves one of these.
+using MakePart = void (*)(sqlite3* db);
+class CutShort : public JournalTest, public ::testing::WithParamInterface<MakePart> {};
+
+TEST_P(CutShort, ReadsAsNoJournalAndIsMadeByTheNextThatWrites) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    sqlite3* db = nullptr;
+    std::ofstream(path()).flush();
+    sqlite3_open(path().c_str(), &db);
+    GetParam()(db);
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  OpenOptions reading;
+  reading.mode = Mode::kReadOnly;
+  const auto missing = open(reading);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kNotFound) << missing.error().message;
+  reading.mode = Mode::kReadOrEmpty;
+  {
+    const auto empty = open(reading);
+    ASSERT_TRUE(empty) << empty.error().message;
+    EXPECT_EQ(empty->head().value(), 0);
+    EXPECT_TRUE(empty->check().has_value());
+  }
+  EXPECT_EQ(open().value().append(make_draft(), 0).value(), 1);
+  EXPECT_EQ(open(reading).value().entries().value().size(), 1u);
+}
+
+void sql(sqlite3* db, const char* text) {
+  if (sqlite3_exec(db, text, nullptr, nullptr, nullptr) != SQLITE_OK) ::_exit(2);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Journal, CutShort,
+    ::testing::Values(
+        [](sqlite3*) {}, [](sqlite3* db) { sql(db, "PRAGMA journal_mode = WAL"); },
+        // Tables that were not committed, some of their pages in the log.
+        [](sqlite3* db) {
+          sql(db,
+              "PRAGMA journal_mode = WAL; PRAGMA cache_size = 1; BEGIN IMMEDIATE;"
+              "CREATE TABLE model (a); CREATE TABLE entries (a);"
+              "INSERT INTO entries VALUES (randomblob(100000))");
+        },
+        // Pages in the file, and the rollback file that takes them out again.
+        [](sqlite3* db) {
+          sql(db,
+              "PRAGMA user_version = 1; PRAGMA cache_size = 1; BEGIN IMMEDIATE;"
+              "CREATE TABLE model (a); INSERT INTO model VALUES (randomblob(100000))");
+        }));
 
 // Root may write anywhere, so these run as nobody.
 class AsNobody {

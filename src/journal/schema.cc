@@ -95,6 +95,14 @@ base::Status create(sqlite3* db, const ModelIdentity& model) {
   return transaction.commit();
 }
 
+base::Result<bool> is_created(sqlite3* db) {
+  auto tables = pragma(db, "SELECT COUNT(*) FROM sqlite_master");
+  // A rollback file, which only a writer can play back: a journal has one only while the empty file
+  // is changed to write-ahead mode.
+  if (!tables && sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK) return false;
+  return TRY(std::move(tables)) > 0;
+}
+
 base::Status check_format(sqlite3* db, const std::string& path) {
   if (TRY(pragma(db, "PRAGMA application_id")) != kApplicationId)
     return fail(Code::kCorrupt, fmt::format("{} is no journal of expunge", path),

@@ -14,6 +14,8 @@ inline bool writes(Mode mode) { return mode == Mode::kReadWrite || mode == Mode:
 base::Status configure(sqlite3* db, const OpenOptions& options);
 // Makes the tables unless another process already has.
 base::Status create(sqlite3* db, const ModelIdentity& model);
+// Whether that was ever committed. A process that was killed before leaves an empty file.
+base::Result<bool> is_created(sqlite3* db);
 // kCorrupt unless it is a journal, kUnsupported for a newer schema.
 base::Status check_format(sqlite3* db, const std::string& path);
 base::Result<ModelIdentity> read_model(sqlite3* db);

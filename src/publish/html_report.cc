@@ -4,7 +4,10 @@
 #include <optional>
 #include <tuple>
 
-#include "tables/report_page.inc"  // kReportPage, made by the build from data/report.html
+// Made by the build from data/report/: kReportPage, kReportScript, kReportStyle.
+#include "tables/report_page.inc"
+#include "tables/report_script.inc"
+#include "tables/report_style.inc"
 
 namespace expunge::publish {
 namespace {
@@ -121,6 +124,21 @@ std::string island(const Json& data) {
   return safe;
 }
 
+// The page with its parts at their marks. A part is not searched for marks.
+std::string assembled(const std::string& data) {
+  std::string page;
+  std::string_view rest = kReportPage;
+  for (const auto& [mark, part] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"{{style}}", kReportStyle}, {"{{data}}", data}, {"{{script}}", kReportScript}}) {
+    const size_t at = rest.find(mark);
+    CHECK(at != std::string_view::npos, "data/report/page.html has no {} behind the last", mark);
+    page.append(rest.substr(0, at)).append(part);
+    rest.remove_prefix(at + mark.size());
+  }
+  return page.append(rest);
+}
+
 }  // namespace
 
 base::Result<std::string> html_report(std::span<const ReportRun> runs) {
@@ -147,11 +165,7 @@ base::Result<std::string> html_report(std::span<const ReportRun> runs) {
     const Json records = TRY(object_member(runs[i].evaluation, "records", where));
     TRY(sets.add(i, where, records));
   }
-  const std::string_view page = kReportPage, mark = "{{data}}";
-  const size_t at = page.find(mark);
-  CHECK(at != std::string_view::npos, "data/report.html has no place for the data");
-  return fmt::format("{}{}{}", page.substr(0, at), island({{"runs", heads}, {"sets", sets.json()}}),
-                     page.substr(at + mark.size()));
+  return assembled(island({{"runs", heads}, {"sets", sets.json()}}));
 }
 
 }  // namespace expunge::publish

@@ -1,6 +1,6 @@
 // Evaluations as one page for a browser: a self-contained file that asks nothing of the network.
-// The page itself is data/report.html; here the evaluations are checked, their items brought
-// together and put into the page's JSON island, safe against markup in their texts.
+// The page with its style and script lies in data/report/; here the evaluations are checked, their
+// items brought together and put into the page's JSON island, safe against markup in their texts.
 #pragma once
 
 #include <span>

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/files.h"
+
 namespace expunge::publish {
 namespace {
 
@@ -132,12 +134,25 @@ TEST(HtmlReport, BytesThatAreNotUtf8AreReplaced) {
               HasSubstr("cut \xef\xbf\xbd"));
 }
 
+TEST(HtmlReport, IsOneFileOfAllItsParts) {
+  const std::string got = page(std::vector<ReportRun>{{"base", evaluation()}});
+  const auto part = [](const std::string& name) {
+    return base::read_file(EXPUNGE_SOURCE_DIR "/data/report/" + name).value();
+  };
+  EXPECT_THAT(got, HasSubstr("<style>\n" + part("style.css") + "</style>"));
+  EXPECT_THAT(got, HasSubstr("<script>\n" + part("script.js") + "</script>"));
+  EXPECT_THAT(part("script.js") + part("style.css"), Not(HasSubstr("</")));  // ends neither
+  const std::string frame = part("page.html");
+  EXPECT_TRUE(got.starts_with(frame.substr(0, frame.find("{{"))));
+  EXPECT_TRUE(got.ends_with(frame.substr(frame.rfind("}}") + 2)));
+}
+
 TEST(HtmlReport, AsksNothingOfTheNetworkAndMakesNoMarkupOfData) {
   const std::string got = page(std::vector<ReportRun>{{"base", evaluation()}});
   EXPECT_THAT(got, HasSubstr("default-src 'none'"));
   for (const char* word :
        {"http:", "https:", "src=", "url(", "@import", "fetch(", "innerHTML", "outerHTML",
-        "insertAdjacentHTML", "document.write", "eval(", "{{data}}"}) {
+        "insertAdjacentHTML", "document.write", "eval(", "<link", "{{"}) {
     EXPECT_THAT(got, Not(HasSubstr(word)));
   }
 }

@@ -4,72 +4,16 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/files.h"
+#include "repair/fact_set.h"
 #include "repair/search.h"
 #include "verify/score.h"
 
 namespace expunge::repair {
 namespace {
 
-using base::Code;
 using base::Json;
 using base::Result;
 using verify::Question;
-
-struct Fact {
-  agent::Request request;  // question and answers, nothing of what is measured
-  std::string subject, relation;
-  std::vector<Question> paraphrases, neighbours, probing;
-  std::vector<Question> same_subject, same_subject_first;  // the file's facts about this subject
-};
-
-std::vector<std::string> strings(const Json& json, const char* key) {
-  return json.value(key, std::vector<std::string>());
-}
-
-Result<std::vector<Fact>> read_facts(const std::string& path, size_t limit) {
-  std::vector<Fact> facts;
-  for (const Json& j : TRY(base::read_jsonl(path))) {
-    if (!j.is_object() || !j.contains("question") || !j.contains("answer"))
-      return base::fail(Code::kInvalid, fmt::format("{}: a fact needs question and answer", path),
-                        "see data/facts/README.md");
-    Fact f;
-    f.subject = j.value("subject", "");
-    f.relation = j.value("relation", "");
-    f.request.prompt = j.value("question", "");
-    f.request.answers = strings(j, "answer");
-    if (f.request.answers.empty())
-      return base::fail(Code::kInvalid, fmt::format("{}: an empty list of answers", path));
-    f.request.response = f.request.answers[0];
-    for (const std::string& p : strings(j, "paraphrases"))
-      f.paraphrases.push_back({p, "", f.request.answers});
-    for (const Json& n : j.value("neighbours", Json::array()))
-      f.neighbours.push_back({n.value("question", ""), "", strings(n, "answer")});
-    const std::string completion = j.value("completion", "");
-    if (!completion.empty()) {
-      f.probing.push_back({completion, "", f.request.answers});
-      f.probing.push_back({f.request.prompt, completion, f.request.answers});
-    }
-    facts.push_back(std::move(f));
-    if (limit > 0 && facts.size() == limit) break;
-  }
-  // What else the file knows about a subject was checked to be known to the model.
-  for (Fact& f : facts)
-    for (const Fact& other : facts) {
-      if (other.subject != f.subject || other.relation == f.relation) continue;
-      f.same_subject.push_back({other.request.prompt, "", other.request.answers});
-      f.same_subject_first.push_back(
-          {f.subject + ": " + other.request.prompt, "", other.request.answers});
-    }
-  return facts;
-}
-
-Result<std::vector<Question>> read_questions(const std::string& path) {
-  std::vector<Question> questions;
-  for (const Json& j : TRY(base::read_jsonl(path)))
-    questions.push_back({j.value("question", ""), "", strings(j, "answer")});
-  return questions;
-}
 
 // One of the answers stands in the reply as given, or in another case if it is longer than a
 // symbol.
@@ -197,25 +141,6 @@ Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
   return rows;
 }
 
-// Once the file's facts are used up, their neighbours are to be forgotten too.
-std::vector<Fact> lengthened(std::vector<Fact> facts, size_t n) {
-  const size_t given = facts.size();
-  constexpr size_t kOfEach = 4;  // turn about, so that no fact loses all its neighbours first
-  for (size_t k = 0; k < kOfEach; ++k)
-    for (size_t i = 0; i < given && facts.size() < n; ++i) {
-      if (k >= facts[i].neighbours.size() || facts[i].neighbours[k].answers.empty()) continue;
-      const Question q = facts[i].neighbours[k];
-      if (std::ranges::any_of(facts, [&](const Fact& f) { return f.request.prompt == q.prompt; }))
-        continue;
-      Fact f;
-      f.request.prompt = q.prompt;
-      f.request.response = q.answers[0];
-      f.request.answers = q.answers;
-      facts.push_back(std::move(f));
-    }
-  return facts;
-}
-
 // How the facts stand in a model that holds all their edits.
 Result<Json> standing(const model::Patient& p, std::span<const Fact> facts,
                       const std::vector<Question>& unrelated, double base_nll) {
@@ -281,7 +206,7 @@ Result<Json> bench_facts(Session& session, const BenchFactsOptions& options) {
   std::vector<Question> unrelated;
   if (!options.unrelated.empty()) unrelated = TRY(read_questions(options.unrelated));
   if (!TRY(session.journal().active()).empty())
-    return base::fail(Code::kConflict, "the journal has active edits",
+    return base::fail(base::Code::kConflict, "the journal has active edits",
                       "give an empty one with --journal");
   const double base_nll = TRY(text_nll(session.patient()));
   Tally tally;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "text/ffi.h"
+#include "text/trim.h"
 
 namespace expunge::text {
 namespace {
@@ -91,12 +92,6 @@ Result<Cleaned> encode_rendered(const Tokenizer& tokenizer, std::string_view ren
   return result;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 // First and last character of a content without its outer white space.
 struct Ends {
   size_t first, last;  // their sizes in bytes; 0 for an empty content
@@ -114,8 +109,9 @@ Ends ends_of(std::string_view content) {
 std::string mark(std::string content, const std::string& marker) {
   const Ends ends = ends_of(content);
   if (ends.first == 0) return content;
-  const size_t begin = content.find_first_not_of(" \t\r\n");
-  const size_t end = content.find_last_not_of(" \t\r\n") + 1;
+  const std::string_view text = trimmed(content);
+  const auto begin = static_cast<size_t>(text.data() - content.data());
+  const size_t end = begin + text.size();
   if (end - begin == ends.first) return content.insert(end, marker + marker);
   content.insert(end - ends.last, marker);
   return content.insert(begin + ends.first, marker);

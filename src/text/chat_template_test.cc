@@ -151,7 +151,7 @@ TEST(EncodeChat, FindsContentsThatLookLikeTheTemplate) {
 }
 
 TEST(EncodeChat, ContentsOfTemplatesThatTrimHideOrRepeat) {
-  const std::vector<Message> messages = {{"system", "be kind"}, {"user", " hello \n"}};
+  const std::vector<Message> messages = {{"system", "be kind"}, {"user", " \vhello \f\n"}};
   const auto range_text = [&](const char* source, size_t i) {
     const auto c = encode_chat(tokenizer(), compile(source), messages, AddGenerationPrompt::kNo);
     return c->text.substr(c->contents[i].begin, c->contents[i].end - c->contents[i].begin);

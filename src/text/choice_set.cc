@@ -6,6 +6,7 @@
 #include <map>
 
 #include "text/rows.h"
+#include "text/trim.h"
 
 namespace expunge::text {
 namespace {
@@ -41,7 +42,7 @@ size_t index_of(std::string_view answer) {
 
 Result<ChoiceItem> checked(ChoiceItem item, std::string_view answer, const std::string& where,
                            const char* hint) {
-  if (item.question.find_first_not_of(" \t\r\n") == std::string::npos)
+  if (trimmed(item.question).empty())
     return base::fail(Code::kInvalid, where + ": the question is empty", hint);
   if (item.options.size() < 2 || item.options.size() > kMaxOptions)
     return base::fail(

@@ -36,6 +36,7 @@ struct TrainingRun {
   base::Progress progress = {};
   // After each epoch (from 1), e.g. to evaluate what was learnt so far.
   std::function<base::Status(int64_t epoch, const edit::Trained& trained)> after_epoch = {};
+  std::function<void(const edit::Fitted& fitted)> done = {};
 };
 
 struct Problem {

@@ -89,6 +89,7 @@ struct TrainingDefaults {
 };
 // The matrices that the knobs modules and from_layer name.
 std::vector<std::string> trained_matrices(const model::Model& model, const Knobs& knobs);
+// (`own` come first.)
 std::vector<Knob> training_knobs(std::vector<Knob> own, const TrainingDefaults& defaults = {});
 std::vector<Knob> with_retain_knobs(std::vector<Knob> own);
 

@@ -56,6 +56,7 @@ class Training {
         TRY(edit::fit(trained, options, [&](int64_t step, edit::FitState& state) {
           return gradients(step, batches, state);
         }));
+    if (problem_.run.done) problem_.run.done(fitted);
     edit::Edit edit = trained.edit();
     if (objective_.finish) edit = objective_.finish(std::move(edit), knobs_);
     edit.provenance = {{"losses", fitted.losses},

@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
+#include <tuple>
 
+#include "text/trim.h"
+#include "verify/blocks.h"
+#include "verify/place.h"
 #include "verify/score.h"
 
 namespace expunge::verify {
@@ -16,6 +21,8 @@ using text::ChoiceItem;
 
 using Items = std::vector<const ChoiceItem*>;
 
+constexpr size_t kBlock = 128;  // items scored in one pass
+
 std::map<std::string, Items> by_subject(std::span<const ChoiceItem> items) {
   std::map<std::string, Items> subjects;
   for (const ChoiceItem& item : items) subjects[item.subject].push_back(&item);
@@ -26,11 +33,7 @@ char letter(size_t option) { return static_cast<char>('A' + option); }
 
 // The question up to "Answer:", its outer blanks left out as the peer's templates do.
 std::string question_of(const ChoiceItem& item) {
-  constexpr std::string_view kBlank = " \t\r\n\f\v";
-  std::string_view question = item.question;
-  question.remove_prefix(std::min(question.find_first_not_of(kBlank), question.size()));
-  question = question.substr(0, question.find_last_not_of(kBlank) + 1);
-  std::string text(question);
+  std::string text(text::trimmed(item.question));
   for (size_t o = 0; o < item.options.size(); ++o)
     text += fmt::format("\n{}. {}", letter(o), item.options[o]);
   return text + "\nAnswer:";
@@ -69,8 +72,11 @@ Status encode_options(const model::Patient& patient, const ChoiceItem& item,
 
 class Evaluation {
  public:
-  Evaluation(const model::Patient& patient, const ChoiceOptions& options)
-      : patient_(patient), options_(options), examples_(by_subject(options.examples)) {}
+  Evaluation(const model::Patient& patient, const ChoiceOptions& options,
+             std::vector<ChoiceRecord> done)
+      : patient_(patient), options_(options), examples_(by_subject(options.examples)) {
+    result_.records = std::move(done);
+  }
 
   Result<Choices> run(std::span<const ChoiceItem> items) {
     const auto subjects = by_subject(items);
@@ -81,14 +87,35 @@ class Evaluation {
                             fmt::format("no worked example of subject '{}'", subject),
                             "add some, or give no examples at all");
     for (const auto& [subject, own] : subjects) TRY(score_subject(subject, own, items.size()));
+    std::ranges::sort(result_.records, {},
+                      [](const ChoiceRecord& r) { return std::tie(r.subject, r.row); });
+    for (const ChoiceRecord& r : result_.records)
+      for (Accuracy* a : {&result_.all, &result_.subjects[r.subject]}) {
+        ++a->n_items;
+        if (r.chosen == r.right) ++a->n_right;
+      }
     return std::move(result_);
   }
 
  private:
   Status score_subject(const std::string& subject, const Items& own, size_t total) {
+    std::set<int64_t> known;
+    for (const ChoiceRecord& r : result_.records)
+      if (r.subject == subject) known.insert(r.row);
+    Items open;
+    for (const ChoiceItem* item : own)
+      if (!known.contains(item->row)) open.push_back(item);
+    return in_blocks(
+        std::span(open), kBlock,
+        [&](auto block, size_t) { return score_block(subject, block, total); },
+        [&] { return options_.keep ? options_.keep(result_.records) : Status(); });
+  }
+
+  Status score_block(const std::string& subject, std::span<const ChoiceItem* const> block,
+                     size_t total) {
     const auto examples = examples_.find(subject);
     std::vector<ScoreItem> scored;
-    for (const ChoiceItem* item : own) {
+    for (const ChoiceItem* item : block) {
       TRY(base::check_cancel());
       const std::string prompt =
           choice_prompt(*item, examples == examples_.end() ? Items() : examples->second);
@@ -99,21 +126,17 @@ class Evaluation {
     const size_t done = result_.records.size();
     if (options_.progress)
       score_options.progress = [&](std::string_view, size_t at, size_t of) {
-        options_.progress("answering " + subject, done + at * own.size() / of, total);
+        options_.progress("answering " + subject, done + at * block.size() / of, total);
       };
     const auto scores = TRY_AT(subject, score(*patient_.model, scored, score_options));
     size_t next = 0;
-    for (const ChoiceItem* item : own) {
+    for (const ChoiceItem* item : block) {
       ChoiceRecord r{item->row, subject, item->right, 0, {}};
       for (size_t o = 0; o < item->options.size(); ++o) {
         const auto& logprobs = scores[next++].logprobs;
         r.logprobs.push_back(std::accumulate(logprobs.begin(), logprobs.end(), 0.0));
       }
       r.chosen = static_cast<size_t>(std::ranges::max_element(r.logprobs) - r.logprobs.begin());
-      for (Accuracy* a : {&result_.all, &result_.subjects[subject]}) {
-        ++a->n_items;
-        if (r.chosen == r.right) ++a->n_right;
-      }
       result_.records.push_back(std::move(r));
     }
     return {};
@@ -124,6 +147,24 @@ class Evaluation {
   const std::map<std::string, Items> examples_;
   Choices result_;
 };
+
+Result<ChoiceRecord> record_from(const base::Json& j, const std::string& subject, int64_t row,
+                                 const Place& place) {
+  ChoiceRecord r{row, subject, 0, 0, {}};
+  TRY(is_object(j, place));
+  const base::Json& logprobs = *TRY(member(j, "logprobs", place));
+  if (!logprobs.is_array()) return place.in("logprobs").expected("a list", logprobs);
+  for (const base::Json& value : logprobs)
+    r.logprobs.push_back(TRY(number(value, place.in("logprobs"))));
+  for (const auto& [key, field] :
+       {std::pair{"right", &ChoiceRecord::right}, {"chosen", &ChoiceRecord::chosen}}) {
+    const base::Json& option = *TRY(member(j, key, place));
+    if (!option.is_number_unsigned() || option.get<size_t>() >= r.logprobs.size())
+      return place.in(key).expected("the index of one of logprobs", option);
+    r.*field = option.get<size_t>();
+  }
+  return r;
+}
 
 }  // namespace
 
@@ -143,9 +184,9 @@ std::string choice_prompt(const ChoiceItem& item, std::span<const ChoiceItem* co
 }
 
 Result<Choices> answer_choices(const model::Patient& patient, std::span<const ChoiceItem> items,
-                               const ChoiceOptions& options) {
+                               const ChoiceOptions& options, std::vector<ChoiceRecord> done) {
   if (items.empty()) return base::fail(Code::kInvalid, "there is no question to answer");
-  return Evaluation(patient, options).run(items);
+  return Evaluation(patient, options, std::move(done)).run(items);
 }
 
 base::Json choices_to_json(const Choices& result) {
@@ -154,11 +195,29 @@ base::Json choices_to_json(const Choices& result) {
   summary["n_items"] = result.all.n_items;
   for (const auto& [subject, accuracy] : result.subjects)
     summary["acc/" + subject] = accuracy.mean();
-  base::Json records = base::Json::object();
-  for (const ChoiceRecord& r : result.records)
-    records[r.subject][std::to_string(r.row)] = {
+  return {{"summary", std::move(summary)}, {"records", choice_records_to_json(result.records)}};
+}
+
+base::Json choice_records_to_json(std::span<const ChoiceRecord> records) {
+  base::Json json = base::Json::object();
+  for (const ChoiceRecord& r : records)
+    json[r.subject][std::to_string(r.row)] = {
         {"right", r.right}, {"chosen", r.chosen}, {"logprobs", r.logprobs}};
-  return {{"summary", std::move(summary)}, {"records", std::move(records)}};
+  return json;
+}
+
+Result<std::vector<ChoiceRecord>> choice_records_from_json(const base::Json& json,
+                                                           std::string_view file) {
+  const Place place{std::string(file)};
+  TRY(is_object(json, place));
+  std::vector<ChoiceRecord> records;
+  for (const auto& [subject, rows] : json.items()) {
+    const Place here = place.in(subject);
+    TRY(is_object(rows, here));
+    for (const auto& [key, item] : rows.items())
+      records.push_back(TRY(record_from(item, subject, TRY(row_number(key, here)), here.row(key))));
+  }
+  return records;
 }
 
 }  // namespace expunge::verify

@@ -2,10 +2,11 @@
 // (Hendrycks et al., arXiv 2009.03300) and WMDP (Li et al., arXiv 2403.03218), prompt and score as
 // in lm-evaluation-harness (github.com/EleutherAI/lm-evaluation-harness, tasks mmlu and wmdp).
 //
-// Subjects are scored one after the other, each in one scoring pass, so that the worked examples
-// which its questions share are computed once and the letters of a question read one row.
+// Subjects are scored one after the other, many questions in one scoring pass, so that the worked
+// examples which they share are computed once and the letters of a question read one row.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -22,18 +23,20 @@ namespace expunge::verify {
 // kChat: the same prompt as the user's message; the letter begins the reply.
 enum class PromptForm { kPlain, kChat };
 
-struct ChoiceOptions {
-  // With their answers before each question of their subject, in order; none: no examples.
-  std::vector<text::ChoiceItem> examples;
-  PromptForm form = PromptForm::kPlain;
-  base::Progress progress = {};
-};
-
 struct ChoiceRecord {
   int64_t row = 0;
   std::string subject;
   size_t right = 0, chosen = 0;  // chosen: the likeliest, the first of equals
   std::vector<double> logprobs;  // of each letter after the prompt
+};
+
+struct ChoiceOptions {
+  // With their answers before each question of their subject, in order; none: no examples.
+  std::vector<text::ChoiceItem> examples;
+  PromptForm form = PromptForm::kPlain;
+  base::Progress progress = {};
+  // Called after each block of items with all records, so that they outlive a Ctrl+C.
+  std::function<base::Status(std::span<const ChoiceRecord>)> keep = {};
 };
 
 struct Accuracy {
@@ -46,14 +49,15 @@ struct Accuracy {
 struct Choices {
   Accuracy all;  // every item weighs the same
   std::map<std::string, Accuracy> subjects;
-  std::vector<ChoiceRecord> records;  // by subject, in the order given
+  std::vector<ChoiceRecord> records;  // by subject, then by row
 };
 
-// Errors: a subject without examples where there are some; a prompt beyond the context. They name
-// subject and row.
+// Items whose record `done` holds already are not scored again. Errors: a subject without examples
+// where there are some; a prompt beyond the context. They name subject and row.
 base::Result<Choices> answer_choices(const model::Patient& patient,
                                      std::span<const text::ChoiceItem> items,
-                                     const ChoiceOptions& options = {});
+                                     const ChoiceOptions& options = {},
+                                     std::vector<ChoiceRecord> done = {});
 
 // "The following are multiple choice questions (with answers) about {subject}.\n\n", the examples
 // with their answers, then the question, up to "Answer:"; examples must be of one subject.
@@ -63,5 +67,9 @@ std::string choice_prompt(const text::ChoiceItem& item,
 // {"summary": {"acc", "acc_stderr", "n_items", "acc/{subject}": …}, "records": {subject: {row:
 //  {"right", "chosen", "logprobs"}}}}
 base::Json choices_to_json(const Choices& result);
+// The records part. From a file it is checked; errors name subject, row and key.
+base::Json choice_records_to_json(std::span<const ChoiceRecord> records);
+base::Result<std::vector<ChoiceRecord>> choice_records_from_json(const base::Json& json,
+                                                                 std::string_view file);
 
 }  // namespace expunge::verify

@@ -116,6 +116,47 @@ TEST(Choices, SharedBeginningsAreRunOnce) {
   EXPECT_EQ(done, std::vector<size_t>{0});
 }
 
+TEST(Choices, GoesOnWhereItStopped) {
+  auto items = items_of("law", 140, 2);  // two blocks
+  for (const ChoiceItem& item : items_of("art", 3, 3)) items.push_back(item);
+  ChoiceOptions options;
+  const auto whole = answer_choices(patient(), items, options).value();
+  std::vector<size_t> sizes;
+  base::Json kept;
+  options.keep = [&](std::span<const ChoiceRecord> records) -> base::Status {
+    sizes.push_back(records.size());
+    kept = choice_records_to_json(records);
+    if (sizes.size() == 2) base::request_cancel();  // art and the first block of law
+    return {};
+  };
+  EXPECT_EQ(answer_choices(patient(), items, options).error().code, base::Code::kCancelled);
+  base::clear_cancel();
+  kept = base::parse_json(base::dump_json(kept), "kept").value();
+  const auto done = choice_records_from_json(kept, "kept").value();
+  const auto rest = answer_choices(patient(), items, options, done).value();
+  EXPECT_EQ(sizes, (std::vector<size_t>{3, 131, 143}));
+  EXPECT_EQ(choices_to_json(rest), choices_to_json(whole));
+  // What is there is taken as it is.
+  kept["art"]["0"]["chosen"] = 1 - whole.records[0].chosen % 2;
+  const auto marked = choice_records_from_json(kept, "kept").value();
+  EXPECT_EQ(answer_choices(patient(), items, options, marked).value().records[0].chosen,
+            1 - whole.records[0].chosen % 2);
+}
+
+TEST(Choices, RecordsOfAFileAreChecked) {
+  const auto message = [](const char* json) {
+    return choice_records_from_json(base::Json::parse(json), "f").error().message;
+  };
+  EXPECT_THAT(message(R"({"law": {"0": {"right": 0, "chosen": 2, "logprobs": [-1, -2]}}})"),
+              HasSubstr("f: law: row 0: chosen: expected the index of one of logprobs, got 2"));
+  EXPECT_THAT(message(R"({"law": {"0": {"right": -1, "chosen": 0, "logprobs": [-1]}}})"),
+              HasSubstr("right"));
+  EXPECT_THAT(message(R"({"law": {"0": {"right": 0, "chosen": 0, "logprobs": [null]}}})"),
+              HasSubstr("a number"));
+  EXPECT_THAT(message(R"({"law": {"00": {}}})"), HasSubstr("row number"));
+  EXPECT_THAT(message(R"({"law": []})"), HasSubstr("an object"));
+}
+
 TEST(Choices, AccuracyAndItsError) {
   const Accuracy a{16, 4};
   EXPECT_DOUBLE_EQ(a.mean(), 0.25);

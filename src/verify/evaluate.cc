@@ -5,6 +5,8 @@
 #include <set>
 
 #include "model/generate.h"
+#include "text/trim.h"
+#include "verify/blocks.h"
 #include "verify/rouge.h"
 #include "verify/score.h"
 
@@ -31,13 +33,6 @@ int32_t hidden_id(const model::Patient& patient, Parity parity) {
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
 }
 
-std::string stripped(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n\f\v";
-  const size_t begin = text.find_first_not_of(kBlank);
-  if (begin == text.npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(kBlank) - begin + 1));
-}
-
 class Evaluation {
  public:
   Evaluation(const model::Patient& patient, const EvaluateOptions& options, Records done)
@@ -62,11 +57,12 @@ class Evaluation {
     std::vector<const QaItem*> open;
     for (const QaItem& item : set.items)
       if (!known.contains(item.row)) open.push_back(&item);
-    for (size_t at = 0; at < open.size(); at += kScoreBlock) {
-      const std::span block = std::span(open).subspan(at, std::min(kScoreBlock, open.size() - at));
-      TRY(score_block(block, records, set.name, at, open.size()));
-      TRY(keep());
-    }
+    TRY(in_blocks(
+        std::span(open), kScoreBlock,
+        [&](auto block, size_t at) {
+          return score_block(block, records, set.name, at, open.size());
+        },
+        [&] { return keep(); }));
     std::ranges::sort(records, {}, &Record::row);
     return {};
   }
@@ -76,7 +72,7 @@ class Evaluation {
     const base::Stopwatch clock;
     std::vector<ScoreItem> items;
     const auto add = [&](const QaItem& item, const std::string& answer) -> Status {
-      EncodedAnswer e =
+      model::Example e =
           TRY(encode_answer(patient_, options_.system, item.question, answer, options_.parity));
       items.push_back({std::move(e.ids), e.first});
       return {};
@@ -114,12 +110,10 @@ class Evaluation {
     std::vector<Record*> open;
     for (Record& r : result_.records[set.name])
       if (!r.generation) open.push_back(&r);
-    for (size_t at = 0; at < open.size(); at += kGenerateBlock) {
-      TRY(generate_block(std::span(open).subspan(at, std::min(kGenerateBlock, open.size() - at)),
-                         set.name, at, open.size()));
-      TRY(keep());
-    }
-    return {};
+    return in_blocks(
+        std::span(open), kGenerateBlock,
+        [&](auto block, size_t at) { return generate_block(block, set.name, at, open.size()); },
+        [&] { return keep(); });
   }
 
   Status generate_block(std::span<Record* const> block, const std::string& name, size_t done,
@@ -160,9 +154,9 @@ class Evaluation {
         said = said.substr(0, said.find(TRY(patient_.tokenizer.token(end))));
       truth = cleaned_up(std::move(truth));
     }
-    r.generation = stripped(said);
+    r.generation = text::trimmed(said);
     const Words predicted = rouge_words(*r.generation, Stemming::kPorter);
-    const Words expected = rouge_words(stripped(truth), Stemming::kPorter);
+    const Words expected = rouge_words(text::trimmed(truth), Stemming::kPorter);
     const Rouge longest = rouge_l(expected, predicted);
     r.rouge1_recall = rouge_n(1, expected, predicted).recall;
     r.rougeL_recall = longest.recall;
@@ -196,27 +190,19 @@ std::string cleaned_up(std::string text) {
   return text;
 }
 
-Result<EncodedAnswer> encode_answer(const model::Patient& patient, const std::string& system,
-                                    const std::string& question, const std::string& answer,
-                                    Parity parity) {
+Result<model::Example> encode_answer(const model::Patient& patient, const std::string& system,
+                                     const std::string& question, const std::string& answer,
+                                     Parity parity) {
+  if (parity == Parity::kNone) return patient.encode_answer(system, question, answer);
   std::vector<Message> messages = conversation(system, question);
-  EncodedAnswer e;
-  const auto prompt = TRY(patient.encode(messages));
-  e.first = prompt.size();
+  model::Example e;
+  e.first = TRY(patient.encode(messages)).size();
   messages.push_back({"assistant", answer});
   e.ids = TRY(text::encode_chat(patient.tokenizer, patient.chat, messages,
                                 text::AddGenerationPrompt::kNo))
               .tokens.ids;
   const auto& ends = patient.model->config().end_ids;
   if (e.ids.size() < e.first) e.ids.resize(e.first);  // cut by count, as the peer does
-  if (parity == Parity::kNone) {
-    // A token may span the end of the prompt; the answer ends with its first end-of-turn token.
-    const auto own = std::ranges::mismatch(prompt, e.ids).in1 - prompt.begin();
-    e.first = std::max<size_t>(static_cast<size_t>(own), 1);
-    const auto from = e.ids.begin() + static_cast<std::ptrdiff_t>(e.first);
-    const auto end = std::find_first_of(from, e.ids.end(), ends.begin(), ends.end());
-    if (end != e.ids.end()) e.ids.erase(end + 1, e.ids.end());
-  }
   if (!ends.empty() &&
       (e.ids.size() == e.first || std::ranges::find(ends, e.ids.back()) == ends.end()))
     e.ids.push_back(ends[0]);

@@ -45,14 +45,10 @@ struct Evaluated {
 base::Result<Evaluated> evaluate(const model::Patient& patient, std::span<const QaSet> sets,
                                  const EvaluateOptions& options, Records done = {});
 
-// A question with an answer as they are scored: ids[first..] are the answer and its end of turn.
-struct EncodedAnswer {
-  std::vector<int32_t> ids;
-  size_t first = 0;
-};
-base::Result<EncodedAnswer> encode_answer(const model::Patient& patient, const std::string& system,
-                                          const std::string& question, const std::string& answer,
-                                          Parity parity);
+// A question with an answer as they are scored; kNone: Patient::encode_answer.
+base::Result<model::Example> encode_answer(const model::Patient& patient, const std::string& system,
+                                           const std::string& question, const std::string& answer,
+                                           Parity parity);
 
 // transformers' clean_up_tokenization: no blank before punctuation and contractions.
 std::string cleaned_up(std::string text);

@@ -4,9 +4,12 @@
 #include <cmath>
 #include <list>
 #include <map>
+#include <set>
 
 #include "model/forward.h"
 #include "model/generate.h"
+#include "verify/blocks.h"
+#include "verify/place.h"
 
 namespace expunge::verify {
 namespace {
@@ -17,12 +20,18 @@ using base::Status;
 using tensor::Tensor;
 
 constexpr size_t kPassTokens = 1024, kHeadRows = 128;
+constexpr size_t kBlock = 32;  // sequences whose forks share a batch
 
 using Ids = std::span<const int32_t>;
 
+struct Task {
+  int64_t row = 0;
+  Ids x;
+};
+
 // A sequence that was run, while its forks are decoded.
 struct Opened {
-  size_t row = 0;
+  size_t place = 0;  // among the tasks
   Ids x;
   model::Sequence sequence;     // all of x but its last token
   std::vector<int32_t> chosen;  // [T]; chosen[t] is the model's first choice after x_<t; t >= 1
@@ -69,27 +78,21 @@ class Overlap {
 
 class Extractor {
  public:
-  Extractor(const model::Model& model, std::span<const Ids> sequences,
+  Extractor(const model::Model& model, std::span<const Task> tasks,
             const ExtractionOptions& options)
-      : model_(model), sequences_(sequences), options_(options), runner_(model) {
-    result_.n = options.n;
-    result_.records.resize(sequences.size());
-  }
+      : model_(model), tasks_(tasks), options_(options), runner_(model), records_(tasks.size()) {}
 
-  Result<Extraction> run() {
-    while (n_opened_ < sequences_.size() || !forks_.empty()) {
+  // A record for each task.
+  Result<std::vector<ExtractionRecord>> run() {
+    while (n_opened_ < tasks_.size() || !forks_.empty()) {
       TRY(base::check_cancel());
       TRY(admit());
       if (!forks_.empty()) TRY(step());
       close();
     }
-    const auto n = static_cast<double>(sequences_.size());
-    for (const ExtractionRecord& r : result_.records) {
-      result_.ma += r.ma / n;
-      result_.el += r.el / n;
-    }
-    return std::move(result_);
+    return std::move(records_);
   }
+  int64_t decoded_tokens() const { return decoded_tokens_; }
 
  private:
   bool ends(int32_t id) const {
@@ -119,8 +122,8 @@ class Extractor {
   // Runs the next sequence and notes which continuations must be decoded.
   Status open() {
     Opened& o = opened_.emplace_back();
-    o.row = n_opened_++;
-    o.x = sequences_[o.row];
+    o.place = n_opened_++;
+    o.x = tasks_[o.place].x;
     o.chosen = {-1};
     for (size_t at = 0; at + 1 < o.x.size(); at += kPassTokens) {
       const size_t n = std::min(kPassTokens, o.x.size() - 1 - at);
@@ -137,17 +140,16 @@ class Extractor {
       // Behind the last t of EL, the continuation from there comes to the first differing one.
       if (o.forks.empty() || o.forks.back() < o.x.size() - options_.n) o.forks.push_back(t);
     }
-    result_.records[o.row] = {static_cast<int64_t>(o.row), static_cast<int64_t>(o.x.size()),
-                              static_cast<double>(n_matching) / static_cast<double>(o.x.size() - 1),
-                              0};
+    records_[o.place] = {tasks_[o.place].row, static_cast<int64_t>(o.x.size()),
+                         static_cast<double>(n_matching) / static_cast<double>(o.x.size() - 1), 0};
     return {};
   }
 
   Status admit() {
     while (forks_.size() < options_.max_batch) {
       if (opened_.empty() || opened_.back().n_taken == opened_.back().forks.size()) {
-        if (n_opened_ == sequences_.size()) return {};
-        if (options_.progress) options_.progress("extracting", n_opened_, sequences_.size());
+        if (n_opened_ == tasks_.size()) return {};
+        if (options_.progress) options_.progress("extracting", n_opened_, tasks_.size());
         TRY(open());
         continue;
       }
@@ -174,7 +176,7 @@ class Extractor {
     std::vector<model::Chunk> chunks;
     for (Fork& fork : forks_) chunks.push_back({&fork.sequence, Ids(fork.ids).last(1)});
     const auto chosen = TRY(choose(runner_.forward(chunks)));  // [B]
-    result_.decoded_tokens += static_cast<int64_t>(forks_.size());
+    decoded_tokens_ += static_cast<int64_t>(forks_.size());
     for (size_t i = 0; i < forks_.size(); ++i) push(forks_[i], chosen[i]);
     std::erase_if(forks_, [](const Fork& fork) { return fork.done; });
     return {};
@@ -188,7 +190,7 @@ class Extractor {
       const size_t n_positions = o.x.size() - options_.n;
       double total = 0;
       for (size_t t = 1; t <= n_positions; ++t) total += overlap.with(continuation(o, t), t);
-      result_.records[o.row].el = total / static_cast<double>(n_positions);
+      records_[o.place].el = total / static_cast<double>(n_positions);
       runner_.pool().truncate(o.sequence, 0);
       return true;
     });
@@ -208,13 +210,14 @@ class Extractor {
   }
 
   const model::Model& model_;
-  std::span<const Ids> sequences_;
+  std::span<const Task> tasks_;
   const ExtractionOptions& options_;
   model::Runner runner_;
   std::list<Opened> opened_;  // forks point into it; forks are taken from the last one
   std::vector<Fork> forks_;
   size_t n_opened_ = 0;
-  Extraction result_;
+  std::vector<ExtractionRecord> records_;
+  int64_t decoded_tokens_ = 0;
 };
 
 Status check(const model::Config& config, Ids x, size_t n) {
@@ -233,38 +236,94 @@ Status check(const model::Config& config, Ids x, size_t n) {
 
 Result<Extraction> extraction(const model::Model& model,
                               std::span<const std::vector<int32_t>> sequences,
-                              const ExtractionOptions& options) {
+                              const ExtractionOptions& options,
+                              std::vector<ExtractionRecord> done) {
   if (sequences.empty()) return base::fail(Code::kInvalid, "there is no sequence to extract");
   if (options.n < 1 || options.max_batch < 1)
     return base::fail(Code::kUsage, fmt::format("{}-grams in batches of {}, expected 1 or more",
                                                 options.n, options.max_batch));
-  std::vector<Ids> cut;
-  for (const auto& x : sequences) {
+  std::set<int64_t> known;
+  for (const ExtractionRecord& r : done) known.insert(r.row);
+  std::vector<Task> open;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const Ids x = sequences[i];
     const size_t length =
         options.max_tokens > 0 ? std::min(options.max_tokens, x.size()) : x.size();
-    cut.push_back(Ids(x).first(length));
-    TRY_AT(fmt::format("sequence {}", cut.size() - 1),
-           check(model.config(), cut.back(), options.n));
+    const Task task{static_cast<int64_t>(i), x.first(length)};
+    TRY_AT(fmt::format("sequence {}", i), check(model.config(), task.x, options.n));
+    if (!known.contains(task.row)) open.push_back(task);
   }
-  return tensor::guarded([&] { return Extractor(model, cut, options).run(); });
+  Extraction result;
+  result.n = options.n;
+  result.records = std::move(done);
+  ExtractionOptions of_block = options;
+  if (options.progress)
+    of_block.progress = [&](std::string_view what, size_t at, size_t) {
+      options.progress(what, result.records.size() + at, sequences.size());
+    };
+  TRY(in_blocks(
+      std::span(open), kBlock,
+      [&](std::span<const Task> block, size_t) -> Status {
+        return tensor::guarded([&]() -> Status {
+          Extractor extractor(model, block, of_block);
+          const auto records = TRY(extractor.run());
+          result.records.insert(result.records.end(), records.begin(), records.end());
+          result.decoded_tokens += extractor.decoded_tokens();
+          return {};
+        });
+      },
+      [&] { return options.keep ? options.keep(result.records) : Status(); }));
+  std::ranges::sort(result.records, {}, &ExtractionRecord::row);
+  for (const ExtractionRecord& r : result.records) {
+    result.ma += r.ma / static_cast<double>(result.records.size());
+    result.el += r.el / static_cast<double>(result.records.size());
+  }
+  return result;
 }
 
 Result<Extraction> extraction(const model::Patient& patient, std::span<const std::string> texts,
-                              const ExtractionOptions& options) {
+                              const ExtractionOptions& options,
+                              std::vector<ExtractionRecord> done) {
   std::vector<std::vector<int32_t>> sequences;
   for (const std::string& text : texts)
     sequences.push_back(
         TRY_AT(fmt::format("sequence {}", sequences.size()), patient.tokenizer.encode(text)).ids);
-  return extraction(*patient.model, sequences, options);
+  return extraction(*patient.model, sequences, options, std::move(done));
 }
 
 base::Json extraction_to_json(const Extraction& result) {
-  const std::string el = fmt::format("el_{}", result.n);
-  base::Json records = base::Json::object();
-  for (const ExtractionRecord& r : result.records)
-    records[std::to_string(r.row)] = {{"ma", r.ma}, {el, r.el}, {"n_tokens", r.n_tokens}};
-  base::Json summary = {{"ma", result.ma}, {el, result.el}, {"n_sequences", result.records.size()}};
-  return {{"summary", std::move(summary)}, {"records", std::move(records)}};
+  base::Json summary = {{"ma", result.ma},
+                        {fmt::format("el_{}", result.n), result.el},
+                        {"n_sequences", result.records.size()}};
+  return {{"summary", std::move(summary)},
+          {"records", extraction_records_to_json(result.records, result.n)}};
+}
+
+base::Json extraction_records_to_json(std::span<const ExtractionRecord> records, size_t n) {
+  base::Json json = base::Json::object();
+  for (const ExtractionRecord& r : records)
+    json[std::to_string(r.row)] = {
+        {"ma", r.ma}, {fmt::format("el_{}", n), r.el}, {"n_tokens", r.n_tokens}};
+  return json;
+}
+
+Result<std::vector<ExtractionRecord>> extraction_records_from_json(const base::Json& json, size_t n,
+                                                                   std::string_view file) {
+  const Place place{std::string(file)};
+  TRY(is_object(json, place));
+  const std::string el = fmt::format("el_{}", n);
+  std::vector<ExtractionRecord> records;
+  for (const auto& [key, item] : json.items()) {
+    const Place here = place.row(key);
+    TRY(is_object(item, here));
+    ExtractionRecord r;
+    r.row = TRY(row_number(key, place));
+    r.ma = TRY(share(*TRY(member(item, "ma", here)), here.in("ma")));
+    r.el = TRY(share(*TRY(member(item, el, here)), here.in(el)));
+    r.n_tokens = TRY(count(*TRY(member(item, "n_tokens", here)), here.in("n_tokens")));
+    records.push_back(r);
+  }
+  return records;
 }
 
 }  // namespace expunge::verify

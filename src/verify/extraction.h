@@ -9,9 +9,10 @@
 //
 // The sequence is run once. Where the model's first choice at t is x_t, the continuation of x_<t is
 // x_t and the continuation of x_<=t: only where it is not, a fork of the sequence is decoded, and
-// all forks run as one batch that is refilled.
+// the forks of a block of sequences run as one batch that is refilled.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,37 +23,46 @@
 
 namespace expunge::verify {
 
-struct ExtractionOptions {
-  size_t n = 10;            // of the n-grams
-  size_t max_tokens = 200;  // of each sequence, as the paper has them; 0: all
-  size_t max_batch = 64;    // forks that run at once
-  base::Progress progress = {};
-};
-
 struct ExtractionRecord {
   int64_t row = 0;  // among the sequences given
   int64_t n_tokens = 0;
   double ma = 0, el = 0;
 };
 
-struct Extraction {
-  size_t n = 0;
-  double ma = 0, el = 0;  // means over the sequences
-  std::vector<ExtractionRecord> records;
-  int64_t decoded_tokens = 0;  // run for continuations, besides the sequences themselves
+struct ExtractionOptions {
+  size_t n = 10;            // of the n-grams
+  size_t max_tokens = 200;  // of each sequence, as the paper has them; 0: all
+  size_t max_batch = 64;    // forks that run at once
+  base::Progress progress = {};
+  // Called after each block of sequences with all records, so that they outlive a Ctrl+C.
+  std::function<base::Status(std::span<const ExtractionRecord>)> keep = {};
 };
 
-// Errors: a sequence of n tokens or fewer, beyond the context, or with an id outside the
-// vocabulary; they name its row.
+struct Extraction {
+  size_t n = 0;
+  double ma = 0, el = 0;                  // means over the sequences
+  std::vector<ExtractionRecord> records;  // by row
+  int64_t decoded_tokens = 0;             // run for continuations, besides the sequences themselves
+};
+
+// Sequences whose record `done` holds already are not run again. Errors: a sequence of n tokens or
+// fewer, beyond the context, or with an id outside the vocabulary; they name its row.
 base::Result<Extraction> extraction(const model::Model& model,
                                     std::span<const std::vector<int32_t>> sequences,
-                                    const ExtractionOptions& options = {});
+                                    const ExtractionOptions& options = {},
+                                    std::vector<ExtractionRecord> done = {});
 // Texts as they stand: no chat template, no beginning-of-text token.
 base::Result<Extraction> extraction(const model::Patient& patient,
                                     std::span<const std::string> texts,
-                                    const ExtractionOptions& options = {});
+                                    const ExtractionOptions& options = {},
+                                    std::vector<ExtractionRecord> done = {});
 
 // {"summary": {"ma", "el_{n}", "n_sequences"}, "records": {row: {"ma", "el_{n}", "n_tokens"}}}
 base::Json extraction_to_json(const Extraction& result);
+// The records part, of n-grams. From a file it is checked; errors name row and key.
+base::Json extraction_records_to_json(std::span<const ExtractionRecord> records, size_t n);
+base::Result<std::vector<ExtractionRecord>> extraction_records_from_json(const base::Json& json,
+                                                                         size_t n,
+                                                                         std::string_view file);
 
 }  // namespace expunge::verify

@@ -143,6 +143,41 @@ TEST(Extraction, WhatIsGivenBackIsNotDecoded) {
   EXPECT_EQ(extraction(*model, Sequences{y}, options).value().ma, 1);
 }
 
+TEST(Extraction, GoesOnWhereItStopped) {
+  const auto model = tests::random_model(6);
+  Sequences sequences;
+  for (uint64_t seed = 0; seed < 70; ++seed) sequences.push_back(random_ids(seed, 14 + seed % 5));
+  ExtractionOptions options;
+  options.n = 2;
+  const auto whole = extraction(*model, sequences, options).value();
+  std::vector<size_t> sizes;
+  base::Json kept;
+  options.keep = [&](std::span<const ExtractionRecord> records) -> base::Status {
+    sizes.push_back(records.size());
+    kept = extraction_records_to_json(records, 2);
+    if (sizes.size() == 2) base::request_cancel();
+    return {};
+  };
+  EXPECT_EQ(extraction(*model, sequences, options).error().code, base::Code::kCancelled);
+  base::clear_cancel();
+  kept = base::parse_json(base::dump_json(kept), "kept").value();
+  const auto done = extraction_records_from_json(kept, 2, "kept").value();
+  const auto rest = extraction(*model, sequences, options, done).value();
+  EXPECT_EQ(sizes, (std::vector<size_t>{32, 64, 70}));
+  EXPECT_EQ(extraction_to_json(rest), extraction_to_json(whole));
+  EXPECT_LT(rest.decoded_tokens, whole.decoded_tokens / 4);
+}
+
+TEST(Extraction, RecordsOfAFileAreChecked) {
+  const auto message = [](const char* json) {
+    return extraction_records_from_json(base::Json::parse(json), 10, "f").error().message;
+  };
+  EXPECT_THAT(message(R"({"0": {"ma": 2, "el_10": 0, "n_tokens": 9}})"),
+              HasSubstr("f: row 0: ma: expected a number in [0, 1], got 2"));
+  EXPECT_THAT(message(R"({"0": {"ma": 1, "el_5": 0, "n_tokens": 9}})"), HasSubstr("el_10"));
+  EXPECT_THAT(message(R"({"-1": {}})"), HasSubstr("row number"));
+}
+
 TEST(Extraction, NamesWhatCannotBeExtracted) {
   const auto model = tests::random_model(6);
   const auto error = extraction(*model, Sequences{random_ids(1, 11), random_ids(1, 10)}).error();

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "verify/blocks.h"
+#include "verify/place.h"
 #include "verify/score.h"
 
 namespace expunge::verify {
@@ -10,15 +13,21 @@ namespace {
 
 using base::Code;
 using base::Result;
+using base::Status;
 
 constexpr int64_t kDefaultContext = 1024;
-constexpr size_t kBlockTokens = 8192;  // scored in one call, of which the log-probs are kept
+constexpr size_t kBlockTokens = 8192;  // scored in one call
 
-struct Windows {
+// Tokens [begin, end), of which the first ones are context.
+struct Window {
+  size_t begin, end, n_scored;
+};
+
+struct Lengths {
   size_t context, stride;
 };
 
-Result<Windows> windows_of(const model::Config& config, const PerplexityOptions& options) {
+Result<Lengths> lengths_of(const model::Config& config, const PerplexityOptions& options) {
   const int64_t most = config.context_length - 1;
   const int64_t context = options.context == 0 ? std::min(kDefaultContext, most) : options.context;
   const int64_t stride = options.stride == 0 ? context : options.stride;
@@ -32,36 +41,59 @@ Result<Windows> windows_of(const model::Config& config, const PerplexityOptions&
   if (options.limit_tokens < 0)
     return base::fail(Code::kUsage, fmt::format("a limit of {} tokens, expected 0 or more",
                                                 options.limit_tokens));
-  return Windows{static_cast<size_t>(context), static_cast<size_t>(stride)};
+  return Lengths{static_cast<size_t>(context), static_cast<size_t>(stride)};
+}
+
+// Those that score a token, in order.
+std::vector<Window> windows_of(size_t n_tokens, const Lengths& lengths) {
+  std::vector<Window> windows;
+  for (size_t begin = 0, scored = 0; scored < n_tokens; begin += lengths.stride) {
+    const size_t end = std::min(begin + lengths.context, n_tokens);
+    const size_t first = std::max(scored, begin + 1);
+    if (first < end) windows.push_back({begin, end, end - first});
+    scored = end;
+  }
+  return windows;
 }
 
 }  // namespace
 
 Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
-                              const PerplexityOptions& options) {
-  const Windows windows = TRY(windows_of(model.config(), options));
+                              const PerplexityOptions& options, std::vector<WindowRecord> done) {
+  const Lengths lengths = TRY(lengths_of(model.config(), options));
   if (options.limit_tokens > 0)
     ids = ids.first(std::min(ids.size(), static_cast<size_t>(options.limit_tokens)));
   if (ids.size() < 2)
     return base::fail(Code::kInvalid,
                       fmt::format("a text of {} tokens, expected 2 or more", ids.size()));
+  std::set<int64_t> known;
+  for (const WindowRecord& r : done) known.insert(r.begin);
+  std::vector<Window> open;
+  for (const Window& w : windows_of(ids.size(), lengths))
+    if (!known.contains(static_cast<int64_t>(w.begin))) open.push_back(w);
   Perplexity result;
+  result.windows = std::move(done);
+  TRY(in_blocks(
+      std::span<const Window>(open), (kBlockTokens + lengths.context - 1) / lengths.context,
+      [&](std::span<const Window> block, size_t) -> Status {
+        std::vector<ScoreItem> items;
+        for (const Window& w : block) {
+          const auto own = ids.subspan(w.begin, w.end - w.begin);
+          items.push_back({{own.begin(), own.end()}, own.size() - w.n_scored});
+        }
+        const auto scores = TRY(score(model, items));
+        for (size_t i = 0; i < block.size(); ++i)
+          result.windows.push_back(
+              {static_cast<int64_t>(block[i].begin), scores[i].avg_loss, scores[i].n_tokens});
+        if (options.progress) options.progress("perplexity", block.back().end, ids.size());
+        return {};
+      },
+      [&] { return options.keep ? options.keep(result.windows) : Status(); }));
+  std::ranges::sort(result.windows, {}, &WindowRecord::begin);
   double total = 0;
-  std::vector<ScoreItem> block;
-  for (size_t begin = 0, scored = 0; scored < ids.size(); begin += windows.stride) {
-    const size_t end = std::min(begin + windows.context, ids.size());
-    const size_t first = std::max<size_t>(scored > begin ? scored - begin : 0, 1);
-    const auto own = ids.subspan(begin, end - begin);
-    if (first < own.size()) block.push_back({{own.begin(), own.end()}, first});
-    scored = end;
-    if (block.size() * windows.context < kBlockTokens && scored < ids.size()) continue;
-    for (const AnswerScore& s : TRY(score(model, block))) {
-      for (const double logprob : s.logprobs) total -= logprob;
-      result.n_tokens += s.n_tokens;
-    }
-    result.n_windows += static_cast<int64_t>(block.size());
-    block.clear();
-    if (options.progress) options.progress("perplexity", scored, ids.size());
+  for (const WindowRecord& r : result.windows) {
+    total += r.avg_loss * static_cast<double>(r.n_tokens);
+    result.n_tokens += r.n_tokens;
   }
   result.nll = total / static_cast<double>(result.n_tokens);
   result.ppl = std::exp(result.nll);
@@ -69,9 +101,9 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
 }
 
 Result<Perplexity> perplexity(const model::Patient& patient, const std::string& text,
-                              const PerplexityOptions& options) {
+                              const PerplexityOptions& options, std::vector<WindowRecord> done) {
   const text::Encoding encoding = TRY(patient.tokenizer.encode(text));
-  return perplexity(*patient.model, encoding.ids, options);
+  return perplexity(*patient.model, encoding.ids, options, std::move(done));
 }
 
 base::Json perplexity_to_json(const Perplexity& result) {
@@ -82,9 +114,35 @@ base::Json perplexity_to_json(const Perplexity& result) {
     json["absent"]["ppl"] = fmt::format("exp({:.6g}) is beyond float64", result.nll);
   json["summary"]["nll"] = result.nll;
   json["summary"]["n_tokens"] = result.n_tokens;
-  json["summary"]["n_windows"] = result.n_windows;
-  json["records"] = base::Json::object();
+  json["summary"]["n_windows"] = result.windows.size();
+  json["records"] = window_records_to_json(result.windows);
   return json;
+}
+
+base::Json window_records_to_json(std::span<const WindowRecord> records) {
+  base::Json rows = base::Json::object();
+  for (const WindowRecord& r : records)
+    rows[std::to_string(r.begin)] = {{"avg_loss", r.avg_loss}, {"n_tokens", r.n_tokens}};
+  return {{"windows", std::move(rows)}};
+}
+
+Result<std::vector<WindowRecord>> window_records_from_json(const base::Json& json,
+                                                           std::string_view file) {
+  const Place place = Place{std::string(file)}.in("windows");
+  std::vector<WindowRecord> records;
+  TRY(is_object(json, place));
+  const base::Json rows = json.value("windows", base::Json::object());
+  TRY(is_object(rows, place));
+  for (const auto& [key, item] : rows.items()) {
+    const Place here = place.row(key);
+    TRY(is_object(item, here));
+    WindowRecord r;
+    r.begin = TRY(row_number(key, place));
+    r.avg_loss = TRY(number(*TRY(member(item, "avg_loss", here)), here.in("avg_loss")));
+    r.n_tokens = TRY(count(*TRY(member(item, "n_tokens", here)), here.in("n_tokens")));
+    records.push_back(r);
+  }
+  return records;
 }
 
 }  // namespace expunge::verify

@@ -2,17 +2,25 @@
 // PPL(x) = exp(-1/n sum_t ln p(x_t | x_<t)) (Jelinek et al. 1977), with x_<t cut to a window as in
 // the "fixed-length models" page of transformers' documentation.
 //
-// Only sums are kept; a text of any length needs the memory of a few windows.
+// Of a window its mean loss alone is kept; a text of any length needs the memory of a few windows.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/run.h"
 #include "model/patient.h"
 
 namespace expunge::verify {
+
+struct WindowRecord {
+  int64_t begin = 0;  // its first token in the text
+  double avg_loss = 0;
+  int64_t n_tokens = 0;  // scored
+};
 
 struct PerplexityOptions {
   // Tokens a window; 0: 1024, or one less than the model's context if that is less, which is also
@@ -25,23 +33,33 @@ struct PerplexityOptions {
   int64_t stride = 0;
   int64_t limit_tokens = 0;  // the text's first ones; 0: all
   base::Progress progress = {};
+  // Called after each block of windows with all records, so that they outlive a Ctrl+C.
+  std::function<base::Status(std::span<const WindowRecord>)> keep = {};
 };
 
 struct Perplexity {
-  double ppl = 0;                       // infinite where exp(nll) overflows
-  double nll = 0;                       // nats a token
-  int64_t n_tokens = 0, n_windows = 0;  // scored tokens
+  double ppl = 0;        // infinite where exp(nll) overflows
+  double nll = 0;        // nats a token
+  int64_t n_tokens = 0;  // scored
+  std::vector<WindowRecord> windows;
 };
 
+// Windows whose record `done`, of the same text and options, holds already are not scored again.
 // Errors: context or stride out of range; fewer than two tokens; a loss that is not finite.
 base::Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
-                                    const PerplexityOptions& options = {});
+                                    const PerplexityOptions& options = {},
+                                    std::vector<WindowRecord> done = {});
 // The text as it stands: no chat template, no beginning-of-text token.
 base::Result<Perplexity> perplexity(const model::Patient& patient, const std::string& text,
-                                    const PerplexityOptions& options = {});
+                                    const PerplexityOptions& options = {},
+                                    std::vector<WindowRecord> done = {});
 
-// {"summary": {"ppl", "nll", "n_tokens", "n_windows"}, "records": {}}; an infinite ppl is under
-// "absent" with the reason.
+// {"summary": {"ppl", "nll", "n_tokens", "n_windows"}, "records": {"windows": {begin: {"avg_loss",
+//  "n_tokens"}}}}; an infinite ppl is under "absent" with the reason.
 base::Json perplexity_to_json(const Perplexity& result);
+// The records part. From a file it is checked; errors name window and key.
+base::Json window_records_to_json(std::span<const WindowRecord> records);
+base::Result<std::vector<WindowRecord>> window_records_from_json(const base::Json& json,
+                                                                 std::string_view file);
 
 }  // namespace expunge::verify

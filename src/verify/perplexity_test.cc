@@ -38,7 +38,7 @@ TEST(Perplexity, OfWindowsThatDoNotOverlap) {
   options.context = 10;
   const auto result = perplexity(*model, ids, options).value();
   EXPECT_EQ(result.n_tokens, 63);
-  EXPECT_EQ(result.n_windows, 7);
+  EXPECT_EQ(result.windows.size(), 7);
   EXPECT_NEAR(result.nll, total / 63, 1e-5);  // float32 logits of size 1
   EXPECT_DOUBLE_EQ(result.ppl, std::exp(result.nll));
 }
@@ -76,8 +76,8 @@ TEST(Perplexity, BlocksAddUp) {
   const auto whole = perplexity(*model, ids, options).value();
   EXPECT_EQ(calls, 3);
   EXPECT_EQ(last, ids.size());
-  EXPECT_EQ(whole.n_windows, (20'000 + 62) / 63);
-  EXPECT_EQ(whole.n_tokens, 20'000 - whole.n_windows);
+  EXPECT_EQ(whole.windows.size(), (20'000 + 62) / 63);
+  EXPECT_EQ(whole.n_tokens, 20'000 - static_cast<int64_t>(whole.windows.size()));
   // The first 6300 tokens and the rest.
   options.progress = {};
   options.limit_tokens = 6300;
@@ -103,11 +103,58 @@ TEST(Perplexity, RefusesWhatItCannotScore) {
   EXPECT_THAT(message({}, Ids{1, 64}), HasSubstr("outside the vocabulary"));
 }
 
+// The first block is kept, then comes a Ctrl+C.
+TEST(Perplexity, GoesOnWhereItStopped) {
+  const auto model = tests::random_model(2);
+  const Ids ids = random_ids(20'000);
+  PerplexityOptions options;
+  options.stride = 60;
+  const auto whole = perplexity(*model, ids, options).value();
+  base::Json kept;
+  options.keep = [&](std::span<const WindowRecord> records) -> base::Status {
+    kept = window_records_to_json(records);
+    base::request_cancel();
+    return {};
+  };
+  EXPECT_EQ(perplexity(*model, ids, options).error().code, base::Code::kCancelled);
+  base::clear_cancel();
+  // As it comes from a file; a mark in it is not overwritten.
+  kept = base::parse_json(base::dump_json(kept), "kept").value();
+  const size_t n = kept["windows"].size();
+  EXPECT_GT(n, 100);
+  EXPECT_LT(n, whole.windows.size());
+  size_t n_done = 0;
+  options.keep = [&](std::span<const WindowRecord> records) -> base::Status {
+    n_done = records.size();
+    return {};
+  };
+  const auto rest =
+      perplexity(*model, ids, options, window_records_from_json(kept, "kept").value()).value();
+  EXPECT_EQ(n_done, whole.windows.size());
+  EXPECT_EQ(perplexity_to_json(rest), perplexity_to_json(whole));
+  kept["windows"]["0"]["avg_loss"] = 42;
+  EXPECT_GT(
+      perplexity(*model, ids, options, window_records_from_json(kept, "kept").value()).value().nll,
+      whole.nll);
+}
+
+TEST(Perplexity, RecordsOfAFileAreChecked) {
+  const auto message = [](const char* json) {
+    return window_records_from_json(base::Json::parse(json), "f").error().message;
+  };
+  EXPECT_THAT(message(R"({"windows": {"x": {}}})"), HasSubstr("row number"));
+  EXPECT_THAT(message(R"({"windows": {"0": {"n_tokens": 1}}})"),
+              HasSubstr("f: windows: row 0: 'avg_loss' is missing"));
+  EXPECT_THAT(message(R"({"windows": {"0": {"avg_loss": 1, "n_tokens": 0}}})"),
+              HasSubstr("whole number > 0"));
+}
+
 TEST(Perplexity, AsJson) {
-  EXPECT_EQ(base::dump_json(perplexity_to_json({2, 0.5, 3, 1})),
-            R"({"summary":{"ppl":2.0,"nll":0.5,"n_tokens":3,"n_windows":1},"records":{}})");
+  EXPECT_EQ(base::dump_json(perplexity_to_json({2, 0.5, 3, {{0, 0.5, 3}}})),
+            R"({"summary":{"ppl":2.0,"nll":0.5,"n_tokens":3,"n_windows":1},)"
+            R"("records":{"windows":{"0":{"avg_loss":0.5,"n_tokens":3}}}})");
   const base::Json collapsed =
-      perplexity_to_json({std::numeric_limits<double>::infinity(), 800, 3, 1});
+      perplexity_to_json({std::numeric_limits<double>::infinity(), 800, 3, {}});
   EXPECT_FALSE(collapsed["summary"].contains("ppl"));
   EXPECT_EQ(collapsed["absent"]["ppl"], "exp(800) is beyond float64");
 }

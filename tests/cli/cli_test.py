@@ -165,6 +165,7 @@ class OnTheDefaultModel(Cli):
         self.assertEqual(self.json("log")["entries"], [])
         self.run_it("show", "1", status=NOT_FOUND)
         self.run_it("undo", status=NOT_FOUND)
+        self.run_it("seal", "1", status=NOT_FOUND)
         self.run_it("generate", "x", "--max-tokens", "1")
         self.assertFalse((self.home / "home").exists())
         # A journal that is named must be there, or a slip would pass for a model without edits.
@@ -172,6 +173,14 @@ class OnTheDefaultModel(Cli):
                         ["export", str(out), "--force"], ["generate", "x"]):
             self.run_it(*command, "--journal", str(self.home / "no.db"), status=NOT_FOUND)
         self.assertFalse((self.home / "no.db").exists())
+        # One whose making was cut short holds nothing.
+        empty = self.home / "empty.db"
+        empty.touch()
+        named = ["--journal", str(empty)]
+        self.assertEqual(self.json("log", *named)["entries"], [])
+        self.run_it("show", "1", *named, status=NOT_FOUND)
+        self.run_it("generate", "x", "--max-tokens", "1", *named)
+        self.assertEqual(empty.stat().st_size, 0)
 
     def test_a_question_in_plain_words(self):
         plan = self.json("plan", "who wrote Hamlet")
@@ -252,6 +261,18 @@ class OnTheDefaultModel(Cli):
         self.assertEqual(self.json("replay")["weights_hash"], base["weights_hash"])
         self.assertIn(self.ANSWER, self.reply())
         self.run_it("undo", status=NOT_FOUND)
+        # An evaluation of what was.
+        text = self.home / "text.txt"
+        text.write_text("The capital of France is Paris. " * 4)
+        suite = ["--base", "--suite", "ppl", "--data", str(text)]
+        then, now = self.json("eval", "1", *suite), self.json("eval", *suite)
+        self.assertEqual([then["model"], now["model"]], ["entry 1", "entry 2"])
+        self.assertEqual([e["weights_hash"] for e in self.json("log")["entries"]],
+                         [then["weights_hash"], now["weights_hash"]])
+        self.assertEqual(then["base"]["summary"], now["summary"])
+        self.assertEqual(now["base"]["summary"], now["summary"])
+        self.assertGreater(then["summary"]["nll"], now["summary"]["nll"])
+        self.run_it("eval", "3", *suite, status=NOT_FOUND)
 
     def test_in_plain_words_in_a_pipe(self):
         words = "that the chemical symbol for gold is Au"
@@ -342,6 +363,36 @@ class Evaluating(Cli):
         self.assertGreater(tdec["summary"]["ma"], 0.5)
         self.run_it("eval", "--suite", "ppl", "--data", "/nowhere.txt", status=NOT_FOUND)
 
+    def test_an_interrupted_suite_goes_on(self):
+        data, out = self.home / "mcq", self.home / "run"
+        data.mkdir()
+        for subject, n in (("a", 2), ("b", 60), ("c", 60)):
+            (data / (subject + "_test.csv")).write_text(
+                "".join(f"Which is {i} and {i}?,{2 * i},{i},{i + 1},{i * i},A\n" for i in range(n)))
+        common = ["eval", "--suite", "mcq", "--data", str(data), "--json"]
+        process = subprocess.Popen([PROGRAM, *common, "--out", str(out)], env=self.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 300
+        while not (out / "evaluation.json").exists():  # its first subject is done
+            self.assertGreater(end, time.monotonic())
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), 130)
+        kept = json.loads((out / "evaluation.json").read_text())
+        self.assertEqual(len(kept["records"]["a"]), 2)
+        self.assertNotIn("c", kept["records"])
+        # What was scored is not scored again: a mark in it stays.
+        right = kept["records"]["a"]["1"]["logprobs"][3]
+        kept["records"]["a"]["1"]["logprobs"][3] = -99.5
+        (out / "evaluation.json").write_text(json.dumps(kept))
+        again = self.json(*common[:-1], "--out", str(out))
+        self.assertEqual(again["records"]["a"]["1"]["logprobs"][3], -99.5)
+        again["records"]["a"]["1"]["logprobs"][3] = right
+        whole = self.json(*common[:-1])
+        self.assertEqual(again["summary"], whole["summary"])
+        self.assertEqual(again["records"], whole["records"])
+
     def test_goes_on_where_it_stopped(self):
         data = self.home / "tofu"
         data.mkdir()
@@ -368,8 +419,17 @@ class Evaluating(Cli):
         again = self.json(*common, "--limit", "3")
         self.assertEqual(again["tokens"]["scored"] * 2, first["tokens"]["scored"])
         self.assertEqual(again["summary"], first["summary"])
-        # Other settings in the same folder are refused.
+        # Fewer items in the same folder are refused, and other settings; more are scored.
         self.run_it(*common, "--limit", "2", status=7)
+        self.run_it(*common, "--limit", "3", "--system", "Be kind.", status=7)
+        small = ["eval", "--data", str(data), "--sets", "forget", "--max-tokens", "12", "--out",
+                 str(self.home / "small")]
+        scored = [self.json(*small, "--limit", str(n))["tokens"]["scored"] for n in (1, 2, 3)]
+        self.assertGreater(min(scored), 0)
+        self.assertEqual(sum(scored) * 2, first["tokens"]["scored"])
+        items[0]["perturbed_answer"][0] = "It is Rome."
+        (data / "forget10_perturbed.json").write_text("\n".join(json.dumps(i) for i in items))
+        self.run_it(*small, "--limit", "3", status=7)
         # A model against itself as the one that never saw: the same distribution.
         gold = self.json(*common[:-2], "--retain-logs", str(out / "evaluation.json"),
                          "--no-generation")

@@ -122,7 +122,7 @@ Result<Answer> show(Context& context, int64_t id) {
 }
 
 Result<Answer> seal(Context& context, int64_t id) {
-  auto journal = TRY(must_open(context, journal::Mode::kReadWrite));
+  auto journal = TRY(must_open(context, journal::Mode::kUpdate));
   TRY(journal.seal(id));
   context.terminal.line("Entry {} is sealed: its words are out of the journal.", id);
   return Answer{Json{{"sealed", id}}};
