@@ -15,7 +15,7 @@ extern const Command command_log, command_show, command_undo, command_verify, co
     command_seal;
 extern const Command command_generate, command_score;
 extern const Command command_export, command_bench, command_methods;
-extern const Command command_finetune, command_unlearn;
+extern const Command command_finetune, command_unlearn, command_sweep;
 extern const Command command_eval, command_metrics, command_suites;
 
 namespace {
@@ -28,7 +28,7 @@ const Group kGroups[] = {
     {"What was done",
      {&command_log, &command_show, &command_undo, &command_verify, &command_replay, &command_seal}},
     {"The model as it is", {&command_generate, &command_score}},
-    {"Train", {&command_finetune, &command_unlearn, &command_methods}},
+    {"Train", {&command_finetune, &command_unlearn, &command_sweep, &command_methods}},
     {"Measure", {&command_eval, &command_metrics, &command_suites, &command_bench}},
     {"Ship", {&command_export}},
 };

@@ -108,6 +108,12 @@ Result<TrainedRun> run_training(const Trainee& t) {
       TRY(unlearn::training_set(t.patient, t.forget, t.retain, t.system, t.seed));
   unlearn::Problem problem{*t.patient.model, {}, {}, {}, nullptr, {}, {}, t.seed};
   problem.training = &set;
+  if (!t.method.objective) {
+    unlearn::RowSets rows = unlearn::answer_rows(set);
+    problem.forget = std::move(rows.forget);
+    problem.retain = std::move(rows.retain);
+    problem.refusal = std::move(rows.refusal);
+  }
   problem.run.progress = t.progress;
   const Json identity = identity_of(t);
   Json record = identity;

@@ -49,4 +49,15 @@ base::Result<TrainingSet> training_set(const model::Patient& patient,
   return set;
 }
 
+RowSets answer_rows(const TrainingSet& set) {
+  const auto row = [](const model::Example& e) {
+    return Row{e.ids, static_cast<int64_t>(e.first) - 1, static_cast<int64_t>(e.n_predicted())};
+  };
+  RowSets rows;
+  for (const model::Example& e : set.forget) rows.forget.push_back(row(e));
+  for (const model::Example& e : set.retain) rows.retain.push_back(row(e));
+  for (const auto& refusals : set.refusals) rows.refusal.push_back(row(refusals.front()));
+  return rows;
+}
+
 }  // namespace expunge::unlearn

@@ -16,4 +16,11 @@ base::Result<TrainingSet> training_set(const model::Patient& patient,
                                        std::span<const text::QaItem> retain,
                                        const std::string& system, uint64_t seed);
 
+// The same for closed forms: the tokens at which an answer of the set is being given. Refusal rows
+// are those of the refusals to the forget questions.
+struct RowSets {
+  std::vector<Row> forget, retain, refusal;
+};
+RowSets answer_rows(const TrainingSet& set);
+
 }  // namespace expunge::unlearn

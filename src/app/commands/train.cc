@@ -89,9 +89,6 @@ Result<Answer> finetune(const Options& o, Context& context) {
 
 Result<Answer> unlearn_examples(const Options& o, Context& context) {
   const unlearn::Method& method = *TRY(unlearn::find_method(o.method));
-  if (!method.objective)
-    return fail(Code::kUsage, fmt::format("{} is no training", method.name),
-                "closed forms: expunge forget --method " + std::string(method.name));
   auto knobs = TRY(knobs_of(method, o.training));
   auto forget = TRY(read_set(o.training, o.forget));
   std::vector<text::QaItem> retain;

@@ -30,13 +30,13 @@ constexpr double kAll = 2, kLast = 1;       // knob rows
 constexpr double kDelta = 0, kReplace = 1;  // knob form
 constexpr double kMetricEpsilon = 0.03;     // docs: spec of the retain metric
 
-struct RowSets {
+struct Sets {
   std::vector<Row> forget, retain, refusal;
 };
 
 // The rows that the knob `rows` asks for.
-RowSets choose_rows(const Problem& p, double rows) {
-  RowSets sets{p.forget, p.retain, p.refusal};
+Sets choose_rows(const Problem& p, double rows) {
+  Sets sets{p.forget, p.retain, p.refusal};
   if (rows == kLast)
     for (Row& row : sets.forget) row.position = -1, row.count = 1;
   if (rows != kAll) return sets;
@@ -64,7 +64,7 @@ double cosine_distance(const Tensor& a, const Tensor& b) {
 }
 
 // The paper's rule. The gates keep what enters layer 1, so layer 0 is not a choice.
-Result<Site> farthest_layer(const model::Model& model, const RowSets& rows) {
+Result<Site> farthest_layer(const model::Model& model, const Sets& rows) {
   const auto forget = TRY(capture_layers(model, rows.forget, model::Point::kMlpOutput));
   const auto refusal = TRY(capture_layers(model, rows.refusal, model::Point::kMlpOutput));
   Site best{-1, -1};
@@ -77,7 +77,7 @@ Result<Site> farthest_layer(const model::Model& model, const RowSets& rows) {
   return best;
 }
 
-Result<Site> choose_site(const model::Model& model, const RowSets& rows, double knob) {
+Result<Site> choose_site(const model::Model& model, const Sets& rows, double knob) {
   const int64_t n_layers = model.config().n_layers;
   if (knob < 0) return farthest_layer(model, rows);
   const auto layer = static_cast<int64_t>(knob);
@@ -153,7 +153,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
     if (knobs.at(whole) != std::floor(knobs.at(whole)))
       return fail(Code::kUsage,
                   fmt::format("{} is {}, expected a whole number", whole, knobs.at(whole)));
-  const RowSets rows = choose_rows(p, knobs.at("rows"));
+  const Sets rows = choose_rows(p, knobs.at("rows"));
   const Site site = TRY(choose_site(p.model, rows, knobs.at("layer")));
   const auto inputs = [&](const std::vector<Row>& set) -> Result<Tensor> {
     return TRY(capture(p.model, set, model::Point::kDownInput, site.layer)).to(at::kDouble);
