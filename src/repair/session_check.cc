@@ -7,13 +7,22 @@ using base::Code;
 using base::fail;
 using base::Result;
 
+namespace {
+
+// An entry made by a training has no questions of its own: `expunge eval` asks its sets.
+bool has_questions(const journal::Entry& e) {
+  return !e.sealed && e.plan.is_object() && !e.plan.empty();
+}
+
+}  // namespace
+
 Result<std::vector<Recheck>> Session::recheck(int64_t except, size_t at_most) {
   std::vector<Recheck> checks;
   std::vector<verify::Question> questions;
   std::vector<size_t> owner;
   const auto active = TRY(journal_->active());
   for (auto e = active.rbegin(); e != active.rend() && checks.size() < at_most; ++e) {
-    if (e->id == except || e->sealed || !e->plan.is_object()) continue;
+    if (e->id == except || !has_questions(*e)) continue;
     const auto plan = agent::plan_from_json(e->plan);
     if (!plan) continue;
     checks.push_back({e->id, 0, 0});
@@ -53,8 +62,13 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
     }
     for (const journal::Entry& e : active) {
       if (id != 0 && e.id != id) continue;
-      if (e.sealed || !e.plan.is_object()) {
+      if (!has_questions(e)) {
         if (id == 0) continue;
+        if (!e.sealed)
+          return fail(
+              Code::kUnsupported,
+              fmt::format("entry {} was trained on sets, which the journal does not hold", id),
+              fmt::format("expunge eval {} asks them", id));
         return fail(Code::kUnsupported,
                     fmt::format("entry {} is sealed: its questions are gone", id),
                     "give the question again with expunge generate");

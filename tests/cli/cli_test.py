@@ -20,7 +20,8 @@ from pathlib import Path
 
 PROGRAM = ""
 COMMANDS = ["chat", "forget", "plan", "demo", "log", "show", "undo", "verify", "replay", "seal",
-            "generate", "score", "export", "bench", "methods", "eval", "metrics", "suites"]
+            "generate", "score", "export", "bench", "methods", "eval", "metrics", "suites",
+            "finetune", "unlearn", "sweep"]
 USAGE, INVALID, CORRUPT, NOT_FOUND, UNSUPPORTED, REFUSED = 2, 3, 4, 5, 6, 8
 
 
@@ -157,7 +158,7 @@ class OnTheDefaultModel(Cli):
         out = self.home / "out.gguf"
         plan = self.json("plan", "--prompt", self.QUESTION, "--answer", self.ANSWER)
         self.assertEqual(plan["targets"][0]["response"], self.ANSWER)
-        self.assertEqual(self.json("verify"), {"passed": True, "sealed": 0, "entries": []})
+        self.assertEqual(self.json("verify"), {"passed": True, "sealed": 0, "trained": 0, "entries": []})
         replayed = self.json("replay")
         self.assertEqual(replayed["active"], 0)
         self.assertTrue(replayed["is_base"])

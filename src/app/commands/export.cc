@@ -29,9 +29,11 @@ void print(Terminal& t, const publish::Exported& e) {
 
 // The gates of every active entry, asked of the file that was written.
 Result<Json> ask_written(const std::string& path, repair::Session& session, Terminal& t) {
-  size_t sealed = 0, asked = 0;
-  for (const journal::Entry& e : TRY(session.journal().active())) ++(e.sealed ? sealed : asked);
-  Json json = {{"passed", true}, {"sealed", sealed}, {"entries", Json::array()}};
+  size_t sealed = 0, trained = 0, asked = 0;
+  for (const journal::Entry& e : TRY(session.journal().active()))
+    ++(e.sealed ? sealed : e.verdict == "trained" ? trained : asked);
+  Json json = {
+      {"passed", true}, {"sealed", sealed}, {"trained", trained}, {"entries", Json::array()}};
   if (asked > 0) {
     const model::Patient written = TRY_AT("the written model", model::load_patient(path));
     const auto verified = TRY(session.verify(0, &written));
@@ -49,6 +51,7 @@ Result<Json> ask_written(const std::string& path, repair::Session& session, Term
   } else {
     t.line("No active entry can be asked again.");
   }
+  if (trained > 0) t.line("{} trained on sets, not asked: expunge eval MODEL asks them", trained);
   if (sealed > 0)
     t.line("{} sealed {} not asked: the journal no longer holds the words", sealed,
            sealed == 1 ? "entry was" : "entries were");

@@ -127,8 +127,9 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
 Action declare_finetune(CLI::App& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("model", o->model, "what to begin with (the default model)")->type_name("");
-  cli.add_option("--examples", o->data_files,
-                 "questions and answers, JSON lines or a split of --data; may be repeated")
+  cli.add_option(
+         "--examples", o->data_files,
+         "questions and answers (JSON lines), or a split in the data folder; may be repeated")
       ->type_name("FILE")
       ->required();
   add_training_options(cli, o->training);

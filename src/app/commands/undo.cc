@@ -27,10 +27,14 @@ Result<Answer> verify_entries(Context& context, int64_t id, bool details) {
   const auto verified = TRY(session->verify(id));
   t.clear_progress();
   Answer answer;
-  size_t sealed = 0;
+  size_t sealed = 0, trained = 0;
   if (id == 0)
-    for (const journal::Entry& e : TRY(session->journal().active())) sealed += e.sealed;
-  answer.json = {{"passed", true}, {"sealed", sealed}, {"entries", Json::array()}};
+    for (const journal::Entry& e : TRY(session->journal().active())) {
+      sealed += e.sealed;
+      trained += !e.sealed && e.verdict == "trained";
+    }
+  answer.json = {
+      {"passed", true}, {"sealed", sealed}, {"trained", trained}, {"entries", Json::array()}};
   for (const repair::Verified& v : verified) {
     t.line("{}", t.paint(Tone::kBold, fmt::format("entry {}", v.entry)));
     t.print(gate_table(t, nullptr, v.now));
@@ -41,7 +45,8 @@ Result<Answer> verify_entries(Context& context, int64_t id, bool details) {
     if (!v.now.passed()) answer.json["passed"] = false;
   }
   if (sealed > 0) t.line("{} sealed and not asked: their words are gone", sealed);
-  if (verified.empty() && sealed == 0) t.line("No entry is active.");
+  if (trained > 0) t.line("{} trained on sets and not asked: expunge eval asks them", trained);
+  if (verified.empty() && sealed + trained == 0) t.line("No entry is active.");
   if (!answer.json["passed"].get<bool>())
     answer.exit_status = base::code_info(base::Code::kRefused).exit_status;
   return answer;
