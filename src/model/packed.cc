@@ -17,9 +17,8 @@ class TrainingOps final : public BlockOps {
     const Config& c = model.config();
     const int64_t longest = *std::ranges::max_element(packed.positions) + 1;
     const RopeTable rope = rope_table(c, longest);
-    const Tensor at = at::tensor(at::ArrayRef<int64_t>(packed.positions), tensor::i64());
-    cos_ = rope.cos.index_select(0, at).unsqueeze(1);  // [rows,1,K/2]
-    sin_ = rope.sin.index_select(0, at).unsqueeze(1);
+    rotation_ = std::make_shared<tensor::Rotation>(
+        tensor::Rotation{packed.positions, rope.cos, rope.sin, rope.sin.neg()});
   }
   void enter(int64_t layer) { layer_ = layer; }
 
@@ -28,25 +27,23 @@ class TrainingOps final : public BlockOps {
   }
   Tensor linear(const Tensor& x, std::string_view module) override {
     const std::string name = layer_weight(layer_, module);
-    const Tensor y = tensor::linear(x, weight(name));
     const auto it = variables_.find(name);
-    if (it == variables_.end() || !it->second.a.defined()) return y;
+    if (it == variables_.end() || !it->second.a.defined()) return tensor::linear(x, weight(name));
     const Variable& v = it->second;
-    Tensor change = tensor::linear(tensor::linear(x, v.a), v.b);
-    if (v.a0.defined()) change = change - tensor::linear(tensor::linear(x, v.a0), v.b0);
-    return y + change * v.scale;
+    return tensor::linear(x, weight(name), {v.a, v.b, v.a0, v.b0, v.scale});
   }
   Tensor attention(Tensor q, Tensor k, Tensor v) override {
     const Config& c = model_.config();
     const int64_t rows = q.size(0);
-    const Tensor out = tensor::attention(
-        rotate(q.view({rows, c.n_heads, c.head_dim})),
-        rotate(k.view({rows, c.n_kv_heads, c.head_dim})), v.view({rows, c.n_kv_heads, c.head_dim}),
-        packed_.paths, 1 / (std::sqrt(static_cast<double>(c.head_dim)) * options_.temperature));
+    const Tensor out =
+        tensor::attention(tensor::rope(q.view({rows, c.n_heads, c.head_dim}), rotation_),
+                          tensor::rope(k.view({rows, c.n_kv_heads, c.head_dim}), rotation_),
+                          v.view({rows, c.n_kv_heads, c.head_dim}), packed_.paths,
+                          1 / (std::sqrt(static_cast<double>(c.head_dim)) * options_.temperature));
     return out.reshape({rows, c.n_heads * c.head_dim});
   }
   Tensor swiglu(const Tensor& gate, const Tensor& up) override { return tensor::swiglu(gate, up); }
-  Tensor add(const Tensor& a, const Tensor& b) override { return a + b; }
+  Tensor add(const Tensor& a, const Tensor& b) override { return tensor::add(a, b); }
   Tensor tap(Point point, Tensor value) override {
     return options_.hook ? options_.hook(point, layer_, std::move(value)) : value;
   }
@@ -58,16 +55,11 @@ class TrainingOps final : public BlockOps {
   }
 
  private:
-  Tensor rotate(const Tensor& x) const {  // [rows,n,K], rotate_half
-    const int64_t half = x.size(-1) / 2;
-    const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
-    return at::cat({a * cos_ - b * sin_, b * cos_ + a * sin_}, -1);
-  }
   const Model& model_;
   const Variables& variables_;
   const Packed& packed_;
   const PackedOptions& options_;
-  Tensor cos_, sin_;
+  std::shared_ptr<const tensor::Rotation> rotation_;
   int64_t layer_ = 0;
 };
 
@@ -99,7 +91,7 @@ Packed pack(std::span<const Example* const> examples) {
     for (size_t t = path.size(); t < n; ++t) {
       path.push_back(static_cast<int32_t>(p.ids.size()));
       p.ids.push_back(example.ids[t]);
-      p.positions.push_back(static_cast<int64_t>(t));
+      p.positions.push_back(static_cast<int32_t>(t));
     }
     p.rows[e].assign(path.begin(), path.end());
     p.predicting[e].assign(path.begin() + static_cast<std::ptrdiff_t>(example.first) - 1,

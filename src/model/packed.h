@@ -34,7 +34,7 @@ using Variables = std::map<std::string, Variable, std::less<>>;  // by checkpoin
 // Rows of a pass. The last token of an example is only predicted, so it has no row.
 struct Packed {
   std::vector<int32_t> ids;        // [rows]
-  std::vector<int64_t> positions;  // [rows]
+  std::vector<int32_t> positions;  // [rows]
   std::shared_ptr<const tensor::Paths> paths;
   // Of example e: where its rows are, all of them and those that predict ids[first..].
   std::vector<std::vector<int64_t>> rows, predicting;

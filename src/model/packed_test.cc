@@ -49,7 +49,7 @@ TEST(Pack, SharesBeginnings) {
     ASSERT_EQ(p.rows[e].size(), all[e].ids.size() - 1);
     for (size_t t = 0; t + 1 < all[e].ids.size(); ++t) {
       EXPECT_EQ(p.ids[static_cast<size_t>(p.rows[e][t])], all[e].ids[t]);
-      EXPECT_EQ(p.positions[static_cast<size_t>(p.rows[e][t])], static_cast<int64_t>(t));
+      EXPECT_EQ(p.positions[static_cast<size_t>(p.rows[e][t])], static_cast<int32_t>(t));
     }
     EXPECT_EQ(p.predicting[e].size(), all[e].n_predicted());
   }

@@ -6,7 +6,7 @@
 
 #include <functional>
 #include <memory>
-#include <span>
+#include <vector>
 
 #include "tensor/tensor.h"
 
@@ -15,14 +15,29 @@ namespace expunge::tensor {
 // Makes `w` a leaf with a gradient of zeros. Only leaves made so are trained by what follows.
 void train(Tensor& w);
 
-// x [n,I], w [O,I] -> x wᵀ [n,O].
-Tensor linear(const Tensor& x, const Tensor& w);
+// What is added to a matrix: scale (b a - b0 a0), with a [R,I] and b [O,R] trained or not, and a0
+// and b0 constants; undefined factors add nothing.
+struct LowRankChange {
+  Tensor a = {}, b = {}, a0 = {}, b0 = {};
+  double scale = 1;
+};
+// x [n,I], w [O,I] -> x (w + change)ᵀ [n,O].
+Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& change = {});
 // ids [n] -> rows of w [V,D].
 Tensor embedding(const Tensor& ids, const Tensor& w);
 // x [n,D], w [D] -> w x / rms(x) (Zhang and Sennrich 2019, eq. 4).
 Tensor rms_norm(const Tensor& x, const Tensor& w, double eps);
 // silu(gate) * up; keeps its two arguments for the way back and nothing between.
 Tensor swiglu(const Tensor& gate, const Tensor& up);
+Tensor add(const Tensor& a, const Tensor& b);
+
+// Rotary positions of rows; cos, sin and minus_sin [positions,K/2].
+struct Rotation {
+  std::vector<int32_t> positions;
+  Tensor cos, sin, minus_sin;
+};
+// x [n,N,K] with the pairs (i, i + K/2) of row r turned by positions[r] (Su et al. 2021, eq. 34).
+Tensor rope(const Tensor& x, const std::shared_ptr<const Rotation>& by);
 
 // Sequences packed into rows, shared beginnings once: paths[e] are the rows of sequence e in order;
 // the last owned[e] of them are its own, those before belong to an earlier sequence.
@@ -32,7 +47,7 @@ struct Paths {
 };
 // Causal attention along each path. q [n,N,K] and k, v [n,G,K], rotated -> [n,N,K].
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                 std::shared_ptr<const Paths> paths, double scale);
+                 const std::shared_ptr<const Paths>& paths, double scale);
 
 // A number per row of logits. `value`: logits [c,V] of rows begin.. -> [c]; differentiable unless
 // `gradient` is there, which turns logits into dlogits in place, given dvalue [c].

@@ -1,10 +1,31 @@
+// Rows whose lists of slots begin alike go together: a panel of keys is gathered and turned once
+// for all their queries, scores are whole (softmax over all keys at once, not online), and values
+// are added in order of the list.
 #include "tensor/kernels/attention.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "tensor/kernels/attention_blocks.h"
 #include "tensor/kernels/pool.h"
+#include "tensor/kernels/scratch.h"
+
+#ifndef EXPUNGE_ATTENTION_JOB
+#define EXPUNGE_ATTENTION_JOB
+namespace expunge::tensor::kernels {
+namespace {
+
+struct AttentionJob {
+  const AttentionRow* rows;
+  const float *q, *k_pool, *v_pool;
+  AttentionShape shape;
+  float *out, *lse;  // lse may be null
+};
+
+}  // namespace
+}  // namespace expunge::tensor::kernels
+#endif
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/attention.cc"
@@ -13,91 +34,120 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "tensor/kernels/attention-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace expunge::tensor::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-using D = hn::ScalableTag<float>;
-
-HWY_INLINE float dot(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, int64_t n) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  auto s0 = hn::Zero(d), s1 = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    s0 = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), s0);
-    s1 = hn::MulAdd(hn::LoadU(d, a + i + lanes), hn::LoadU(d, b + i + lanes), s1);
-  }
-  for (; i + lanes <= n; i += lanes) s0 = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), s0);
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
-  for (; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-HWY_INLINE void add_scaled(float* HWY_RESTRICT y, float w, const float* HWY_RESTRICT x, int64_t n) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto weight = hn::Set(d, w);
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    hn::StoreU(hn::MulAdd(weight, hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
-  for (; i < n; ++i) y[i] += w * x[i];
-}
-
-// scores -> exp(scores - max); returns their sum.
-HWY_INLINE float exponentiate(float* scores, int64_t n) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const float top = *std::max_element(scores, scores + n);
+// scores -> exp(scores - top), zeros from n to `end`; returns their sum.
+HWY_INLINE float exponentiate(float* scores, int64_t n, int64_t end, float top) {
+  const DV d;
   const auto shift = hn::Set(d, top);
   auto total = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + i), shift));
-    hn::StoreU(e, d, scores + i);
+  for (int64_t i = 0; i < n; i += kLanes) {
+    auto e = hn::Exp(d, hn::Sub(hn::Load(d, scores + i), shift));
+    if (i + kLanes > n) e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(n - i)), e);
+    hn::Store(e, d, scores + i);
     total = hn::Add(total, e);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, total));
-  for (; i < n; ++i) sum += scores[i] = std::exp(scores[i] - top);
-  return sum;
+  const int64_t done = whole_vectors(n);
+  if (done < end) std::fill(scores + done, scores + end, 0.0F);
+  return hn::GetLane(hn::SumOfLanes(d, total));
 }
 
-// One query row, one key/value head and the query heads that share it.
-void attend(const AttentionRow& row, const float* q, const float* k_pool, const float* v_pool,
-            const AttentionShape& s, int64_t g, float* scores, float* out) {
-  const int64_t group = s.n_heads / s.n_kv_heads, width = s.n_kv_heads * s.head_dim;
-  const int64_t n = row.n_visible, k = s.head_dim;
-  for (int64_t t = 0; t < n; ++t) {
-    const float* key = k_pool + row.slots[t] * width + g * k;
-    for (int64_t h = 0; h < group; ++h)
-      scores[h * n + t] = s.scale * dot(q + (g * group + h) * k, key, k);
+HWY_INLINE float largest(const float* x, int64_t n) {
+  const DV d;
+  auto most = hn::Set(d, x[0]);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) most = hn::Max(most, hn::Load(d, x + i));
+  if (i < n) {
+    const auto seen = hn::FirstN(d, static_cast<size_t>(n - i));
+    most = hn::Max(most, hn::IfThenElse(seen, hn::Load(d, x + i), most));
   }
-  float* y = out + g * group * k;
-  std::fill_n(y, group * k, 0.0F);
-  for (int64_t h = 0; h < group; ++h) {
-    const float inverse = 1 / exponentiate(scores + h * n, n);
-    for (int64_t t = 0; t < n; ++t) scores[h * n + t] *= inverse;
-  }
-  for (int64_t t = 0; t < n; ++t) {
-    const float* value = v_pool + row.slots[t] * width + g * k;
-    for (int64_t h = 0; h < group; ++h) add_scaled(y + h * k, scores[h * n + t], value, k);
-  }
+  return hn::GetLane(hn::MaxOfLanes(d, most));
 }
 
-void attention_target(const AttentionRow* rows, int64_t n_rows, const float* q, const float* k_pool,
-                      const float* v_pool, const AttentionShape& s, float* out) {
-  int64_t longest = 1;
-  for (int64_t r = 0; r < n_rows; ++r) longest = std::max<int64_t>(longest, rows[r].n_visible);
-  const int64_t width = s.n_heads * s.head_dim;
-  parallel_for(0, n_rows * s.n_kv_heads, 4, [&](int64_t begin, int64_t end) {
-    std::vector<float> scores(static_cast<size_t>(longest * (s.n_heads / s.n_kv_heads)));
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t r = i / s.n_kv_heads;
-      attend(rows[r], q + r * width, k_pool, v_pool, s, i % s.n_kv_heads, scores.data(),
-             out + r * width);
+// One block and one key/value head: queries [n*group], in order of rows.
+class Attend {
+ public:
+  Attend(const AttentionJob& job, const AttentionBlock& block, int64_t g)
+      : job_(job), rows_{job.rows + block.first, block.n, block.shared} {
+    const AttentionShape& s = job.shape;
+    group_ = s.n_heads / s.n_kv_heads, k_ = s.head_dim, width_ = whole_vectors(k_);
+    pool_stride_ = s.n_kv_heads * k_, g_ = g;
+    n_queries_ = rows_.n * group_;
+    longest_ = block.longest;
+    score_stride_ = whole_vectors(longest_) + kPanel;  // a panel may reach beyond the last key
+    thread_local Scratch q, panel, scores, sums;
+    q_ = q.floats(n_queries_ * k_), panel_ = panel.floats(kPanel * std::max(k_, 4 * width_));
+    scores_ = scores.floats(n_queries_ * score_stride_), sums_ = sums.floats(n_queries_ * width_);
+    first_query_ = (block.first * s.n_heads + g * group_) * k_;
+  }
+
+  void run() {
+    for (int64_t r = 0; r < rows_.n; ++r)
+      for (int64_t i = 0; i < group_ * k_; ++i)
+        q_[r * group_ * k_ + i] = job_.q[at(r) + i] * job_.shape.scale;
+    rows_.segments([&](const int32_t* slots, int64_t begin, int64_t end, int64_t row,
+                       int64_t rows) { score(slots, begin, end, row, rows); });
+    std::fill_n(sums_, n_queries_ * width_, 0.0F);
+    thread_local std::vector<float> inverse;
+    inverse.resize(static_cast<size_t>(n_queries_));
+    for (int64_t i = 0; i < n_queries_; ++i) {
+      float* scores = scores_ + i * score_stride_;
+      const int64_t n = rows_.rows[i / group_].n_visible;
+      const float top = largest(scores, n), total = exponentiate(scores, n, longest_, top);
+      inverse[static_cast<size_t>(i)] = 1 / total;
+      if (job_.lse)
+        job_.lse[first_query_ / k_ + i / group_ * job_.shape.n_heads + i % group_] =
+            top + std::log(total);
     }
-  });
+    rows_.segments([&](const int32_t* slots, int64_t begin, int64_t end, int64_t row,
+                       int64_t rows) { add_values(slots, begin, end, row, rows); });
+    for (int64_t i = 0; i < n_queries_; ++i) {
+      float* y = job_.out + at(i / group_) + i % group_ * k_;
+      for (int64_t j = 0; j < k_; ++j)
+        y[j] = sums_[i * width_ + j] * inverse[static_cast<size_t>(i)];
+    }
+  }
+
+ private:
+  int64_t at(int64_t row) const { return first_query_ + row * job_.shape.n_heads * k_; }
+
+  void score(const int32_t* slots, int64_t begin, int64_t end, int64_t row, int64_t rows) {
+    for (int64_t t = begin; t < end; t += kPanel) {
+      const int64_t first = rows_.first_seeing(t, row, rows), n = std::min(kPanel, end - t);
+      const float* pool = job_.k_pool + g_ * k_;
+      const int64_t width = n <= kLanes ? kLanes : kPanel;
+      pack_turned([&](int64_t i) { return pool + slots[t + i] * pool_stride_; }, n, k_, width,
+                  panel_);
+      product_panel(RowSource{q_ + first * group_ * k_, k_}, (row + rows - first) * group_, panel_,
+                    width, k_, Into::kReplace, width, scores_ + first * group_ * score_stride_ + t,
+                    score_stride_);
+    }
+  }
+
+  void add_values(const int32_t* slots, int64_t begin, int64_t end, int64_t row, int64_t rows) {
+    constexpr int64_t kStep = 4 * kPanel;
+    for (int64_t t = begin; t < end; t += kStep) {
+      const int64_t first = rows_.first_seeing(t, row, rows), n = std::min(kStep, end - t);
+      const float* pool = job_.v_pool + g_ * k_;
+      gather([&](int64_t i) { return pool + slots[t + i] * pool_stride_; }, n, k_, width_, panel_);
+      small_product(RowSource{scores_ + first * group_ * score_stride_ + t, score_stride_},
+                    (row + rows - first) * group_, panel_, width_, n, Into::kAdd,
+                    sums_ + first * group_ * width_);
+    }
+  }
+
+  const AttentionJob& job_;
+  BlockRows rows_;
+  int64_t longest_, group_, k_, width_, pool_stride_, g_, n_queries_, score_stride_, first_query_;
+  float *q_, *panel_, *scores_, *sums_;
+};
+
+void attend_target(const AttentionJob& job, const AttentionBlock& block, int64_t g) {
+  Attend(job, block, g).run();
 }
 
 }  // namespace
@@ -106,13 +156,34 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace expunge::tensor::kernels {
+namespace {
 
-HWY_EXPORT(attention_target);
+HWY_EXPORT(attend_target);
+
+void attend_all(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
+                const float* v_pool, const AttentionShape& shape, float* out, float* lse) {
+  const AttentionJob job{rows.data(), q, k_pool, v_pool, shape, out, lse};
+  const std::vector<AttentionBlock> blocks =
+      attention_blocks(rows, shape.n_heads / shape.n_kv_heads);
+  const auto n = static_cast<int64_t>(blocks.size());
+  // Blocks of one row, which is decoding, are handed over several at a time.
+  const int64_t grain = static_cast<int64_t>(rows.size()) > 2 * n ? 1 : 4;
+  parallel_for(0, n * shape.n_kv_heads, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) HWY_DYNAMIC_DISPATCH(attend_target)
+    (job, blocks[static_cast<size_t>(i / shape.n_kv_heads)], i % shape.n_kv_heads);
+  });
+}
+
+}  // namespace
 
 void attention(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
                const float* v_pool, const AttentionShape& shape, float* out) {
-  HWY_DYNAMIC_DISPATCH(attention_target)
-  (rows.data(), static_cast<int64_t>(rows.size()), q, k_pool, v_pool, shape, out);
+  attend_all(rows, q, k_pool, v_pool, shape, out, nullptr);
+}
+
+void attention(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
+               const float* v_pool, const AttentionShape& shape, float* out, float* lse) {
+  attend_all(rows, q, k_pool, v_pool, shape, out, lse);
 }
 
 void attention_plain(std::span<const AttentionRow> rows, const float* q, const float* k_pool,

@@ -1,5 +1,5 @@
 // Causal attention over a pool of keys and values, one slot a token, for packed rows of many
-// sequences. Inference only; the differentiable path uses LibTorch's attention.
+// sequences, forth and back.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,22 @@ struct AttentionShape {
 // q [rows,N,K], k_pool and v_pool [slots,G,K] -> out [rows,N,K] = softmax(scale q kᵀ) v.
 void attention(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
                const float* v_pool, const AttentionShape& shape, float* out);
+// The same, and lse [rows,N] = log Σ exp(scale q kᵀ), which attention_backward() wants.
+void attention(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
+               const float* v_pool, const AttentionShape& shape, float* out, float* lse);
 // The same in plain loops and float64: the kernel's twin in tests.
 void attention_plain(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
                      const float* v_pool, const AttentionShape& shape, float* out);
+
+// d out [rows,N,K] -> dq [rows,N,K] and dk, dv [slots,G,K], zeros for slots that no row sees; out
+// and lse are attention()'s (FlashAttention, Dao et al. 2022, alg. 4). The same bits whatever the
+// number of threads.
+struct AttentionGradients {
+  float *dq, *dk, *dv;
+};
+void attention_backward(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
+                        const float* v_pool, const AttentionShape& shape, const float* out,
+                        const float* lse, const float* dout, int64_t n_slots,
+                        const AttentionGradients& gradients);
 
 }  // namespace expunge::tensor::kernels

@@ -1,6 +1,7 @@
 #include "tensor/kernels/attention.h"
 
 #include "tensor/kernels/kernel_test.h"
+#include "tensor/tensor.h"
 
 namespace expunge::tensor::kernels {
 namespace {
@@ -65,17 +66,18 @@ std::vector<T> plain(const Problem& p) {
   return out;
 }
 
-void check(AttentionShape shape, int32_t n_visible, int32_t n_rows, double magnitude) {
-  const Problem p = problem(shape, n_visible, n_rows, magnitude);
+void check(const Problem& p, const std::string& where) {
   const std::vector<double> want = plain<double>(p);
   std::vector<float> got(p.q.size(), -1), twin(p.q.size(), -1);
-  attention(p.rows, p.q.data(), p.k.data(), p.v.data(), shape, got.data());
-  const std::string where =
-      fmt::format("heads {}/{} K {} visible {} rows {} magnitude {}", shape.n_heads,
-                  shape.n_kv_heads, shape.head_dim, n_visible, n_rows, magnitude);
+  attention(p.rows, p.q.data(), p.k.data(), p.v.data(), p.shape, got.data());
   expect_at_floor(got, plain<float>(p), want, where);
-  attention_plain(p.rows, p.q.data(), p.k.data(), p.v.data(), shape, twin.data());
+  attention_plain(p.rows, p.q.data(), p.k.data(), p.v.data(), p.shape, twin.data());
   EXPECT_LT(tests::relative_l2(twin, want), 1e-7) << where;
+}
+void check(AttentionShape shape, int32_t n_visible, int32_t n_rows, double magnitude) {
+  check(problem(shape, n_visible, n_rows, magnitude),
+        fmt::format("heads {}/{} K {} visible {} rows {} magnitude {}", shape.n_heads,
+                    shape.n_kv_heads, shape.head_dim, n_visible, n_rows, magnitude));
 }
 
 TEST(Attention, EqualsItsPlainTwinOverOddShapes) {
@@ -92,6 +94,73 @@ TEST(Attention, HoldsForEveryHeadGrouping) {
 
 TEST(Attention, HoldsOverMagnitudes) {
   for (const double magnitude : {1e-4, 1e-2, 4.0}) check({4, 2, 32, 0.18F}, 33, 5, magnitude);
+}
+
+// Lists that agree in their first `shared` entries, with some rows each.
+TEST(Attention, HoldsWhereListsBeginAlike) {
+  for (const int32_t shared : {0, 31, 32, 33, 70})
+    for (const int32_t own : {0, 1, 20})
+      for (const int32_t n_rows : {1, 2, 5}) {
+        if (shared + own < n_rows) continue;
+        Problem p = problem({6, 2, 33, 0.18F}, 200, 7 * n_rows, 1);
+        std::vector<std::vector<int32_t>> lists;
+        for (int32_t i = 0; i < 7; ++i) {
+          lists.emplace_back(p.slots.begin(), p.slots.begin() + shared);
+          const auto rest = p.slots.begin() + shared + i * own;
+          lists.back().insert(lists.back().end(), rest, rest + own);
+        }
+        p.rows.clear();
+        for (const auto& list : lists)
+          for (int32_t r = 0; r < n_rows; ++r)
+            p.rows.push_back({list.data(), shared + own - n_rows + 1 + r});
+        check(p, fmt::format("shared {} own {} rows {}", shared, own, n_rows));
+      }
+}
+
+// What a row sees need not grow.
+TEST(Attention, HoldsForRowsInAnyOrder) {
+  Problem p = problem({3, 1, 32, 0.18F}, 90, 40, 1);
+  std::mt19937_64 rng(5);
+  std::shuffle(p.rows.begin(), p.rows.end(), rng);
+  p.rows[3].n_visible = 1;
+  check(p, "shuffled");
+}
+
+// What other sequences the batch holds, and on how many threads, changes no bit.
+TEST(Attention, ASequenceIsTheSameBitsAlone) {
+  const Problem p = problem({6, 2, 64, 0.125F}, 150, 70, 1);
+  std::vector<int32_t> reversed(p.slots.rbegin(), p.slots.rend());
+  std::vector<AttentionRow> rows = p.rows;
+  for (size_t r = 0; r < 33; ++r) rows[r].slots = reversed.data();
+  std::vector<float> both(p.q.size()), alone(p.q.size());
+  at::set_num_threads(2);
+  attention(rows, p.q.data(), p.k.data(), p.v.data(), p.shape, both.data());
+  at::set_num_threads(1);
+  const size_t at = 33 * 6 * 64;
+  attention(std::span(rows).first(33), p.q.data(), p.k.data(), p.v.data(), p.shape, alone.data());
+  attention(std::span(rows).subspan(33), p.q.data() + at, p.k.data(), p.v.data(), p.shape,
+            alone.data() + at);
+  at::set_num_threads(2);
+  EXPECT_EQ(both, alone);
+}
+
+TEST(Attention, GivesTheLogOfTheSum) {
+  const Problem p = problem({6, 2, 33, 0.18F}, 33, 5, 4);
+  std::vector<float> out(p.q.size()), lse(p.rows.size() * 6);
+  attention(p.rows, p.q.data(), p.k.data(), p.v.data(), p.shape, out.data(), lse.data());
+  for (size_t i = 0; i < lse.size(); ++i) {
+    const AttentionRow& row = p.rows[i / 6];
+    double sum = 0;
+    for (int32_t t = 0; t < row.n_visible; ++t) {
+      double score = 0;
+      for (size_t j = 0; j < 33; ++j) {
+        const size_t key = static_cast<size_t>(row.slots[t]) * 66 + i % 6 / 3 * 33;
+        score += static_cast<double>(p.q[i * 33 + j]) * p.k[key + j];
+      }
+      sum += std::exp(score * static_cast<double>(p.shape.scale));
+    }
+    EXPECT_NEAR(lse[i], std::log(sum), 1e-5 * (1 + std::abs(std::log(sum)))) << i;
+  }
 }
 
 TEST(Attention, LongContext) { check({4, 2, 16, 0.25F}, 1500, 2, 1); }

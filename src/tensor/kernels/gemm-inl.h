@@ -93,34 +93,62 @@ HWY_INLINE void transpose_blocks(V& a, V& b, V& c, V& e) {
   c = hn::BitCast(d, hn::InterleaveLower(dd, ab1, ce1));
   e = hn::BitCast(d, hn::InterleaveUpper(dd, ab1, ce1));
 }
+
+// Blocks of 128 bits to addresses `apart` floats apart.
+template <class D>
+HWY_INLINE void store_blocks(D d, hn::Vec<D> v, int64_t apart, float* to) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    hn::Store(v, d, to);
+  } else {
+    const hn::Half<D> half;
+    constexpr auto kBlocks = static_cast<int64_t>(hn::MaxLanes(half) / 4);
+    store_blocks(half, hn::LowerHalf(half, v), apart, to);
+    store_blocks(half, hn::UpperHalf(half, v), apart, to + kBlocks * apart);
+  }
+}
+
+// Columns begin .. of four rows of x, as many as make whole vectors of D, to four columns of a
+// panel; returns where it stopped.
+template <class D>
+HWY_INLINE int64_t turn_rows(D d, const float* x0, const float* x1, const float* x2,
+                             const float* x3, int64_t begin, int64_t end, int64_t width,
+                             float* panel) {
+  constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(D()));
+  for (; begin + kStep <= end; begin += kStep) {
+    auto a = hn::LoadU(d, x0 + begin), b = hn::LoadU(d, x1 + begin);
+    auto c = hn::LoadU(d, x2 + begin), e = hn::LoadU(d, x3 + begin);
+    transpose_blocks<D>(a, b, c, e);
+    float* to = panel + begin * width;
+    store_blocks(d, a, 4 * width, to);
+    store_blocks(d, b, 4 * width, to + width);
+    store_blocks(d, c, 4 * width, to + 2 * width);
+    store_blocks(d, e, 4 * width, to + 3 * width);
+  }
+  return begin;
+}
 #endif
 
-// x [n,k] with rows `stride` apart -> panel [k,width], columns from n on zeros.
-inline void pack_turned(const float* x, int64_t stride, int64_t n, int64_t k, int64_t width,
-                        float* panel) {
-  int64_t r = 0;
+// x [n,k], whose row t lies at row(t) -> panel [k,width], columns from n on zeros.
+template <class Row>
+void pack_turned(const Row& row, int64_t n, int64_t k, int64_t width, float* panel) {
+  int64_t t = 0;
 #if HWY_TARGET != HWY_SCALAR
-  using D4 = hn::CappedTag<float, 4>;
-  const D4 d;
-  for (; r + 4 <= n; r += 4) {
-    const float* from = x + r * stride;
-    int64_t i = 0;
-    for (; i + 4 <= k; i += 4) {
-      auto a = hn::LoadU(d, from + i), b = hn::LoadU(d, from + stride + i);
-      auto c = hn::LoadU(d, from + 2 * stride + i), e = hn::LoadU(d, from + 3 * stride + i);
-      transpose_blocks<D4>(a, b, c, e);
-      float* to = panel + i * width + r;
-      hn::Store(a, d, to);
-      hn::Store(b, d, to + width);
-      hn::Store(c, d, to + 2 * width);
-      hn::Store(e, d, to + 3 * width);
+  for (; t + 4 <= n; t += 4) {
+    const float *x0 = row(t), *x1 = row(t + 1), *x2 = row(t + 2), *x3 = row(t + 3);
+    int64_t i = turn_rows(DV(), x0, x1, x2, x3, 0, k, width, panel + t);
+    i = turn_rows(hn::CappedTag<float, 4>(), x0, x1, x2, x3, i, k, width, panel + t);
+    for (; i < k; ++i) {
+      float* to = panel + i * width + t;
+      to[0] = x0[i], to[1] = x1[i], to[2] = x2[i], to[3] = x3[i];
     }
-    for (; i < k; ++i)
-      for (int64_t j = 0; j < 4; ++j) panel[i * width + r + j] = from[j * stride + i];
   }
 #endif
-  for (; r < width; ++r)
-    for (int64_t i = 0; i < k; ++i) panel[i * width + r] = r < n ? x[r * stride + i] : 0;
+  for (; t < n; ++t) {
+    const float* x = row(t);
+    for (int64_t i = 0; i < k; ++i) panel[i * width + t] = x[i];
+  }
+  for (; t < width; ++t)
+    for (int64_t i = 0; i < k; ++i) panel[i * width + t] = 0;
 }
 
 // c [m,n] (+)= scalars panel; m <= kN, n <= kVectors*kLanes. c is asked for before the sums and

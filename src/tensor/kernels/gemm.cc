@@ -133,7 +133,7 @@ void gemm_target(const Product& p, int64_t begin, int64_t end) {
 }
 
 void pack_target(const float* x, int64_t n, int64_t in, int64_t width, float* packed) {
-  pack_turned(x, in, n, in, width, packed);
+  pack_turned([&](int64_t r) { return x + r * in; }, n, in, width, packed);
 }
 
 int64_t lanes_target() { return kLanes; }

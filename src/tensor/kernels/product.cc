@@ -92,7 +92,8 @@ void multiply(const ProductJob& p, int64_t first, int64_t m, int64_t begin, int6
       const int64_t column = q * kWidth, n = std::min(kWidth, p.size.n - column);
       const int64_t width = n <= kLanes ? kLanes : kWidth;
       if (p.form == Form::kNT)
-        pack_turned(p.b.data + column * p.b.stride + k0, p.b.stride, n, k, width, panel);
+        pack_turned([&](int64_t i) { return p.b.data + (column + i) * p.b.stride + k0; }, n, k,
+                    width, panel);
       else
         pack_rows(p.b.data + k0 * p.b.stride + column, p.b.stride, n, k, width, panel);
       float* c = p.c + first * p.c_stride + column;

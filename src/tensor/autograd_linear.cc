@@ -1,23 +1,11 @@
-#include "tensor/autograd.h"
-
+// The operations with weights: products, embedding and head.
+#include "tensor/autograd_parts.h"
 #include "tensor/kernels/gemm.h"
 #include "tensor/kernels/product.h"
 #include "tensor/kernels/softmax_stats.h"
 
-#pragma push_macro("CHECK")
-#undef CHECK
-#include <ATen/ops/gather.h>
-#include <ATen/ops/rms_norm.h>
-#include <torch/csrc/autograd/custom_function.h>
-#undef CHECK
-#pragma pop_macro("CHECK")
-
 namespace expunge::tensor {
 namespace {
-
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using torch::autograd::variable_list;
 
 kernels::Matrix matrix(const Tensor& t) { return {t.data_ptr<float>(), t.stride(0)}; }
 
@@ -29,33 +17,65 @@ Tensor times_transposed(const Tensor& x, const Tensor& w) {
                   x.data_ptr<float>(), x.size(0), x.size(1), w.size(0), y.data_ptr<float>());
   return y;
 }
-// y [n,I] = dy [n,O] w.
-void times_into(const Tensor& dy, const Tensor& w, Tensor& y) {
-  kernels::product(kernels::Form::kNN, {dy.size(0), w.size(1), w.size(0)}, matrix(dy), matrix(w),
-                   kernels::Into::kReplace, y.data_ptr<float>(), y.stride(0));
+using kernels::Form;
+using kernels::Into;
+
+// y [n,I] (+)= dy [n,O] w.
+void times_into(const Tensor& dy, const Tensor& w, Into into, Tensor& y) {
+  kernels::product(Form::kNN, {dy.size(0), w.size(1), w.size(0)}, matrix(dy), matrix(w), into,
+                   y.data_ptr<float>(), y.stride(0));
 }
 // w.grad() += dyᵀ x.
 void add_gradient(const Tensor& w, const Tensor& dy, const Tensor& x) {
   Tensor& g = w.mutable_grad();
-  kernels::product(kernels::Form::kTN, {dy.size(1), x.size(1), dy.size(0)}, matrix(dy), matrix(x),
-                   kernels::Into::kAdd, g.data_ptr<float>(), g.stride(0));
+  kernels::product(Form::kTN, {dy.size(1), x.size(1), dy.size(0)}, matrix(dy), matrix(x),
+                   Into::kAdd, g.data_ptr<float>(), g.stride(0));
 }
 
 struct Linear : Function<Linear> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w) {
+  using Factor = std::optional<Tensor>;
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Factor& a,
+                        const Factor& b, const Factor& a0, const Factor& b0, double scale) {
     const Tensor rows = x.contiguous();
-    context->save_for_backward({rows, w});
-    return times_transposed(rows, w);
+    const Tensor y = times_transposed(rows, w);
+    Tensor inner;  // [n,R]
+    if (a) inner = add_low_rank(rows, *a, *b, scale, y);
+    if (a0) add_low_rank(rows, *a0, *b0, -scale, y);
+    const auto or_none = [](const Factor& f) { return f.value_or(Tensor()); };
+    context->save_for_backward({rows, w, or_none(a), or_none(b), or_none(a0), or_none(b0), inner});
+    context->saved_data["scale"] = scale;
+    return y;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
     const Tensor x = saved[0].detach(), dy = grads[0].contiguous();
-    const Tensor& w = saved[1];
+    const Tensor &w = saved[1], &a = saved[2], &b = saved[3], &a0 = saved[4], &b0 = saved[5];
+    const double scale = context->saved_data["scale"].toDouble();
     if (w.requires_grad()) add_gradient(w, dy, x);
-    if (!context->needs_input_grad(0)) return {Tensor(), Tensor()};
-    Tensor dx = at::empty_like(x);
-    times_into(dy, w.detach(), dx);
-    return {dx, Tensor()};
+    const bool needed = context->needs_input_grad(0);
+    Tensor dx = needed ? at::empty_like(x) : Tensor();
+    if (needed) times_into(dy, w.detach(), Into::kReplace, dx);
+    if (a.defined()) {
+      if (b.requires_grad()) add_gradient(b, dy, saved[6]);
+      const Tensor dinner = through(dy, b, scale);
+      if (a.requires_grad()) add_gradient(a, dinner, x);
+      if (needed) times_into(dinner, a.detach(), Into::kAdd, dx);
+    }
+    if (a0.defined() && needed) times_into(through(dy, b0, -scale), a0, Into::kAdd, dx);
+    return {dx, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+  // y += scale x aᵀ bᵀ -> scale x aᵀ.
+  static Tensor add_low_rank(const Tensor& x, const Tensor& a, const Tensor& b, double scale,
+                             const Tensor& y) {
+    Tensor inner = times_transposed(x, a).mul_(scale);
+    kernels::product(Form::kNT, {y.size(0), y.size(1), inner.size(1)}, matrix(inner), matrix(b),
+                     Into::kAdd, y.data_ptr<float>(), y.stride(0));
+    return inner;
+  }
+  static Tensor through(const Tensor& dy, const Tensor& b, double scale) {  // scale dy b
+    Tensor d = at::empty({dy.size(0), b.size(1)}, f32());
+    times_into(dy, b.detach(), Into::kReplace, d);
+    return d.mul_(scale);
   }
 };
 
@@ -70,52 +90,6 @@ struct Embedding : Function<Embedding> {
     return {Tensor(), Tensor()};
   }
 };
-
-struct RmsNorm : Function<RmsNorm> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, double eps) {
-    context->save_for_backward({x, w});
-    context->saved_data["eps"] = eps;
-    return at::rms_norm(x, {x.size(-1)}, w, eps);
-  }
-  static variable_list backward(AutogradContext* context, variable_list grads) {
-    const variable_list saved = context->get_saved_variables();
-    const Tensor x = saved[0].detach(), w = saved[1].detach(), &dy = grads[0];
-    const double eps = context->saved_data["eps"].toDouble();
-    const Tensor inverse = at::rsqrt(x.square().mean(-1, /*keepdim=*/true) + eps);  // [n,1]
-    const Tensor normed = x * inverse, dw = dy * normed, dn = dy * w;
-    if (saved[1].requires_grad()) saved[1].mutable_grad().add_(dw.sum(0));
-    const Tensor dx = (dn - normed * (dn * normed).mean(-1, /*keepdim=*/true)) * inverse;
-    return {dx, Tensor(), Tensor()};
-  }
-};
-
-struct SwiGlu : Function<SwiGlu> {
-  static Tensor forward(AutogradContext* context, const Tensor& gate, const Tensor& up) {
-    context->save_for_backward({gate, up});
-    return at::silu(gate).mul_(up);
-  }
-  static variable_list backward(AutogradContext* context, variable_list grads) {
-    const variable_list saved = context->get_saved_variables();
-    const Tensor gate = saved[0].detach(), up = saved[1].detach(), &dy = grads[0];
-    const Tensor sigmoid = at::sigmoid(gate), silu = gate * sigmoid;
-    return {dy * up * (sigmoid + silu * (1 - sigmoid)), dy * silu};
-  }
-};
-
-// What a node of the graph keeps that is no tensor.
-template <class T>
-struct Kept : torch::CustomClassHolder {
-  explicit Kept(T v) : value(std::move(v)) {}
-  T value;
-};
-template <class T>
-c10::IValue keep(T value) {
-  return c10::IValue::make_capsule(c10::make_intrusive<Kept<T>>(std::move(value)));
-}
-template <class T>
-const T& kept(const c10::IValue& value) {
-  return static_cast<const Kept<T>*>(value.toCapsule().get())->value;
-}
 
 Tensor logits_of(const Tensor& hidden, const Tensor& head, int64_t begin) {
   return times_transposed(hidden.narrow(0, begin, std::min(kHeadRows, hidden.size(0) - begin)),
@@ -154,7 +128,7 @@ struct HeadRows : Function<HeadRows> {
       if (trained) add_gradient(saved[1], logits, hidden.narrow(0, at, n));
       if (needed) {
         Tensor part = dhidden.narrow(0, at, n);
-        times_into(logits, head, part);
+        times_into(logits, head, Into::kReplace, part);
       }
     }
     return {dhidden, Tensor(), Tensor()};
@@ -168,10 +142,13 @@ void train(Tensor& w) {
   w.mutable_grad() = at::zeros_like(w);
 }
 
-Tensor linear(const Tensor& x, const Tensor& w) { return Linear::apply(x, w); }
+Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& c) {
+  const auto factor = [](const Tensor& t) {
+    return t.defined() ? Linear::Factor(t) : std::nullopt;
+  };
+  return Linear::apply(x, w, factor(c.a), factor(c.b), factor(c.a0), factor(c.b0), c.scale);
+}
 Tensor embedding(const Tensor& ids, const Tensor& w) { return Embedding::apply(ids, w); }
-Tensor rms_norm(const Tensor& x, const Tensor& w, double eps) { return RmsNorm::apply(x, w, eps); }
-Tensor swiglu(const Tensor& gate, const Tensor& up) { return SwiGlu::apply(gate, up); }
 
 Tensor head_rows(const Tensor& hidden, const Tensor& head, RowFunction function) {
   return HeadRows::apply(hidden, head, function);
@@ -196,28 +173,6 @@ RowFunction log_prob(Tensor targets) {
                                        targets.data_ptr<int64_t>() + begin,
                                        dvalue.contiguous().data_ptr<float>());
           }};
-}
-
-Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                 std::shared_ptr<const Paths> paths, double scale) {
-  std::vector<Tensor> parts;
-  int64_t begin = 0;
-  for (size_t e = 0; e < paths->rows.size(); ++e) {
-    const int64_t owned = paths->owned[e];
-    if (owned == 0) continue;
-    const Tensor path = from_ids(paths->rows[e]);  // [T]
-    const int64_t n = path.size(0);
-    const Tensor seen = at::ones({owned, n}, at::kBool).tril(n - owned);
-    const auto heads = [](const Tensor& t) { return t.transpose(0, 1).unsqueeze(0); };  // [1,n,T,K]
-    parts.push_back(at::scaled_dot_product_attention(
-                        heads(q.narrow(0, begin, owned)), heads(k.index_select(0, path)),
-                        heads(v.index_select(0, path)), seen, 0.0, /*is_causal=*/false, scale,
-                        /*enable_gqa=*/true)
-                        .squeeze(0)
-                        .transpose(0, 1));  // [owned,N,K]
-    begin += owned;
-  }
-  return at::cat(parts);
 }
 
 void backward(const Tensor& loss) { loss.backward(); }
