@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "tensor/kernels/optimiser.h"
+#include "tensor/kernels/pool.h"
 #include "tensor/tensor_map.h"
 
 namespace expunge::edit {
@@ -29,6 +30,7 @@ class Fit {
 
   Result<Fitted> run(const StepLoss& loss) {
     TRY(load());
+    const kernels::KernelThreads kernel_threads;
     for (; step_ < o_.n_steps; ++step_) {
       if (base::cancel_requested()) {
         TRY(save());

@@ -46,8 +46,8 @@ Tensor from_ids(const std::vector<int32_t>& ids) {
 
 void start(int n_threads) {
   // LibTorch allocates and frees large buffers every step; without this each one is mapped,
-  // zeroed and unmapped by the kernel.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  // zeroed and unmapped by the kernel. 32 MiB is the most that glibc takes.
+  CHECK(mallopt(M_MMAP_THRESHOLD, 32 << 20) == 1);
   mallopt(M_TRIM_THRESHOLD, 2047 << 20);
   if (n_threads == 0) {
     cpu_set_t set;

@@ -27,6 +27,7 @@ void pause() {
 constexpr int kSpins = 4000;
 
 thread_local bool inside = false;
+std::atomic<int> pinned = 0;
 
 class Pool {
  public:
@@ -110,11 +111,24 @@ class Pool {
 
 }  // namespace
 
+int n_threads() { return pinned > 0 ? pinned.load() : at::get_num_threads(); }
+
+KernelThreads::KernelThreads() : outermost_(pinned == 0) {
+  if (!outermost_) return;
+  pinned = at::get_num_threads();
+  at::set_num_threads(1);
+}
+KernelThreads::~KernelThreads() {
+  if (!outermost_) return;
+  at::set_num_threads(pinned);
+  pinned = 0;
+}
+
 void parallel_parts(int64_t begin, int64_t end, int64_t grain, void* context,
                     void (*task)(void*, int64_t, int64_t)) {
   if (begin >= end) return;
   const int64_t parts = (end - begin + grain - 1) / grain;
-  const int threads = static_cast<int>(std::min<int64_t>(at::get_num_threads(), parts));
+  const int threads = static_cast<int>(std::min<int64_t>(n_threads(), parts));
   const bool alone = threads <= 1 || inside || at::in_parallel_region();
   if (alone || !Pool::get().try_run(begin, end, grain, threads, context, task))
     task(context, begin, end);

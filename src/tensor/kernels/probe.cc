@@ -1,7 +1,5 @@
 #include "tensor/kernels/probe.h"
 
-#include <ATen/Parallel.h>
-
 #include <atomic>
 
 #include "tensor/kernels/pool.h"
@@ -74,7 +72,7 @@ float read_all(std::span<const float> values) {
 }
 
 double run_fma(int64_t rounds) {
-  const int64_t n = at::get_num_threads();
+  const int64_t n = n_threads();
   std::atomic<float> sink = 0;  // keeps the loop alive
   parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) sink += HWY_DYNAMIC_DISPATCH(fma_target)(rounds);

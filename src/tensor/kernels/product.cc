@@ -2,8 +2,6 @@
 // packed by the part that owns their columns; of a only what lies across, and only a chunk of rows.
 #include "tensor/kernels/product.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 
 #include "base/error.h"
@@ -140,7 +138,7 @@ void product(Form form, ProductSize size, Matrix a, Matrix b, Into into, float* 
   p.panels = (size.n + width - 1) / width;
   // Chunks as long as the second-level cache and eight cells a thread allow: each packs b anew.
   const int64_t longest = form == Form::kTN ? 192 : 384;
-  const int64_t wanted = (8 * at::get_num_threads() + p.panels - 1) / p.panels;
+  const int64_t wanted = (8 * n_threads() + p.panels - 1) / p.panels;
   const int64_t rows = std::clamp<int64_t>((size.m + wanted - 1) / wanted, 48, longest);
   p.chunk = (rows + kRowsStep - 1) / kRowsStep * kRowsStep;
   const int64_t chunks = (size.m + p.chunk - 1) / p.chunk;
