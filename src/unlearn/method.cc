@@ -99,8 +99,8 @@ base::Result<Knobs> complete(const Method& method, const Knobs& given) {
     const Knob* knob = TRY(find_knob(method, name));
     if (!std::isfinite(value) || value < knob->low || value > knob->high ||
         (!knob->choices.empty() && value != std::floor(value)))
-      return fail(Code::kUsage,
-                  fmt::format("{} is {}, expected {}", name, value, values_of(*knob)));
+      return fail(Code::kUsage, fmt::format("{} is {}, expected {}", name, value, values_of(*knob)),
+                  "'expunge methods' lists each method's knobs");
     knobs[name] = value;
   }
   return knobs;

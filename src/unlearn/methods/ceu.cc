@@ -15,16 +15,24 @@ Tensor without(const Tensor& logits, const Tensor& targets, int64_t begin) {
 }
 
 Tensor loss(Minibatch& batch) {
-  const Tensor targets = batch.forget.targets();
-  if (batch.knobs.at("teacher") == kReference)
-    return distillation(batch.forget, [=](const Tensor& logits, int64_t begin) {
-      return without(logits, targets, begin);
-    });
-  tensor::RowFunction cross_entropy{[=](const Tensor& logits, int64_t begin) {
-    const Tensor wanted = without(logits.detach(), targets, begin).softmax(1);
-    return -(wanted * logits.log_softmax(1)).sum(1);
-  }};
-  return batch.forget.mean_over_rows(batch.forget.from_logits(std::move(cross_entropy)));
+  Part& forget = batch.forget;
+  const Tensor targets = forget.targets();
+  const Tensor states =
+      batch.knobs.at("teacher") == kReference ? forget.reference_states() : Tensor();
+  const auto wanted = [=, &forget](const Tensor& logits, int64_t begin) {
+    const Tensor teacher = states.defined()
+                               ? forget.reference_logits(states.narrow(0, begin, logits.size(0)))
+                               : logits.detach();
+    return without(teacher, targets, begin).softmax(1);
+  };
+  tensor::RowFunction cross_entropy{
+      [=](const Tensor& logits, int64_t begin) {
+        return -(wanted(logits, begin) * logits.log_softmax(1)).sum(1);
+      },
+      [=](Tensor& logits, int64_t begin, const Tensor& dvalue) {
+        logits = (logits.softmax(1) - wanted(logits, begin)) * dvalue.unsqueeze(1);
+      }};
+  return forget.mean_over_rows(forget.from_logits(std::move(cross_entropy)));
 }
 
 const Objective kObjective{{}, loss};

@@ -1,6 +1,6 @@
-// Primal-dual unlearning (arXiv 2506.05314): the forget answers' logits are flattened under the
-// constraint that the retain cross-entropy stays below `bound`; the multiplier follows the
-// constraint's violation: λ ← max(0, λ + step (CE_r − bound)).
+// Primal-dual unlearning (arXiv 2506.05314): the margins of the forget answers' logits are
+// flattened under the constraint that the retain cross-entropy stays below `bound`; the multiplier
+// follows the constraint's violation: λ ← max(0, λ + step (CE_r − bound)).
 #include <algorithm>
 
 #include "unlearn/method.h"
@@ -8,8 +8,10 @@
 namespace expunge::unlearn {
 namespace {
 
-// The variance of a row's logits; 0 is a uniform distribution.
-Tensor spread(const Tensor& logits, int64_t) { return logits.var(1, /*unbiased=*/false); }
+// How far a row's largest logit stands out, squared; 0 is a uniform distribution.
+Tensor margin(const Tensor& logits, int64_t) {
+  return (std::get<0>(logits.max(1)) - logits.mean(1)).square();
+}
 
 Tensor loss(Minibatch& batch) {
   // State: the multiplier, and the retain cross-entropy of the step's pieces so far.
@@ -23,7 +25,7 @@ Tensor loss(Minibatch& batch) {
     batch.state[1] = 0;
   }
   Part& forget = batch.forget;
-  return forget.mean_over_rows(forget.from_logits({spread})) + kept * lambda;
+  return forget.mean_over_rows(forget.from_logits({margin})) + kept * lambda;
 }
 
 const Objective kObjective{{Uses::kRetain}, loss};
