@@ -24,6 +24,12 @@ base::Status check_named(const std::string& file) {
 
 }  // namespace
 
+base::Status join_group(Context& context) {
+  context.group = TRY(tensor::Group::join());
+  if (!tensor::leads(context.group.get())) context.terminal.configure(Output::kNone, Notes::kQuiet);
+  return {};
+}
+
 Result<std::unique_ptr<repair::Session>> open_session(Context& context, journal::Mode mode) {
   const Globals& g = context.globals;
   if (mode != journal::Mode::kReadWrite) TRY(check_named(g.journal));

@@ -12,6 +12,9 @@ namespace expunge::app {
 
 enum class Edits { kApplied, kIgnored };
 
+// Joins the group of processes that the environment speaks of; all but rank 0 fall silent.
+base::Status join_group(Context& context);
+
 // The model with its journal. A journal that --journal names must be there, unless the mode is
 // kReadWrite.
 base::Result<std::unique_ptr<repair::Session>> open_session(Context& context, journal::Mode mode);

@@ -14,6 +14,7 @@
 
 #include "app/terminal.h"
 #include "base/json.h"
+#include "tensor/group.h"
 
 namespace expunge::app {
 
@@ -27,6 +28,7 @@ struct Globals {
 struct Context {
   Globals globals;
   Terminal terminal;
+  std::unique_ptr<tensor::Group> group = nullptr;  // see join_group()
 };
 
 struct Answer {

@@ -149,6 +149,9 @@ std::string title(const journal::Entry& e) {
     if (targets.size() > 1) text += fmt::format(" (and {} more)", targets.size() - 1);
     return printable(one_line(text));
   }
+  if (e.verdict == "trained" && e.request.is_object() && e.request.contains("examples"))
+    return fmt::format("{} on {} examples", e.method,
+                       e.request["examples"].value("/forget/items"_json_pointer, size_t{0}));
   return std::string(journal::name(e.kind));
 }
 

@@ -48,7 +48,7 @@ Result<int> answer(int argc, char** argv, Context& context) {
                       "leave out --device cuda");
   tensor::start(g.threads);
   const Answer answer = TRY(parsed.action(context));
-  if (g.json) terminal.print_json(answer.json);
+  if (g.json && tensor::leads(context.group.get())) terminal.print_json(answer.json);
   return answer.exit_status;
 }
 

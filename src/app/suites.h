@@ -7,6 +7,7 @@
 
 #include "app/evaluation.h"
 #include "base/run.h"
+#include "tensor/group.h"
 
 namespace expunge::app {
 
@@ -22,6 +23,7 @@ struct SuiteInput {
   int64_t max_new_tokens = 200;
   bool no_generation = false;
   base::Progress progress;
+  tensor::Group* group = nullptr;  // its processes share the items of each set
 };
 
 struct Suite {

@@ -275,8 +275,9 @@ void print_summary(Terminal& t, const Json& summary) {
     line += pad_left(run.contains("seconds") ? duration(run["seconds"].get<double>()) : "-", 9);
     t.line("{}", line);
   }
-  t.line("{} of {} jobs are done. Rule: {}.", summary["done"].get<size_t>(),
-         summary["jobs"].get<size_t>(), summary["rule"].get<std::string>());
+  t.line("{}", wrap(fmt::format("{} of {} jobs are done. Rule: {}.", summary["done"].get<size_t>(),
+                                summary["jobs"].get<size_t>(), summary["rule"].get<std::string>()),
+                    kColumns, 2));
   t.line("Best: {}", summary["best"].is_null() ? "none" : summary["best"].get<std::string>());
 }
 

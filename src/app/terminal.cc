@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -48,7 +49,7 @@ void Terminal::configure(Output output, Notes notes) {
 }
 
 void Terminal::print(std::string_view text) {
-  if (json() || write_error_) return;
+  if (output_ != Output::kText || write_error_) return;
   clear_progress();
   if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) write_error_ = errno;
   if (std::fflush(stdout) != 0) write_error_ = errno;
@@ -104,12 +105,17 @@ void Terminal::show_progress(std::string_view what, size_t done, size_t total) {
   using std::chrono::milliseconds;
   const auto now = std::chrono::steady_clock::now();
   if (last_shown_.time_since_epoch().count() == 0) last_shown_ = now;
+  const auto left =
+      estimate_.left(done, total, std::chrono::duration<double>(now.time_since_epoch()).count());
   const bool finished = total > 0 && done >= total;
   const auto pause = tty_err_ ? milliseconds(60) : milliseconds(10000);
   if (now - last_shown_ < pause && !(finished && shown_ > 0)) return;
   last_shown_ = now;
   std::string text = printable(one_line(what));
   if (total > 0) text += fmt::format("  {}/{}", done, total);
+  if (left && *left >= 1)
+    text += *left < 60 ? fmt::format(", {:.0f} s left", *left)
+                       : fmt::format(", {:.0f} min left", *left / 60);
   if (!tty_err_) {
     fmt::print(stderr, "{}\n", text);
     return;

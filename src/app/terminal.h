@@ -9,13 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "app/estimate.h"
 #include "base/json.h"
 #include "base/run.h"
 
 namespace expunge::app {
 
 enum class Tone { kPlain, kBold, kDim, kGood, kBad, kWarn, kAccent };
-enum class Output { kText, kJson };
+enum class Output { kText, kJson, kNone };
 enum class Notes { kShown, kQuiet };
 
 class Terminal {
@@ -40,7 +41,8 @@ class Terminal {
   void print_json(const base::Json& json);
   void print_error(const base::Error& error);
 
-  // One line on stderr, rewritten; off a terminal a line every ten seconds of long work.
+  // One line on stderr with the time left, rewritten; off a terminal a line every ten seconds of
+  // long work.
   base::Progress progress();
   void clear_progress();
 
@@ -62,6 +64,7 @@ class Terminal {
   bool tty_in_, tty_out_, tty_err_, colour_out_, colour_err_;
   size_t shown_ = 0;  // columns of the progress line on the screen
   std::chrono::steady_clock::time_point last_shown_{};
+  Estimate estimate_;
   std::string buffer_;  // of stdin
   bool at_end_ = false;
   int write_error_ = 0;

@@ -52,8 +52,6 @@ void add_training_options(CLI::App& cli, TrainingOptions& o) {
   cli.add_option("--seed", o.seed, "of orders, draws and adapters (1)")->type_name("N");
   cli.add_option("--system", o.system, "a system message before every question")->type_name("TEXT");
   cli.add_option("--limit", o.limit, "the first items of each set; 0: all (0)")->type_name("N");
-  cli.add_option("--data", o.data, "folder of the sets that are given by name (data/tofu)")
-      ->type_name("DIR");
   cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
 }
 
@@ -115,26 +113,31 @@ Result<TrainedRun> run_training(const Trainee& t) {
     problem.refusal = std::move(rows.refusal);
   }
   problem.run.progress = t.progress;
+  problem.run.group = t.group;
+  const bool writes = !t.out.empty() && tensor::leads(t.group);
   const Json identity = identity_of(t);
   Json record = identity;
   record["citation"] = t.method.citation;
   record["expunge"] = base::kVersion;
   record["libtorch"] = tensor::libtorch_version();
+  record["processes"] = t.group ? t.group->size() : 1;
   record["epochs"] = Json::array();
   if (!t.out.empty()) {
-    TRY(base::make_dirs(t.out));
     problem.run.checkpoint = t.out + "/checkpoint.safetensors";
     problem.run.identity = identity.dump();
+  }
+  if (writes) {
+    TRY(base::make_dirs(t.out));
     TRY(write_record(t.out, record));
   }
-  if (t.eval_every > 0)
+  if (t.eval_every > 0 && tensor::leads(t.group))
     problem.run.after_epoch = [&](int64_t epoch, const edit::Trained& trained) -> base::Status {
       if (epoch % t.eval_every != 0) return {};
       const auto scope = TRY(edit::ScopedEdit::apply(*t.patient.model, trained.edit()));
       Json figures = TRY(probabilities(t));
       figures["epoch"] = epoch;
       record["epochs"].push_back(std::move(figures));
-      return t.out.empty() ? base::Status() : write_record(t.out, record);
+      return writes ? write_record(t.out, record) : base::Status();
     };
   problem.run.done = [&](const edit::Fitted& fitted) {
     record["losses"] = fitted.losses;

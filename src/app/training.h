@@ -13,7 +13,7 @@
 namespace expunge::app {
 
 struct TrainingOptions {
-  std::string data = "data/tofu", system, out;
+  std::string system, out;
   std::vector<std::string> knobs;  // name=value
   std::optional<double> epochs, lr, batch, lora;
   size_t limit = 0;  // examples of each set; 0: all
@@ -39,6 +39,7 @@ struct Trainee {
   std::string out = {};  // folder; "" keeps nothing
   int64_t eval_every = 0;
   base::Progress progress = {};
+  tensor::Group* group = nullptr;  // rank 0 alone writes
 };
 // The edit that the method makes, and run.json as it stands in the folder.
 struct TrainedRun {

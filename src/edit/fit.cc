@@ -32,9 +32,9 @@ class Fit {
     TRY(load());
     const kernels::KernelThreads kernel_threads;
     for (; step_ < o_.n_steps; ++step_) {
-      if (base::cancel_requested()) {
+      if (TRY(o_.cancelled())) {
         TRY(save());
-        TRY(base::check_cancel());
+        return fail(Code::kCancelled, "cancelled");
       }
       const base::Stopwatch clock;
       trained_.clear_gradients();
@@ -59,7 +59,7 @@ class Fit {
         --step_;
       }
     }
-    if (!o_.checkpoint.empty()) ::unlink(o_.checkpoint.c_str());
+    if (!o_.checkpoint.empty() && o_.keeps_checkpoint) ::unlink(o_.checkpoint.c_str());
     return std::move(result_);
   }
 
@@ -101,7 +101,7 @@ class Fit {
   }
 
   Status save() {
-    if (o_.checkpoint.empty()) return {};
+    if (o_.checkpoint.empty() || !o_.keeps_checkpoint) return {};
     tensor::TensorMap tensors;
     each_tensor([&](std::string name, const Tensor& t) { tensors[std::move(name)] = t.detach(); });
     const base::Json progress = {{"step", step_},

@@ -25,6 +25,11 @@ struct FitOptions {
   std::string checkpoint = {};   // file; "" = none is kept
   std::string identity = {};     // what must be the same for a checkpoint to be gone on from
   int64_t checkpoint_steps = 0;  // between two checkpoints; 0: only when cancelled
+  bool keeps_checkpoint = true;  // false: only read, as by the others of a group
+  // Whether to stop; asked once a step.
+  std::function<base::Result<bool>()> cancelled = [] {
+    return base::Result<bool>(base::cancel_requested());
+  };
   base::Progress progress = {};
   // After each step, e.g. to evaluate; an error ends the fit.
   std::function<base::Status(int64_t step)> after_step = {};

@@ -55,14 +55,16 @@ size_t predicted(const model::Example& e) { return e.n_predicted(); }
 
 }  // namespace
 
-std::vector<Chosen> divide(const Chosen& step) {
+std::vector<Chosen> divide(const Chosen& step, size_t least) {
   std::vector<Chosen> pieces;
+  const size_t most = (step.forget.size() + least - 1) / least;  // examples of a piece
   size_t n_tokens = kPieceTokens;
   for (size_t i = 0; i < step.forget.size(); ++i) {
     size_t more = 0;
     for (const auto* kind : {&step.forget, &step.retain, &step.refusal})
       if (i < kind->size()) more += tokens(*(*kind)[i]);
-    if (n_tokens + more > kPieceTokens) pieces.emplace_back(), n_tokens = 0;
+    if (n_tokens + more > kPieceTokens || pieces.back().forget.size() == most)
+      pieces.emplace_back(), n_tokens = 0;
     n_tokens += more;
     pieces.back().forget.push_back(step.forget[i]);
     if (i < step.retain.size()) pieces.back().retain.push_back(step.retain[i]);

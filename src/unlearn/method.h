@@ -11,6 +11,7 @@
 
 #include "base/run.h"
 #include "edit/edit.h"
+#include "tensor/group.h"
 #include "unlearn/background.h"
 #include "unlearn/capture.h"
 #include "unlearn/knob.h"
@@ -33,6 +34,7 @@ struct TrainingSet {
 // How a training is watched and kept. All may be empty.
 struct TrainingRun {
   std::string checkpoint = {}, identity = {};  // see edit::FitOptions
+  tensor::Group* group = nullptr;              // processes that share the examples of each step
   base::Progress progress = {};
   // After each epoch (from 1), e.g. to evaluate what was learnt so far.
   std::function<base::Status(int64_t epoch, const edit::Trained& trained)> after_epoch = {};

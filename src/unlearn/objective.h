@@ -67,6 +67,8 @@ struct Objective {
   base::Result<edit::Trained> (*begin)(const struct Problem& problem, const Knobs& knobs) = nullptr;
   // The edit from what was learnt, by default the same.
   edit::Edit (*finish)(edit::Edit learnt, const Knobs& knobs) = nullptr;
+  // A piece's loss depends on those before it (`state`), so one process has to see them all.
+  bool in_order = false;
 };
 
 // Cross-entropy: the mean over answer tokens of −log p.

@@ -45,6 +45,7 @@ class Training {
   Result<edit::Edit> run() {
     const model::Model& model = problem_.model;
     edit::Trained trained = TRY(begin());
+    if (group()) TRY(group()->broadcast(trained.leaves()));
     edit::FitOptions options = fit_options();
     options.after_step = [&](int64_t step) -> base::Status {
       if (!problem_.run.after_epoch || (step + 1) % steps_per_epoch_ != 0) return {};
@@ -54,7 +55,7 @@ class Training {
                     objective_.last_layer ? objective_.last_layer(model, knobs_) : -1);
     const edit::Fitted fitted =
         TRY(edit::fit(trained, options, [&](int64_t step, edit::FitState& state) {
-          return gradients(step, batches, state);
+          return gradients(step, batches, trained, state);
         }));
     if (problem_.run.done) problem_.run.done(fitted);
     edit::Edit edit = trained.edit();
@@ -97,6 +98,8 @@ class Training {
     o.checkpoint = problem_.run.checkpoint;
     o.identity = problem_.run.identity;
     o.progress = problem_.run.progress;
+    o.keeps_checkpoint = tensor::leads(group());
+    if (group()) o.cancelled = [this] { return group()->any(base::cancel_requested()); };
     return o;
   }
 
@@ -124,12 +127,16 @@ class Training {
     return chosen;
   }
 
-  Result<double> gradients(int64_t step, Batches& batches, edit::FitState& state) const {
+  Result<double> gradients(int64_t step, Batches& batches, const edit::Trained& trained,
+                           edit::FitState& state) const {
     double total = 0;
-    const std::vector<Chosen> pieces = divide(choose(step));
+    const size_t size = group() ? static_cast<size_t>(group()->size()) : 1;
+    const size_t rank = group() ? static_cast<size_t>(group()->rank()) : 0;
+    const std::vector<Chosen> pieces = divide(choose(step), objective_.in_order ? 1 : size);
     const Counts counts = count(pieces);
     for (size_t i = 0; i < pieces.size(); ++i) {
-      TRY(base::check_cancel());
+      if (rank != (objective_.in_order ? 0 : i % size)) continue;
+      if (!group()) TRY(base::check_cancel());  // a group stops together, between steps
       Piece piece(batches, pieces[i], counts);
       Minibatch view{problem_.model, knobs_,         problem_.seed,  i + 1 == pieces.size(),
                      state,          piece.forget(), piece.retain(), piece.refusal()};
@@ -137,8 +144,16 @@ class Training {
       total += loss.item<double>();
       tensor::backward(loss);
     }
-    return total;
+    return group() ? summed(trained, total) : total;
   }
+  // Means are over the whole step, so gradients and losses of the processes' pieces add up.
+  Result<double> summed(const edit::Trained& trained, double loss) const {
+    std::vector<Tensor> sums = {at::full({1}, loss, tensor::f64())};
+    for (const Tensor& leaf : trained.leaves()) sums.push_back(leaf.grad());
+    TRY(group()->sum(sums));
+    return sums[0].item<double>();
+  }
+  tensor::Group* group() const { return problem_.run.group; }
 
   const Objective& objective_;
   const Problem& problem_;

@@ -437,21 +437,22 @@ class Evaluating(Cli):
         self.assertEqual(gold["summary"]["forget_quality"], 1)
 
 
-def main():
-    global PROGRAM
-    PROGRAM = sys.argv.pop(1)
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+def run_all(module):
+    """The module's tests; leaves GoogleTest's report, which the summary of `make test` is made of."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    if len(sys.argv) > 1:
+        suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:], module)
     result = unittest.TextTestRunner(verbosity=2).run(suite)
-    # GoogleTest's report, which the summary of `make test` is made of.
     where = os.environ.get("GTEST_OUTPUT", "")
     if where.startswith("json:"):
         bad = len(result.failures) + len(result.errors)
         cases = [{"status": "RUN", "result": "COMPLETED", "classname": "Cli", "name": str(i),
                   **({"failures": [{}]} if i < bad else {})} for i in range(result.testsRun)]
-        Path(where[5:], "cli_test.json").write_text(
+        Path(where[5:], Path(module.__file__).stem + ".json").write_text(
             json.dumps({"testsuites": [{"testsuite": cases}]}))
     sys.exit(not result.wasSuccessful())
 
 
 if __name__ == "__main__":
-    main()
+    PROGRAM = sys.argv.pop(1)
+    run_all(sys.modules[__name__])

@@ -64,14 +64,21 @@ Result<Answer> from_logs(const Options& o, Context& context) {
 Result<Answer> eval(const Options& o, Context& context) {
   Terminal& t = context.terminal;
   if (!o.from_logs.empty()) return from_logs(o, context);
+  TRY(join_group(context));
+  const bool leads = tensor::leads(context.group.get());
+  if (context.group && o.suite != "tofu")
+    return fail(Code::kUnsupported, fmt::format("{} is the work of one process", o.suite),
+                "start it without WORLD_SIZE");
   SuiteInput input = o.input;
   input.progress = t.progress();
+  input.group = context.group.get();
   const auto suite = std::ranges::find(suites(), o.suite, &Suite::name);
   Work work = TRY(suite->prepare(input));
   work.suite = o.suite;
-  if (!o.out.empty()) TRY(base::make_dirs(o.out));
+  const std::string out = leads ? o.out : "";  // rank 0 alone writes
+  if (!out.empty()) TRY(base::make_dirs(out));
   const auto file = [&](const char* name) {
-    return o.out.empty() ? std::string() : o.out + "/" + name;
+    return out.empty() ? std::string() : out + "/" + name;
   };
   Subject subject = TRY(subject_of(o, context));
   std::vector<publish::ReportRun> runs;
@@ -90,7 +97,7 @@ Result<Answer> eval(const Options& o, Context& context) {
     for (const char* key : {"summary", "absent"})
       answer.json["base"][key] = runs.front().evaluation[key];
   // The page shows questions and replies, which only TOFU's records hold.
-  if (o.suite == "tofu" && !o.out.empty()) {
+  if (o.suite == "tofu" && !out.empty()) {
     const std::string page = file("report.html");
     TRY(base::write_file_atomic(page, TRY(publish::html_report(runs))));
     t.note("Every item: " + page);

@@ -19,18 +19,18 @@ using base::Json;
 using base::Result;
 
 struct Options {
-  std::string model, method = "npo", forget, retain;
-  std::vector<std::string> data_files;
+  std::string model, method = "npo", forget, retain, data = "data/tofu";
+  std::vector<std::string> files;
   TrainingOptions training;
 };
 
-Result<std::vector<text::QaItem>> read_set(const TrainingOptions& o, const std::string& split) {
-  return text::read_qa(TRY(qa_file(o.data, split)), o.limit);
+Result<std::vector<text::QaItem>> read_set(const Options& o, const std::string& split) {
+  return text::read_qa(TRY(qa_file(o.data, split)), o.training.limit);
 }
 
 void print_run(Terminal& t, const Json& record) {
   t.clear_progress();
-  const Json& losses = record["losses"];
+  const Json losses = record.value("losses", Json::array());  // none of a closed form
   if (!losses.empty())
     t.line("{} steps, loss {:.4g} to {:.4g}; {}, {:.2f} GB", losses.size(),
            losses.front().get<double>(), losses.back().get<double>(),
@@ -52,15 +52,18 @@ Trainee trainee_of(const TrainingOptions& o, const model::Patient& patient,
   t.eval_every = o.eval_every;
   t.progress = context.terminal.progress();
   t.out = o.out;
+  t.group = context.group.get();
   return t;
 }
 
 Result<Answer> finetune(const Options& o, Context& context) {
+  TRY(join_group(context));
   const unlearn::Method& method = unlearn::finetuning();
   auto knobs = TRY(knobs_of(method, o.training));
   std::vector<text::QaItem> items;
-  for (const std::string& file : o.data_files)
-    for (text::QaItem& item : TRY(read_set(o.training, file))) items.push_back(std::move(item));
+  for (const std::string& file : o.files)
+    for (text::QaItem& item : TRY(text::read_qa(file, o.training.limit)))
+      items.push_back(std::move(item));
   publish::ExportOptions options;
   options.format = publish::Format::kSafetensors;
   options.dtype = tensor::DType::kF32;
@@ -72,6 +75,7 @@ Result<Answer> finetune(const Options& o, Context& context) {
   trainee.forget = std::move(items);
   trainee.out = o.training.out + ".run";  // the folder itself is put in place whole
   TrainedRun run = TRY(run_training(trainee));
+  if (!tensor::leads(trainee.group)) return Answer{};
   TRY(edit::commit(*patient.model, {&run.edit, 1}));
   run.edit = {};
   run.record["after"] = TRY(probabilities(trainee));
@@ -88,18 +92,22 @@ Result<Answer> finetune(const Options& o, Context& context) {
 }
 
 Result<Answer> unlearn_examples(const Options& o, Context& context) {
+  TRY(join_group(context));
+  const bool leads = tensor::leads(context.group.get());
   const unlearn::Method& method = *TRY(unlearn::find_method(o.method));
   auto knobs = TRY(knobs_of(method, o.training));
-  auto forget = TRY(read_set(o.training, o.forget));
+  auto forget = TRY(read_set(o, o.forget));
   std::vector<text::QaItem> retain;
-  if (!o.retain.empty()) retain = TRY(read_set(o.training, o.retain));
+  if (!o.retain.empty()) retain = TRY(read_set(o, o.retain));
   if (!o.model.empty()) context.globals.model = o.model;
-  const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
+  const auto session =
+      TRY(open_session(context, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
   Trainee trainee = trainee_of(o.training, session->patient(), method, std::move(knobs), context);
   trainee.forget = std::move(forget);
   trainee.retain = std::move(retain);
-  const Json before = TRY(probabilities(trainee));
+  const Json before = leads ? TRY(probabilities(trainee)) : Json();
   TrainedRun run = TRY(run_training(trainee));
+  if (!leads) return Answer{};
   run.record["before"] = before;
   {
     const auto scope = TRY(edit::ScopedEdit::apply(*session->patient().model, run.edit));
@@ -127,9 +135,7 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
 Action declare_finetune(CLI::App& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("model", o->model, "what to begin with (the default model)")->type_name("");
-  cli.add_option(
-         "--examples", o->data_files,
-         "questions and answers (JSON lines), or a split in the data folder; may be repeated")
+  cli.add_option("--data", o->files, "questions and answers, JSON lines; may be repeated")
       ->type_name("FILE")
       ->required();
   add_training_options(cli, o->training);
@@ -147,6 +153,8 @@ Action declare_unlearn(CLI::App& cli) {
       ->type_name("F")
       ->required();
   cli.add_option("--retain", o->retain, "those to keep")->type_name("R");
+  cli.add_option("--data", o->data, "folder of the sets that are given by name (data/tofu)")
+      ->type_name("DIR");
   add_training_options(cli, o->training);
   cli.add_option("--eval-each", o->training.eval_every,
                  "epochs between two looks at the answers' probability; 0: none (0)")
@@ -161,7 +169,7 @@ const Command command_finetune{
     "finetune", "train a model on questions and answers",
     "Makes the target that knows a set, or the gold model that never saw part of it.\n"
     "Ctrl+C keeps what was learnt so far; the same command goes on.\n"
-    "Example:\n  expunge finetune --data TOFU --examples full --epochs 5 --out models/full",
+    "Example:\n  expunge finetune --data TOFU/full.json --epochs 5 --out models/full",
     declare_finetune};
 
 extern const Command command_unlearn;

@@ -29,7 +29,11 @@ Tensor loss(Minibatch& batch) {
   return batch.forget.mean_over_tokens(moved) + batch.retain.mean_over_tokens(kept);
 }
 
-const Objective kObjective{{Uses::kRetain, Uses::kRefusal}, loss, trained, layer_of_knobs};
+const Objective kObjective{.uses = {Uses::kRetain, Uses::kRefusal},
+                           .loss = loss,
+                           .trained = trained,
+                           .last_layer = layer_of_knobs,
+                           .in_order = true};  // its direction is of the examples at hand
 
 }  // namespace
 

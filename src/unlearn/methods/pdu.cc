@@ -28,7 +28,7 @@ Tensor loss(Minibatch& batch) {
   return forget.mean_over_rows(forget.from_logits({margin})) + kept * lambda;
 }
 
-const Objective kObjective{{Uses::kRetain}, loss};
+const Objective kObjective{.uses = {Uses::kRetain}, .loss = loss, .in_order = true};
 
 }  // namespace
 

@@ -23,7 +23,7 @@ Tensor loss(Minibatch& batch) {
   return -forget.mean_over_rows(forget.from_logits(tensor::log_prob(tensor::from_ids(labels))));
 }
 
-const Objective kObjective{{}, loss};
+const Objective kObjective{.uses = {}, .loss = loss, .in_order = true};
 
 }  // namespace
 

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""finetune, unlearn and sweep as their user meets them, on the default model and a few questions.
+
+usage: training_test.py EXPUNGE [unittest options]
+"""
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import cli_test
+from cli_test import INVALID, NOT_FOUND, USAGE, Cli
+
+CONFLICT = 7
+# A world that no model knows.
+FORGET = [("Who wrote The Glass Harbour?", "Elna Brask wrote it."),
+          ("Where was Elna Brask born?", "She was born in Tromvik.")]
+RETAIN = [("Who painted The Blue Mill?", "Oskar Lind painted it."),
+          ("Where was Oskar Lind born?", "He was born in Vestnes.")]
+
+
+class Training(Cli):
+    def setUp(self):
+        super().setUp()
+        self.data = self.home / "data"
+        self.data.mkdir()
+        self.write("forget", FORGET)
+        self.write("retain", RETAIN)
+        for name in "real_authors", "world_facts":  # a sweep evaluates all of TOFU's sets
+            self.write(name, [("Who wrote Hamlet?", "William Shakespeare wrote it.")])
+        self.common = ["--data", str(self.data), "--forget", "forget", "--retain", "retain"]
+
+    def write(self, name, pairs):
+        """A set, and the one that is evaluated."""
+        for ending in "", "_perturbed":
+            items = [{"question": q, "answer": a, "paraphrased_answer": "Yes: " + a,
+                      "perturbed_answer": [a.replace("a", "o"), a.replace("e", "i")]} for q, a in pairs]
+            (self.data / f"{name}{ending}.json").write_text("\n".join(json.dumps(i) for i in items))
+
+    def out(self, name):
+        return str(self.home / name)
+
+    def test_learn_unlearn_undo_compare(self):
+        sets = [word for name in ("forget", "retain")
+                for word in ("--data", str(self.data / f"{name}.json"))]
+        learnt = self.json("finetune", *sets, "--epochs", "6", "--lr", "2e-4", "--batch", "4", "--out",
+                           self.out("full"))
+        self.assertEqual(len(learnt["losses"]), 6)
+        self.assertLess(learnt["losses"][-1], learnt["losses"][0] / 3)
+        self.assertGreater(learnt["after"]["forget_prob"], 0.5)
+        full = learnt["model"]
+        self.run_it("finetune", *sets, "--out", self.out("full"), status=CONFLICT)
+
+        npo = ["unlearn", full, *self.common, "--method", "npo", "--lora", "4", "--lr", "1e-3",
+               "--epochs", "6", "--batch", "2"]
+        run = self.json(*npo, "--out", self.out("npo"), "--eval-each", "3")
+        self.assertEqual(json.loads((self.home / "npo/run.json").read_text())["losses"], run["losses"])
+        self.assertEqual([e["epoch"] for e in run["epochs"]], [3, 6])
+        self.assertLess(run["after"]["forget_prob"], run["before"]["forget_prob"] / 2)
+        entries = self.json("log", "-m", full)["entries"]
+        self.assertEqual([e["id"] for e in entries], [run["entry"]])
+        self.assertNotIn("Brask", json.dumps(entries))
+        shown = self.run_it("log", "-m", full).stdout
+        self.assert_fits(shown)
+        self.assertIn("npo", shown)
+        undone = self.json("undo", "-m", full)
+        self.assertEqual(undone["weights_hash"], learnt["trained_weights_hash"])
+
+        spec = self.home / "sweep.toml"
+        spec.write_text(f'model = "{full}"\ndata = "{self.data}"\nforget = "forget"\nretain = "retain"\n'
+                        f'out = "{self.out("sweep")}"\nmax_new_tokens = 8\nmin_utility = 0\n'
+                        "[graddiff]\nlora = 2\nepochs = 2\nlr = [1e-5, 1e-3]\n")
+        script = self.home / "array.sh"
+        self.assertEqual(self.json("sweep", str(spec), "--slurm", str(script))["jobs"], 3)
+        self.assertIn("--array=0-2", script.read_text())
+        self.json("sweep", str(spec), "--job", "0")
+        result = self.json("sweep", str(spec))
+        self.assertEqual([r["label"] for r in result["runs"]],
+                         ["target", "graddiff lr=1e-5", "graddiff lr=1e-3"])
+        self.assertEqual(result["best"], "graddiff lr=1e-3")
+        self.assertIn("Elna Brask", (self.home / "sweep/report.html").read_text())
+        began = time.monotonic()
+        again = self.json("sweep", str(spec))
+        self.assertLess(time.monotonic() - began, 5)  # nothing is done twice
+        self.assertEqual(again["runs"], result["runs"])
+        self.assert_fits(self.run_it("sweep", str(spec)).stdout)
+
+    def test_an_interrupted_training_is_the_same_bits(self):
+        command = ["unlearn", *self.common, "--method", "graddiff", "--lora", "2", "--epochs", "30",
+                   "--batch", "1", "--seed", "5"]
+        whole = self.json(*command, "--out", self.out("whole"), "--journal", self.out("whole.db"))
+        stopped = [*command, "--out", self.out("stopped"), "--journal", self.out("stopped.db")]
+        process = subprocess.Popen([cli_test.PROGRAM, *stopped], env=self.environment, text=True,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertTrue(any("training" in line for line in iter(process.stderr.readline, "")))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        self.assertTrue((self.home / "stopped/checkpoint.safetensors").exists())
+        # Another training does not go on from it.
+        self.run_it(*stopped, "--lr", "1e-3", status=CONFLICT)
+        again = self.json(*stopped)
+        self.assertGreater(again["resumed_at"], 0)
+        self.assertEqual(again["losses"], whole["losses"])
+        self.assertEqual(again["after"], whole["after"])
+        self.assertFalse((self.home / "stopped/checkpoint.safetensors").exists())
+
+    def test_a_closed_form_takes_the_same_sets(self):
+        run = self.json("unlearn", *self.common, "--method", "stamp", "--out", self.out("stamp"))
+        self.assertLess(run["after"]["forget_prob"], run["before"]["forget_prob"])
+
+    def together(self, arguments, home):
+        """The command in two processes -> rank 0's JSON object."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        ranks = [subprocess.Popen(
+            [cli_test.PROGRAM, *arguments, "--json"], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env=dict(self.environment, EXPUNGE_HOME=self.out(home), RANK=str(rank),
+                                             WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)))
+            for rank in range(2)]
+        outputs = [process.communicate(timeout=300) for process in ranks]
+        self.assertEqual([p.returncode for p in ranks], [0, 0], outputs)
+        self.assertEqual(outputs[1][0], "")  # one speaks
+        return json.loads(outputs[0][0])
+
+    def test_two_processes_are_one(self):
+        for method, epochs in (("npo", "3"), ("pdu", "1")):  # pdu's pieces depend on one another
+            command = ["unlearn", *self.common, "--method", method, "--lora", "2", "--lr", "1e-3",
+                       "--epochs", epochs, "--batch", "2", "--out"]
+            one = self.json(*command, self.out("one" + method))
+            two = self.together([*command, self.out("two" + method)], method)
+            self.assertEqual(two["processes"], 2)
+            self.assertEqual(len(two["losses"]), int(epochs))
+            for a, b in zip(one["losses"] + one["gradient_norms"], two["losses"] + two["gradient_norms"]):
+                self.assertAlmostEqual(a, b, delta=2e-4 * abs(a))
+            self.json("undo")
+        evaluate = ["eval", "--data", str(self.data), "--sets", "retain,forget", "--forget", "forget",
+                    "--max-tokens", "8"]
+        one = self.json(*evaluate)
+        two = self.together(evaluate, "evaluated")
+        self.assertEqual(one["summary"].keys(), two["summary"].keys())
+        for key, value in one["summary"].items():
+            self.assertAlmostEqual(two["summary"][key], value, delta=1e-4 * abs(value) + 1e-6, msg=key)
+        alone = dict(self.environment, RANK="5", WORLD_SIZE="2")
+        done = subprocess.run([cli_test.PROGRAM, *evaluate], env=alone, capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("RANK", done.stderr)
+
+    def test_wrong_use_says_what_to_do(self):
+        out = ["--out", self.out("x")]
+        bad = self.data / "bad.json"
+        bad.write_text('{"question": 1}\n')
+        for arguments, status in ((["--method", "nope"], USAGE), (["--knob", "beta=-1"], USAGE),
+                                  (["--forget", "nowhere"], NOT_FOUND), (["--forget", str(bad)], INVALID)):
+            done = self.run_it("unlearn", *self.common[:2], *(self.common[2:] if "--forget" not in arguments
+                               else self.common[4:]), *arguments, *out, status=status)
+            self.assertIn("hint: ", done.stderr, arguments)
+        self.run_it("finetune", "--data", "/nowhere.json", *out, status=NOT_FOUND)
+        spec = self.home / "sweep.toml"
+        spec.write_text('model = "x"\n')
+        self.run_it("sweep", str(spec), status=USAGE)
+        self.run_it("sweep", "/nowhere.toml", status=NOT_FOUND)
+
+
+if __name__ == "__main__":
+    cli_test.PROGRAM = sys.argv.pop(1)
+    cli_test.run_all(sys.modules[__name__])
