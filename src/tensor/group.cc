@@ -69,15 +69,16 @@ Result<std::unique_ptr<Group>> Group::join() {
   const int size = TRY(number("WORLD_SIZE", 1, 1 << 16));
   if (size == 1) return nullptr;
   const int rank = TRY(number("RANK", 0, size - 1));
-  const int port = TRY(number("MASTER_PORT", 1, 65535));
+  const int port = TRY(number("MASTER_PORT", 1, 65534));
   const std::string address = environment("MASTER_ADDR");
   if (address.empty()) return fail(Code::kUsage, "MASTER_ADDR is not set", kHint);
   auto parts = std::make_unique<Parts>();
   TRY(together([&] {
     c10d::TCPStoreOptions options;
-    options.port = static_cast<std::uint16_t>(port);
-    // torchrun's own process may hold the store already.
-    options.isServer = rank == 0 && environment("TORCHELASTIC_USE_AGENT_STORE") != "True";
+    // Behind torchrun the port is taken by its own store, whose protocol is its version's.
+    const bool taken = environment("TORCHELASTIC_USE_AGENT_STORE") == "True";
+    options.port = static_cast<std::uint16_t>(port + (taken ? 1 : 0));
+    options.isServer = rank == 0;
     options.numWorkers = static_cast<size_t>(size);
     options.waitWorkers = false;
     const auto store = c10::make_intrusive<c10d::TCPStore>(address, options);
