@@ -134,6 +134,10 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
       new MappedFile(path, static_cast<const std::byte*>(data), size));
 }
 
+void MappedFile::release() const {
+  (void)::madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED);  // MAP_PRIVATE, never written
+}
+
 MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_); }
 
 }  // namespace expunge::base

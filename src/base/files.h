@@ -31,6 +31,8 @@ class MappedFile {
   ~MappedFile();
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  // Gives the pages back that were read so far; they are read again when they are needed.
+  void release() const;
 
  private:
   MappedFile(std::string path, const std::byte* data, size_t size)

@@ -74,8 +74,11 @@ Result<std::shared_ptr<Model>> Model::load(const std::string& path) {
   model->file_ = TRY(tensor::TensorFile::open(path));
   model->config_ = TRY_AT(path, read_config(path, *model->file_));
   return tensor::guarded([&]() -> Result<std::shared_ptr<Model>> {
-    for (const TensorSpec& spec : expected_tensors(model->config_))
+    for (const TensorSpec& spec : expected_tensors(model->config_)) {
       TRY_AT(path, model->load_param(spec.name, spec.shape));
+      // Else the file would stay in memory beside the weights made of it.
+      for (const auto& map : model->file_->maps()) map->release();
+    }
     return model;
   });
 }
@@ -189,7 +192,10 @@ std::string Model::weights_hash() const {
 Result<std::string> Model::file_hash() const {
   if (!file_) return weights_hash();
   base::Sha256 hash;
-  for (const auto& map : file_->maps()) hash.update(map->bytes());
+  for (const auto& map : file_->maps()) {
+    hash.update(map->bytes());
+    map->release();
+  }
   return hash.hex();
 }
 

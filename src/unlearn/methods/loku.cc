@@ -66,7 +66,7 @@ Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
   model::Variables variables;
   const std::vector<std::string> names = trained_matrices(model, knobs);
   // Some matrices at a time: both Fishers and the gradient are as large as they are.
-  constexpr int64_t kGroupNumbers = int64_t{40} << 20;
+  constexpr int64_t kGroupNumbers = int64_t{28} << 20;
   for (size_t at = 0; at < names.size();) {
     size_t end = at;
     for (int64_t numbers = 0; end < names.size() && numbers < kGroupNumbers; ++end)
