@@ -19,7 +19,7 @@ from pathlib import Path
 import section
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SETS = {"forget01": (40, "retain99"), "forget05": (200, "retain95")}
+SETS = {"forget01": (40, "retain99", 5), "forget05": (200, "retain95", 2)}  # size, gold, epochs
 FINETUNE = {"epochs": 8, "lr": 2e-4, "batch": 16}
 METHODS = {"ga": {}, "graddiff": {}, "npo": {}, "simnpo": {}, "rmu": {"lr": 1e-3, "epochs": 10, "retain_weight": 1},
            "ihl": {}, "loku": {"lr": 2e-4}, "stamp.stamp_lr": {"rank": 64}}
@@ -38,7 +38,7 @@ def prepare(source, to):
     to.mkdir(parents=True, exist_ok=True)
     rows, perturbed = lines(source / "forget10.json"), lines(source / "forget10_perturbed.json")
     sets = {"full": rows, "retain_perturbed": perturbed[:200]}
-    for name, (size, retain) in SETS.items():
+    for name, (size, retain, _) in SETS.items():
         sets |= {name: rows[-size:], f"{name}_perturbed": perturbed[-size:], retain: rows[:-size]}
     for name, part in sets.items():
         (to / f"{name}.json").write_text("".join(part), encoding="utf-8")
@@ -54,19 +54,19 @@ def finetune(args, examples):
                        check=True)
 
 
-def table(args, name, own):
+def table(args, epochs, name, own):
     """A method's table of the sweep; closed forms have no learning rate."""
-    trained = {} if name.startswith("stamp") else {"lr": args.lr, "epochs": args.epochs, "batch": 16}
+    trained = {} if name.startswith("stamp") else {"lr": args.lr, "epochs": epochs, "batch": 16}
     return f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in (trained | own).items())
 
 
 def sweep(args, forget):
-    retain = SETS[forget][1]
+    _, retain, epochs = SETS[forget]
     spec = args.out / f"{forget}.toml"
     spec.write_text(f'model = "{args.out}/full"\ngold = "{args.out}/{retain}"\ndata = "{args.out}/data"\n'
                     f'forget = "{forget}"\nretain = "{retain}"\nout = "{args.out}/{forget}"\n'
                     f"eval_limit = {args.items}\nmax_new_tokens = {args.tokens}\n"
-                    + "".join(table(args, *m) for m in METHODS.items()), encoding="utf-8")
+                    + "".join(table(args, epochs, *m) for m in METHODS.items()), encoding="utf-8")
     subprocess.run([args.expunge, "sweep", spec], check=True)
     return json.loads((args.out / forget / "sweep.json").read_text(encoding="utf-8"))
 
@@ -85,7 +85,6 @@ def main():
     parser.add_argument("--items", type=int, default=40)
     parser.add_argument("--tokens", type=int, default=60)
     parser.add_argument("--lr", type=float, default=5e-5)
-    parser.add_argument("--epochs", type=int, default=5)
     args = parser.parse_args()
     prepare(args.data, args.out / "data")
     for examples in ("full", "retain99", "retain95"):
@@ -94,14 +93,14 @@ def main():
     text = ["## TOFU, reduced", "", f"`python3 bench/tables/tofu.py --data TOFU --out DIR`: SmolLM2-135M-Instruct "
             "fine-tuned in float32 on TOFU's last 20 authors (400 questions; "
             + ", ".join(f"{k} {v:g}" for k, v in FINETUNE.items()) + "), gold models on what is left of them. "
-            f"Unlearning: {args.epochs} epochs, batch 16 + 16, lr {args.lr:g}, except for "
+            f"Unlearning: batch 16 + 16, lr {args.lr:g}, except for "
             + "; ".join(f"{name.split('.')[-1]}: " + ", ".join(f"{k} {v:g}" for k, v in own.items())
                         for name, own in METHODS.items() if own) + f". Evaluated on the first {args.items} questions of each set, answers of at most "
             f"{args.tokens} tokens. Quality is the p-value of the Kolmogorov-Smirnov test against the "
             "gold model's truth ratios; s and GB are of the unlearning itself, peak of its process.", ""]
-    for forget, (size, retain) in SETS.items():
+    for forget, (size, retain, epochs) in SETS.items():
         result = sweep(args, forget)
-        text += [f"### {forget} ({size} questions; gold: {retain})", "", section.table(head, rows(result)),
+        text += [f"### {forget} ({size} questions, {epochs} epochs; gold: {retain})", "", section.table(head, rows(result)),
                  f"Best by the rule \"{result['rule']}\": {result['best'] or 'none'}.", ""]
     section.replace("tofu", "\n".join(text))
     return 0

@@ -30,6 +30,13 @@ base::Status write_gguf(const model::Model& model, const std::set<std::string>& 
 base::Status write_folder(const model::Model& model, const std::set<std::string>& edited,
                           const ExportOptions& options, const Stage& stage);
 
+// The sum of the journal's active edits. kUnsupported names a tensor whose change has no factors or
+// that no layer owns; kNotFound: there is no edit.
+base::Result<edit::Edit> adapter_of(const model::Model& model, const journal::Journal& journal);
+// Writes it, reads it again and fills in the figures.
+base::Status write_adapter(const model::Model& model, const edit::Edit& edit,
+                           const ExportOptions& options, const Stage& stage, Exported& result);
+
 // Reads the stage again and fills in the figures.
 base::Status recheck(const model::Model& model, const std::set<std::string>& edited,
                      const ExportOptions& options, const Stage& stage, Exported& result);

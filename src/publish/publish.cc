@@ -51,10 +51,13 @@ base::Status check_source(const model::Model& model, const ExportOptions& option
 Result<Format> format_from_name(std::string_view text) {
   if (text == "gguf") return Format::kGguf;
   if (text == "safetensors") return Format::kSafetensors;
+  if (text == "peft") return Format::kPeft;
   return fail(Code::kUsage, fmt::format("'{}' is no export format", text),
-              "gguf and safetensors are");
+              "gguf, safetensors and peft are");
 }
-std::string_view name(Format format) { return format == Format::kGguf ? "gguf" : "safetensors"; }
+std::string_view name(Format format) {
+  return format == Format::kGguf ? "gguf" : format == Format::kSafetensors ? "safetensors" : "peft";
+}
 
 Json to_json(const Exported& e) {
   Json edited = Json::array();
@@ -73,19 +76,17 @@ Json to_json(const Exported& e) {
 
 namespace {
 
-// `edited` written, read again, and put in place with its provenance beside it, since nothing but
-// the edited tensors may differ inside it.
-Result<Exported> write_checked(const model::Model& model, const std::set<std::string>& edited,
-                               const Json& provenance, const ExportOptions& options) {
+// What `write` puts on the stage, fills in the figures of and checks, put in place with its
+// provenance beside it.
+template <class F>
+Result<Exported> staged(const Json& provenance, const ExportOptions& options, const F& write) {
   const base::Stopwatch watch;
   Stage stage = TRY(Stage::make(options));
   const bool gguf = options.format == Format::kGguf;
-  TRY(gguf ? write_gguf(model, edited, options, stage)
-           : write_folder(model, edited, options, stage));
   Exported e;
-  TRY(recheck(model, edited, options, stage, e));
+  TRY(write(stage, e));
   e.path = options.path;
-  e.weights_file = gguf ? options.path : options.path + "/model.safetensors";
+  e.weights_file = weights_file(options.format, options.path);
   e.record = gguf ? options.path + ".expunge.json" : options.path + "/expunge.json";
   Json record = figures_of(e, options.format);
   record.update(provenance);
@@ -98,6 +99,16 @@ Result<Exported> write_checked(const model::Model& model, const std::set<std::st
   return e;
 }
 
+// The model; nothing but the edited tensors may differ inside it.
+Result<Exported> write_checked(const model::Model& model, const std::set<std::string>& edited,
+                               const Json& provenance, const ExportOptions& options) {
+  return staged(provenance, options, [&](const Stage& stage, Exported& e) -> base::Status {
+    TRY(options.format == Format::kGguf ? write_gguf(model, edited, options, stage)
+                                        : write_folder(model, edited, options, stage));
+    return recheck(model, edited, options, stage, e);
+  });
+}
+
 }  // namespace
 
 Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
@@ -105,6 +116,14 @@ Result<Exported> export_model(const model::Model& model, const journal::Journal&
   TRY(check_source(model, options));
   TRY(check_destination(model, options));
   return tensor::guarded([&]() -> Result<Exported> {
+    if (options.format == Format::kPeft) {
+      if (options.dtype)
+        return fail(Code::kUsage, "an adapter is float32", "leave out the weight type");
+      const edit::Edit edit = TRY(adapter_of(model, journal));
+      return staged(TRY(provenance_of(journal)), options, [&](const Stage& stage, Exported& e) {
+        return write_adapter(model, edit, options, stage, e);
+      });
+    }
     const auto edited = TRY(recorded_changes(model, journal));
     return write_checked(model, edited, TRY(provenance_of(journal)), options);
   });

@@ -17,8 +17,9 @@
 
 namespace expunge::publish {
 
-enum class Format { kGguf, kSafetensors };
-base::Result<Format> format_from_name(std::string_view name);  // "gguf", "safetensors"
+// kPeft: a LoRA adapter for the original weights, of the edits alone.
+enum class Format { kGguf, kSafetensors, kPeft };
+base::Result<Format> format_from_name(std::string_view name);  // "gguf", "safetensors", "peft"
 std::string_view name(Format format);
 
 enum class Overwrite { kNo, kYes };
@@ -28,7 +29,7 @@ struct ExportOptions {
   // GGUF: of the edited matrices; default their own type, Q8_0 where that cannot be written.
   // safetensors: of all tensors (F32, F16, BF16); default their own type, F32 if quantised.
   std::optional<tensor::DType> dtype;
-  std::string path;  // a file (GGUF) or a folder (safetensors)
+  std::string path;  // a file (GGUF) or a folder (the others)
   Overwrite overwrite = Overwrite::kNo;
   base::Progress progress;
 };
@@ -43,7 +44,7 @@ struct EditedTensor {
 
 struct Exported {
   std::string path;
-  std::string weights_file;  // path, or path/model.safetensors
+  std::string weights_file;  // path, path/model.safetensors or path/adapter_model.safetensors
   std::string record;        // PATH.expunge.json, or PATH/expunge.json: provenance, no texts
   size_t size_bytes = 0;     // of weights_file
   std::string sha256;        // of weights_file
@@ -63,9 +64,10 @@ base::Status check_destination(const model::Model& model, const ExportOptions& o
 base::Result<Exported> save_trained(const model::Model& model, const base::Json& provenance,
                                     const ExportOptions& options);
 
-// GGUF from a GGUF source, safetensors folder from either. Atomic: a failure leaves nothing behind
+// GGUF from a GGUF source, the others from either; an adapter of edits of low rank only
+// (kUnsupported names the first that is not). Atomic: a failure leaves nothing behind
 // and an existing file untouched. Afterwards the result is read again: what was not edited must be
-// equal (GGUF: byte for byte), what was edited within its type's rounding.
+// equal (GGUF: byte for byte), what was edited within its type's rounding, an adapter bit for bit.
 base::Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
                                     const ExportOptions& options);
 

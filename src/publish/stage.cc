@@ -67,9 +67,9 @@ base::Status check_destination(const model::Model& model, const ExportOptions& o
   if (options.format == Format::kGguf && !fs::is_regular_file(status))
     return fail(Code::kUsage, fmt::format("{} is no regular file", path),
                 "a GGUF is one file: give a path to it");
-  if (options.format == Format::kSafetensors && !folder)
+  if (options.format != Format::kGguf && !folder)
     return fail(Code::kUsage, fmt::format("{} is a file", path),
-                "a safetensors export is a folder: give a path to it");
+                "this export is a folder: give a path to it");
   if (folder && fs::is_empty(path, ec)) return {};
   if (options.overwrite == Overwrite::kNo)
     return fail(Code::kConflict, fmt::format("{} exists", path),
@@ -80,13 +80,19 @@ base::Status check_destination(const model::Model& model, const ExportOptions& o
   return {};
 }
 
+std::string weights_file(Format format, const std::string& path) {
+  return format == Format::kGguf          ? path
+         : format == Format::kSafetensors ? path + "/model.safetensors"
+                                          : path + "/adapter_model.safetensors";
+}
+
 base::Result<Stage> Stage::make(const ExportOptions& options) {
   std::string target = options.path;
   while (target.size() > 1 && target.back() == '/') target.pop_back();
   Stage stage(fmt::format("{}.{}.part", target, ::getpid()));
   std::error_code ec;
   fs::remove_all(stage.path_, ec);
-  if (options.format == Format::kSafetensors && ::mkdir(stage.path_.c_str(), 0755) != 0)
+  if (options.format != Format::kGguf && ::mkdir(stage.path_.c_str(), 0755) != 0)
     return io_error("create the folder", stage.path_, errno);
   return stage;
 }
@@ -97,7 +103,7 @@ Stage::~Stage() {
 }
 
 std::string Stage::weights_file(Format format) const {
-  return format == Format::kGguf ? path_ : path_ + "/model.safetensors";
+  return publish::weights_file(format, path_);
 }
 
 base::Status Stage::put_in_place(const ExportOptions& options) {

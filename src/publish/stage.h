@@ -7,6 +7,9 @@
 
 namespace expunge::publish {
 
+// The file of an export at `path` that holds the weights.
+std::string weights_file(Format format, const std::string& path);
+
 // A file or folder beside the destination; removed unless put in place.
 class Stage {
  public:
@@ -15,7 +18,6 @@ class Stage {
   Stage& operator=(Stage&&) = delete;
   ~Stage();
   const std::string& path() const { return path_; }
-  // The file that holds the weights: path(), or model.safetensors in it.
   std::string weights_file(Format format) const;
   base::Status put_in_place(const ExportOptions& options);
 

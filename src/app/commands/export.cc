@@ -17,8 +17,14 @@ struct Options {
   bool force = false;
 };
 
-void print(Terminal& t, const publish::Exported& e) {
+void print(Terminal& t, const publish::Exported& e, publish::Format format) {
   t.line("{} {} in {}", t.paint(Tone::kGood, "Written:"), printable(e.path), duration(e.seconds));
+  if (format == publish::Format::kPeft) {
+    t.line("  {:.1f} MB, for PEFT on the original weights",
+           static_cast<double>(e.size_bytes) / 1e6);
+    t.line("  Read again: the journal's edits bit for bit. It was not asked again.");
+    return;
+  }
   t.line("  {:.1f} MB, {} tensors, {} of them byte for byte the model's",
          static_cast<double>(e.size_bytes) / 1e6, e.tensors, e.copied);
   for (const publish::EditedTensor& x : e.edited)
@@ -74,9 +80,13 @@ Result<Answer> export_model(const Options& o, Context& context) {
   const auto exported =
       TRY(publish::export_model(*session->patient().model, session->journal(), options));
   context.terminal.clear_progress();
-  print(context.terminal, exported);
+  print(context.terminal, exported, options.format);
   Answer answer;
   answer.json = publish::to_json(exported);
+  if (options.format == publish::Format::kPeft) {
+    answer.json["gates"] = nullptr;
+    return answer;
+  }
   answer.json["gates"] = TRY(ask_written(exported.path, *session, context.terminal));
   if (!answer.json["gates"]["passed"].get<bool>())
     answer.exit_status = base::code_info(Code::kRefused).exit_status;
@@ -85,10 +95,11 @@ Result<Answer> export_model(const Options& o, Context& context) {
 
 Action declare(CLI::App& cli) {
   auto o = std::make_shared<Options>();
-  cli.add_option("out", o->path, "a file (gguf) or a folder (safetensors)")
+  cli.add_option("out", o->path, "a file (gguf) or a folder (safetensors, peft)")
       ->type_name("")
       ->required();
-  cli.add_option("--format", o->format, "gguf or safetensors (gguf)")->type_name("NAME");
+  cli.add_option("--format", o->format, "gguf, safetensors, or peft: a LoRA adapter (gguf)")
+      ->type_name("NAME");
   cli.add_option("--type", o->type,
                  "Q8_0, Q4_1, F16, …: of edited matrices (gguf) or of all (safetensors)")
       ->type_name("TYPE");
