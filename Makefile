@@ -67,7 +67,7 @@ results: build
 	@build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \
 	  --sequence 30 --written Q4_1 --json >build/facts.json
 	@build/release/expunge bench watchdog data/watchdog/dev.jsonl --json >build/watchdog.json
-	@tools/results.py build/facts.json build/watchdog.json >docs/results.md
+	@tools/results.py build/facts.json build/watchdog.json
 
 golden:
 	@tools/deps.sh --golden

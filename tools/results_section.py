@@ -2,7 +2,7 @@
 import re
 from pathlib import Path
 
-RESULTS = Path(__file__).resolve().parent.parent.parent / "docs/results.md"
+RESULTS = Path(__file__).resolve().parent.parent / "docs/results.md"
 
 
 def table(head, rows):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """TOFU forget01 and forget05 on the default model, reduced to fit a processor: docs/results.md.
 
-    python3 bench/tables/tofu.py --data TOFU --out build/tofu
+    python3 tools/results_tofu.py --data TOFU --out build/tofu
 
 TOFU is the folder of huggingface.co/datasets/locuslab/TOFU. What is reduced: of the 200 authors the
 last 20 (TOFU's forget10, 400 questions) are all that the target knows; forget01 and forget05 are
@@ -16,9 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import section
+import results_section as section
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 SETS = {"forget01": (40, "retain99", 5), "forget05": (200, "retain95", 2)}  # size, gold, epochs
 FINETUNE = {"epochs": 8, "lr": 2e-4, "batch": 16}
 METHODS = {"ga": {}, "graddiff": {}, "npo": {}, "simnpo": {}, "rmu": {"lr": 1e-3, "epochs": 10, "retain_weight": 1},
@@ -90,7 +90,7 @@ def main():
     for examples in ("full", "retain99", "retain95"):
         finetune(args, examples)
     head = ["method"] + [name for name, _, _ in COLUMNS] + ["s", "GB"]
-    text = ["## TOFU, reduced", "", f"`python3 bench/tables/tofu.py --data TOFU --out DIR`: SmolLM2-135M-Instruct "
+    text = ["## TOFU, reduced", "", f"`python3 tools/results_tofu.py --data TOFU --out DIR`: SmolLM2-135M-Instruct "
             "fine-tuned in float32 on TOFU's last 20 authors (400 questions; "
             + ", ".join(f"{k} {v:g}" for k, v in FINETUNE.items()) + "), gold models on what is left of them. "
             f"Unlearning: batch 16 + 16, lr {args.lr:g}, except for "

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """RePAIR's table in form (arXiv 2604.12820): requests of one sample and of a few: docs/results.md.
 
-    python3 bench/tables/repair.py --model DIR/full --data DIR/data --stories FILE --out build/repair
+    python3 tools/results_repair.py --model DIR/full --data DIR/data --stories FILE --out build/repair
 
-DIR is what bench/tables/tofu.py made: the model that knows 400 questions of TOFU, and their sets.
+DIR is what tools/results_tofu.py made: the model that knows 400 questions of TOFU, and their sets.
 FILE is a text of TinyStories or a JSON list of them, for the perplexity. Each request is made on the unedited model, by
 `expunge unlearn` with a journal of its own, and the edited model is asked by `expunge eval`. What is
 done is not done again.
@@ -16,9 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import section
+import results_section as section
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 TRAINED = {"lr": 5e-5, "epochs": 5, "batch": 16}
 METHODS = {"stamp": ("stamp", {}), "stamp_lr": ("stamp", {"rank": 64}), "ga": ("ga", TRAINED), "npo": ("npo", TRAINED),
            "rmu": ("rmu", TRAINED | {"lr": 1e-3, "epochs": 10, "retain_weight": 1}), "flat": ("flat", TRAINED),
@@ -99,7 +99,7 @@ def main():
         args.stories = args.out / "stories.txt"
         args.stories.write_text("\n\n".join(stories), encoding="utf-8")
     text = ["## RePAIR's table in form", "",
-            "`python3 bench/tables/repair.py --model DIR/full --data DIR/data --stories FILE --out OUT` on the target of the "
+            "`python3 tools/results_repair.py --model DIR/full --data DIR/data --stories FILE --out OUT` on the target of the "
             "TOFU table: synthetic authors stand for personal data. A request names its questions and a buffer of "
             f"{BUFFER} to keep; asked are its own and {ASKED} others that the model knows. Acc: share of answers whose "
             f"ROUGE-L recall reaches {RIGHT}, in percent; RL: mean ROUGE-L recall; f: to be forgotten, r: to be kept; PPL "
