@@ -62,20 +62,28 @@ LowRank as_factors(const Tensor& delta_t, const Tensor& r) {
           (u.narrow(1, 0, kept) * root).t().contiguous().to(at::kFloat)};
 }
 
-// STAMP-LR's pseudo-inverse X⁺ = Bᵀ(BBᵀ)⁻¹(AᵀA)⁻¹Aᵀ with A = U_r Σ_r, B = V_rᵀ.
-struct PseudoInverse {
-  Tensor value;  // [F,n]
-  double condition;
-};
-base::Result<PseudoInverse> low_rank_inverse(const Tensor& x, int64_t rank) {
-  const auto [u, sigma, vh] = at::linalg_svd(x, /*full_matrices=*/false);
+// STAMP-LR's pseudo-inverse X⁺ = Bᵀ(BBᵀ)⁻¹(AᵀA)⁻¹Aᵀ with A = U_r Σ_r, B = V_rᵀ, times R. A tall X
+// has the singular values and right vectors of the R of its QR.
+base::Result<Solved> low_rank_solve(const Tensor& x, const Tensor& r, int64_t rank) {
+  const Tensor square = x.size(0) > x.size(1) ? std::get<1>(at::linalg_qr(x, /*mode=*/"r")) : x;
+  const auto [u, sigma, vh] = at::linalg_svd(square, /*full_matrices=*/false);
   const double top = sigma[0].item<double>();
   const int64_t kept = std::min(rank, sigma.gt(top * 1e-10).sum().item<int64_t>());
   if (kept == 0) return base::fail(Code::kNumeric, "the rows are all zero");
   const Tensor s = sigma.narrow(0, 0, kept);
-  const Tensor value = (vh.narrow(0, 0, kept).t() / s).mm(u.narrow(1, 0, kept).t());
+  const Tensor v = vh.narrow(0, 0, kept).t() / s;  // [F,r]
   const double ratio = top / s[kept - 1].item<double>();
-  return PseudoInverse{value, ratio * ratio};
+  return Solved{v.mm(x.mm(v).t().mm(r)), ratio * ratio};  // [F,D]
+}
+
+// (XᵀX + λI)⁻¹XᵀR = Xᵀ(XXᵀ + λI)⁻¹R, λ = ridge times the mean diagonal of XXᵀ; the smaller of the
+// two systems is solved -> [F,D].
+base::Result<Solved> ridge_solve(const Tensor& x, const Tensor& r, double ridge) {
+  const auto n = static_cast<double>(x.size(0)), f = static_cast<double>(x.size(1));
+  if (x.size(0) > x.size(1)) return solve_gram(x.t().mm(x), x.t().mm(r), ridge * f / n);
+  Solved y = TRY(solve_gram(x.mm(x.t()), r, ridge));
+  y.value = x.t().mm(y.value);
+  return y;
 }
 
 }  // namespace
@@ -83,39 +91,27 @@ base::Result<PseudoInverse> low_rank_inverse(const Tensor& x, int64_t rank) {
 base::Result<Solution> solve_ridge(const Tensor& x, const Tensor& r, double ridge) {
   TRY(check_rows(x, r));
   const Tensor xd = to_f64(x), rd = to_f64(r);
-  const Solved y = TRY(solve_gram(xd.mm(xd.t()), rd, ridge));
-  const Tensor delta_t = xd.t().mm(y.value);  // [F,D]
-  return Solution{as_factors(delta_t, rd), relative_residual(xd, delta_t, rd), y.condition};
+  const Solved y = TRY(ridge_solve(xd, rd, ridge));
+  return Solution{as_factors(y.value, rd), relative_residual(xd, y.value, rd), y.condition};
 }
 
 base::Result<Solution> solve_low_rank(const Tensor& x, const Tensor& r, int64_t rank) {
   TRY(check_rows(x, r));
   const Tensor xd = to_f64(x), rd = to_f64(r);
-  const PseudoInverse inverse = TRY(low_rank_inverse(xd, rank));
-  const Tensor delta_t = inverse.value.mm(rd);  // [F,D]
-  return Solution{as_factors(delta_t, rd), relative_residual(xd, delta_t, rd), inverse.condition};
+  const Solved y = TRY(low_rank_solve(xd, rd, rank));
+  return Solution{as_factors(y.value, rd), relative_residual(xd, y.value, rd), y.condition};
 }
 
 base::Result<Replacement> solve_replace(const Tensor& x, const Tensor& targets, const Tensor& w,
                                         double ridge, int64_t rank) {
   TRY(check_rows(x, targets));
   const Tensor xd = to_f64(x), od = to_f64(targets);
-  Tensor weight_t;  // [F,D]
-  double condition = 0;
-  if (rank > 0) {
-    const PseudoInverse inverse = TRY(low_rank_inverse(xd, rank));
-    weight_t = inverse.value.mm(od);
-    condition = inverse.condition;
-  } else {
-    // (XᵀX + λI)⁻¹Xᵀ = Xᵀ(XXᵀ + λI)⁻¹; the smaller of the two systems is solved. The mean diagonal
-    // that scales λ is that of XᵀX, as in the primal form.
-    const double trace_ratio = static_cast<double>(xd.size(0)) / static_cast<double>(xd.size(1));
-    const Solved y = TRY(solve_gram(xd.mm(xd.t()), od, ridge * trace_ratio));
-    weight_t = xd.t().mm(y.value);
-    condition = y.condition;
-  }
-  return Replacement{Dense{(weight_t.t() - to_f64(w)).contiguous().to(at::kFloat)},
-                     relative_residual(xd, weight_t, od), condition};
+  // The mean diagonal that scales λ is that of XᵀX here, as in the paper's form.
+  const double trace_ratio = static_cast<double>(xd.size(0)) / static_cast<double>(xd.size(1));
+  const Solved y =
+      rank > 0 ? TRY(low_rank_solve(xd, od, rank)) : TRY(ridge_solve(xd, od, ridge * trace_ratio));
+  return Replacement{Dense{(y.value.t() - to_f64(w)).contiguous().to(at::kFloat)},
+                     relative_residual(xd, y.value, od), y.condition};
 }
 
 base::Result<Metric> Metric::from_moments(const Tensor& second_moment, double count,

@@ -131,16 +131,18 @@ TEST(Solve, RefusesBadRows) {
 // B (BBᵀ)⁻¹(AᵀA)⁻¹Aᵀ from a factorisation X = A B of another kind than the solver's.
 TEST(SolveLowRank, EqualsTheFactorisedPseudoInverse) {
   const int64_t rank = 5;
-  const Tensor a = random_f64(20, 30, rank), b = random_f64(21, rank, 40);
-  const Tensor x = a.mm(b), r = random_f64(22, 30, 6);
-  const Tensor inverse =
-      b.t().mm(at::linalg_solve(b.mm(b.t()), at::linalg_solve(a.t().mm(a), a.t())));  // [F,n]
-  const Tensor expected = inverse.mm(r);
-  for (const int64_t asked : {rank, rank + 20}) {  // directions that X lacks are not inverted
-    const Solution s = solve_low_rank(x, r, asked).value();
-    EXPECT_LT(relative(product(s.delta), expected.t()), kFloat32);
-    EXPECT_NEAR(s.residual, (x.mm(expected) - r).norm().item<double>() / r.norm().item<double>(),
-                1e-10);
+  for (const int64_t rows : {30, 90}) {  // fewer than inputs, and more
+    const Tensor a = random_f64(20, rows, rank), b = random_f64(21, rank, 40);
+    const Tensor x = a.mm(b), r = random_f64(22, rows, 6);
+    const Tensor inverse =
+        b.t().mm(at::linalg_solve(b.mm(b.t()), at::linalg_solve(a.t().mm(a), a.t())));  // [F,n]
+    const Tensor expected = inverse.mm(r);
+    for (const int64_t asked : {rank, rank + 20}) {  // directions that X lacks are not inverted
+      const Solution s = solve_low_rank(x, r, asked).value();
+      EXPECT_LT(relative(product(s.delta), expected.t()), kFloat32);
+      EXPECT_NEAR(s.residual, (x.mm(expected) - r).norm().item<double>() / r.norm().item<double>(),
+                  1e-10);
+    }
   }
 }
 

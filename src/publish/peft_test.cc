@@ -22,6 +22,7 @@ using edit::LowRank;
 using tensor::Tensor;
 
 constexpr const char* kDown = "model.layers.1.mlp.down_proj.weight";
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kKeys = "model.layers.2.self_attn.k_proj.weight";
 
 class PeftTest : public ::testing::Test {
@@ -86,7 +87,42 @@ TEST_F(PeftTest, FactorsOfAllEditsTurnTheOriginalWeightsIntoTheEditedOnes) {
   const std::string key = "base_model.model.model.layers.1.mlp.down_proj.lora_";
   const Tensor a = factors.at(key + "A.weight"), b = factors.at(key + "B.weight");
   EXPECT_EQ(a.size(0), 5);  // ranks add up
+  const Tensor& keys = model_->param(kKeys).value;
+  const std::string other = "base_model.model.model.layers.2.self_attn.k_proj.lora_";
+  EXPECT_EQ(factors.at(other + "A.weight").sizes(), (std::vector<int64_t>{1, keys.size(1)}));
+  EXPECT_EQ(factors.at(other + "B.weight").sizes(), (std::vector<int64_t>{keys.size(0), 1}));
   EXPECT_TRUE(at::allclose(before + b.mm(a), model_->param(kDown).value, 1e-5, 1e-5));
+}
+
+TEST_F(PeftTest, WhatIsReadAgainIsTheJournalsEditsBitForBit) {
+  const edit::Edit first{{low_rank(kDown, 2), low_rank(kKeys, 1)}}, second{{low_rank(kDown, 3)}};
+  add(first);
+  add(second);
+  ASSERT_TRUE(run());
+  const edit::Edit all = edit::sum(first, second), read = read_adapter(folder_ / "out").value();
+  ASSERT_EQ(read.deltas.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(read.deltas[i].tensor, all.deltas[i].tensor);
+    const auto& want = std::get<LowRank>(all.deltas[i].change);
+    const auto& got = std::get<LowRank>(read.deltas[i].change);
+    EXPECT_TRUE(at::equal(got.u, want.u));
+    EXPECT_TRUE(at::equal(got.s, want.s));
+  }
+}
+
+TEST_F(PeftTest, AScaleThatIsNotOneIsNotRead) {
+  add({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
+  ASSERT_TRUE(run());
+  const fs::path file = folder_ / "out/adapter_config.json";
+  const base::Json good = base::read_json(file).value();
+  for (const char* key : {"lora_alpha", "alpha_pattern", "rank_pattern", "target_modules"}) {
+    base::Json bad = good;
+    bad.erase(key);
+    ASSERT_TRUE(base::write_file_atomic(file, base::dump_json(bad)));
+    const auto read = read_adapter(folder_ / "out");
+    ASSERT_FALSE(read) << key;
+    EXPECT_EQ(read.error().code, Code::kCorrupt) << key;
+  }
 }
 
 TEST_F(PeftTest, TheConfigurationIsPefts) {
@@ -114,7 +150,17 @@ TEST_F(PeftTest, WhatNoAdapterHoldsIsRefused) {
   ASSERT_FALSE(dense);
   EXPECT_EQ(dense.error().code, Code::kUnsupported);
   EXPECT_NE(dense.error().message.find(kDown), std::string::npos);
+  EXPECT_NE(dense.error().hint.find("--format safetensors"), std::string::npos);
   EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(PeftTest, OutsideTheLayersThereIsNoAdapter) {
+  add({{low_rank(kEmbedding, 1)}});
+  const auto refused = run();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnsupported);
+  EXPECT_NE(refused.error().message.find(kEmbedding), std::string::npos);
+  EXPECT_NE(refused.error().message.find("outside the layers"), std::string::npos);
 }
 
 TEST_F(PeftTest, OnlyAnEarlierExportIsOverwritten) {

@@ -71,4 +71,7 @@ base::Result<Exported> save_trained(const model::Model& model, const base::Json&
 base::Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
                                     const ExportOptions& options);
 
+// The edit that an exported adapter makes. kCorrupt unless PEFT's scale of each module is one.
+base::Result<edit::Edit> read_adapter(const std::string& folder);
+
 }  // namespace expunge::publish

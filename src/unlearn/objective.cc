@@ -1,5 +1,7 @@
 #include "unlearn/objective.h"
 
+#include "tensor/kernels/softmax_stats.h"
+
 namespace expunge::unlearn {
 
 Tensor cross_entropy(Part& part) { return -part.mean_over_rows(part.log_probs()); }
@@ -36,16 +38,48 @@ tensor::RowFunction inverted_hinge_rows(Tensor targets) {
     std::tie(t.runner_p, t.runner_up) = t.p.scatter(1, t.at, -1).max(1, /*keepdim=*/true);
     return t;
   };
-  return {[two](const Tensor& logits, int64_t begin) {
-            const Two t = two(logits, begin);
-            return (1 + t.true_p - t.runner_p).squeeze(1);
+  const auto fast = [targets](const Tensor& logits, int64_t begin) {
+    std::vector<tensor::kernels::Rivals> rows(static_cast<size_t>(logits.size(0)));
+    tensor::kernels::rivals(logits.data_ptr<float>(), logits.size(0), logits.size(1),
+                            targets.data_ptr<int64_t>() + begin, rows.data());
+    return rows;
+  };
+  return {[two, fast](const Tensor& logits, int64_t begin) {
+            if (logits.scalar_type() != at::kFloat) {
+              const Two t = two(logits, begin);
+              return (1 + t.true_p - t.runner_p).squeeze(1);
+            }
+            Tensor values = at::empty({logits.size(0)}, tensor::f32());
+            float* value = values.data_ptr<float>();
+            for (const auto& r : fast(logits, begin))
+              *value++ = static_cast<float>(1 + r.target_p - r.other_p);
+            return values;
           },
-          [two](Tensor& logits, int64_t begin, const Tensor& dvalue) {
-            // d p_a/dz_v = p_a (1[v = a] − p_v)
-            const Two t = two(logits, begin);
-            logits = t.p * (t.runner_p - t.true_p);
-            logits.scatter_add_(1, t.at, t.true_p).scatter_add_(1, t.runner_up, -t.runner_p);
-            logits.mul_(dvalue.unsqueeze(1));
+          [two, fast, targets](Tensor& logits, int64_t begin, const Tensor& dvalue) {
+            if (logits.scalar_type() != at::kFloat) {
+              // d p_a/dz_v = p_a (1[v = a] − p_v)
+              const Two t = two(logits, begin);
+              logits = t.p * (t.runner_p - t.true_p);
+              logits.scatter_add_(1, t.at, t.true_p).scatter_add_(1, t.runner_up, -t.runner_p);
+              logits.mul_(dvalue.unsqueeze(1));
+              return;
+            }
+            // The same: (1[v = a] − p_v)(p_a − p_b), and what is left of the two tokens' own terms.
+            const auto rows = fast(logits, begin);
+            const int64_t* target = targets.data_ptr<int64_t>() + begin;
+            const Tensor given = dvalue.contiguous(), scaled = at::empty_like(given);
+            const float* d = given.data_ptr<float>();
+            for (size_t r = 0; r < rows.size(); ++r)
+              scaled.data_ptr<float>()[r] = static_cast<float>(
+                  (rows[r].target_p - rows[r].other_p) * static_cast<double>(d[r]));
+            tensor::kernels::log_prob_gradient(logits.data_ptr<float>(), logits.size(0),
+                                               logits.size(1), target, scaled.data_ptr<float>());
+            for (size_t r = 0; r < rows.size(); ++r) {
+              float* row = logits.data_ptr<float>() + static_cast<int64_t>(r) * logits.size(1);
+              const auto own = static_cast<float>(rows[r].other_p) * d[r];
+              row[target[r]] += own;
+              row[rows[r].other] -= own;
+            }
           }};
 }
 

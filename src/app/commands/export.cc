@@ -22,7 +22,7 @@ void print(Terminal& t, const publish::Exported& e, publish::Format format) {
   if (format == publish::Format::kPeft) {
     t.line("  {:.1f} MB, for PEFT on the original weights",
            static_cast<double>(e.size_bytes) / 1e6);
-    t.line("  Read again: the journal's edits bit for bit. It was not asked again.");
+    t.line("  Read again: the journal's edits bit for bit.");
     return;
   }
   t.line("  {:.1f} MB, {} tensors, {} of them byte for byte the model's",
@@ -33,15 +33,26 @@ void print(Terminal& t, const publish::Exported& e, publish::Format format) {
                        kColumns - 2));
 }
 
+// What was written; of an adapter, the original weights with it.
+Result<model::Patient> load_written(const std::string& path, publish::Format format,
+                                    const repair::Session& session) {
+  if (format != publish::Format::kPeft) return model::load_patient(path);
+  const edit::Edit adapter = TRY(publish::read_adapter(path));
+  model::Patient patient = TRY(model::load_patient(session.patient().path));
+  TRY(edit::commit(*patient.model, {&adapter, 1}));
+  return patient;
+}
+
 // The gates of every active entry, asked of the file that was written.
-Result<Json> ask_written(const std::string& path, repair::Session& session, Terminal& t) {
+Result<Json> ask_written(const std::string& path, publish::Format format, repair::Session& session,
+                         Terminal& t) {
   size_t sealed = 0, trained = 0, asked = 0;
   for (const journal::Entry& e : TRY(session.journal().active()))
     ++(e.sealed ? sealed : e.verdict == "trained" ? trained : asked);
   Json json = {
       {"passed", true}, {"sealed", sealed}, {"trained", trained}, {"entries", Json::array()}};
   if (asked > 0) {
-    const model::Patient written = TRY_AT("the written model", model::load_patient(path));
+    const model::Patient written = TRY_AT("the written model", load_written(path, format, session));
     const auto verified = TRY(session.verify(0, &written));
     t.clear_progress();
     for (const repair::Verified& v : verified) {
@@ -83,11 +94,8 @@ Result<Answer> export_model(const Options& o, Context& context) {
   print(context.terminal, exported, options.format);
   Answer answer;
   answer.json = publish::to_json(exported);
-  if (options.format == publish::Format::kPeft) {
-    answer.json["gates"] = nullptr;
-    return answer;
-  }
-  answer.json["gates"] = TRY(ask_written(exported.path, *session, context.terminal));
+  answer.json["gates"] =
+      TRY(ask_written(exported.path, options.format, *session, context.terminal));
   if (!answer.json["gates"]["passed"].get<bool>())
     answer.exit_status = base::code_info(Code::kRefused).exit_status;
   return answer;

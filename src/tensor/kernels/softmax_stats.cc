@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tensor/kernels/pool.h"
 
@@ -117,6 +118,29 @@ void softmax_stats(const float* logits, int64_t rows, int64_t vocab, SoftmaxStat
       stats[r] = {static_cast<double>(largest) + norm, z - log_sum,
                   std::max(0.0, sums[2] / sums[0] - z * z),
                   static_cast<int32_t>(std::find(x, x + vocab, largest) - x)};
+    }
+  });
+}
+
+void rivals(const float* logits, int64_t rows, int64_t vocab, const int64_t* targets,
+            Rivals* rivals) {
+  parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float *x = logits + r * vocab, *target = x + targets[r], *last = x + vocab;
+      SoftmaxStats stats;
+      softmax_stats(x, 1, vocab, &stats);
+      const float* other = x + stats.best;
+      if (other == target) {
+        const auto largest = [](const float* from, const float* to) {
+          return from < to ? HWY_DYNAMIC_DISPATCH(largest_target)(from, to - from)
+                           : -std::numeric_limits<float>::infinity();
+        };
+        const float value = std::max(largest(x, target), largest(target + 1, last));
+        other = std::find(x, target, value);
+        if (other == target) other = std::find(target + 1, last, value);
+      }
+      rivals[r] = {std::exp(static_cast<double>(*target) - stats.log_norm),
+                   std::exp(static_cast<double>(*other) - stats.log_norm), other - x};
     }
   });
 }

@@ -20,6 +20,15 @@ enum class ExpSum { kAccurate, kFloatInOrder };
 void softmax_stats(const float* logits, int64_t rows, int64_t vocab, SoftmaxStats* stats,
                    ExpSum exp_sum = ExpSum::kAccurate);
 
+// Probabilities of a row's target and of the likeliest other token, the first of equals.
+struct Rivals {
+  double target_p, other_p;
+  int64_t other;
+};
+// logits [rows,V], V >= 2 -> rivals [rows].
+void rivals(const float* logits, int64_t rows, int64_t vocab, const int64_t* targets,
+            Rivals* rivals);
+
 // The way back of log softmax(logits)[target] a row: logits [rows,V] become dlogits =
 // (1[v = target] − softmax) dvalue, dvalue [rows].
 void log_prob_gradient(float* logits, int64_t rows, int64_t vocab, const int64_t* targets,
