@@ -135,7 +135,8 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
 }
 
 void MappedFile::release() const {
-  (void)::madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED);  // MAP_PRIVATE, never written
+  (void)::madvise(const_cast<std::byte*>(data_), size_,
+                  MADV_DONTNEED);  // MAP_PRIVATE, never written
 }
 
 MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_); }

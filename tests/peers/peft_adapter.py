@@ -9,8 +9,11 @@
     VENV/bin/python tests/peers/peft_adapter.py ORIGINAL ADAPTER MERGED
 
 Prints one JSON line: the largest difference of the logits, and for comparison the largest between
-the original and the merged model. Exit status 1 if the first is above 1e-3 of the largest logit, or
-the second is so small that nothing is shown by the first.
+the original and the merged model. Exit status 1 if the first is above the tolerance, or the second
+below ten times that, so that nothing is shown by the first.
+
+Measured on SmolLM2-135M-Instruct, logits to 28, float32: 2e-5 (one fact), 4e-5 (npo), 7e-5 (loku), 6e-5
+(npo and loku on the same matrices), 5e-5 (one fact and npo, two ranks); edits of 0.4 to 25.
 """
 import argparse
 import json
@@ -36,6 +39,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("original", "adapter", "merged"):
         parser.add_argument(name)
+    parser.add_argument("--tolerance", type=float, default=1e-4)
     args = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(args.original)
     load = lambda path: AutoModelForCausalLM.from_pretrained(path, torch_dtype=torch.float32).eval()
@@ -46,8 +50,8 @@ def main():
     result = {"largest_logit": max(x.abs().max().item() for x in plain), "difference": largest(adapted, merged),
               "edit": largest(plain, merged)}
     print(json.dumps(result))
-    limit = 1e-3 * result["largest_logit"]
-    return int(result["difference"] > limit or result["edit"] < 10 * limit)
+    passed = result["difference"] <= args.tolerance and result["edit"] >= 10 * args.tolerance
+    return 0 if passed else 1  # also of NaN
 
 
 if __name__ == "__main__":
