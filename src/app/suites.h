@@ -20,6 +20,7 @@ struct SuiteInput {
   std::string forget = "forget10", retain = "retain", holdout;
   std::vector<std::string> sets, metrics;  // none = all
   std::string retain_model, retain_logs, system, parity = "none";
+  std::string retain_file;  // where the records of retain_model are kept; "" = nowhere
   int64_t max_new_tokens = 200;
   bool no_generation = false;
   base::Progress progress;

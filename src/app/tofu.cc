@@ -92,12 +92,18 @@ class Tofu {
   Result<verify::Records> reference() const {
     if (!in_.retain_logs.empty()) return verify::read_records(in_.retain_logs);
     const model::Patient gold = TRY_AT("--retain-model", model::load_patient(in_.retain_model));
-    std::vector<verify::QaSet> needed;
+    SuiteInput asked = in_;
+    asked.retain_model.clear();
+    asked.metrics.clear();
+    asked.no_generation = true;
+    asked.sets.clear();
     for (const verify::QaSet& set : sets_)
-      if (set.name == "forget" || set.name == "holdout") needed.push_back(set);
-    verify::EvaluateOptions options = options_;
-    options.generate = false;
-    return TRY(verify::evaluate(gold, needed, options)).records;
+      if (set.name == "forget" || set.name == "holdout") asked.sets.push_back(set.name);
+    Work work = TRY(prepare_tofu(asked));
+    work.suite = "tofu";
+    const Json kept =
+        TRY(run_evaluation(gold, {in_.retain_model, std::nullopt, in_.retain_file}, work));
+    return verify::records_from_json(kept["records"], "records of --retain-model");
   }
 
   // Every size-th item of each set.

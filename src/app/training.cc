@@ -159,7 +159,7 @@ base::Status write_record(const std::string& out, const Json& record) {
 double peak_memory_gb() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1e6;  // kilobytes
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;  // KiB
 }
 
 }  // namespace expunge::app

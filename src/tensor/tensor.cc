@@ -3,7 +3,9 @@
 #include <malloc.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -52,6 +54,9 @@ void start(int n_threads) {
   if (n_threads == 0) {
     cpu_set_t set;
     n_threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    // torchrun says how many processes share the machine.
+    const char* shared = std::getenv("LOCAL_WORLD_SIZE");
+    if (const int n = shared ? std::atoi(shared) : 1; n > 1) n_threads = std::max(1, n_threads / n);
   }
   at::set_num_threads(n_threads);
   at::globalContext().setFlushDenormal(true);

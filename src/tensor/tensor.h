@@ -130,7 +130,8 @@ Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape);
 Tensor from_ids(const std::vector<int32_t>& ids);  // [n] int64
 
 // Once per process, before any tensor: allocator thresholds (25 to 40 % of a training step),
-// thread counts, flush of denormals. n_threads 0 = the cores this process may use.
+// thread counts, flush of denormals. n_threads 0 = the cores this process may use, its share of
+// them where LOCAL_WORLD_SIZE processes were started together.
 void start(int n_threads = 0);
 
 // Fixed-seed generator-free uniform/normal fills go through base rng; see base/rng.h.

@@ -73,6 +73,7 @@ Result<Answer> eval(const Options& o, Context& context) {
   input.progress = t.progress();
   input.group = context.group.get();
   const auto suite = std::ranges::find(suites(), o.suite, &Suite::name);
+  if (leads && !o.out.empty()) input.retain_file = o.out + "/retain.json";
   Work work = TRY(suite->prepare(input));
   work.suite = o.suite;
   const std::string out = leads ? o.out : "";  // rank 0 alone writes
