@@ -4,6 +4,8 @@
 usage: training_test.py EXPUNGE [unittest options]
 """
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
@@ -92,11 +94,16 @@ class Training(Cli):
                    "--batch", "1", "--seed", "5"]
         whole = self.json(*command, "--out", self.out("whole"), "--journal", self.out("whole.db"))
         stopped = [*command, "--out", self.out("stopped"), "--journal", self.out("stopped.db")]
-        process = subprocess.Popen([cli_test.PROGRAM, *stopped], env=self.environment, text=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        self.assertTrue(any("training" in line for line in iter(process.stderr.readline, "")))
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        master, slave = pty.openpty()  # a terminal is told of every step, a pipe every 10 s
+        process = subprocess.Popen([cli_test.PROGRAM, *stopped], env=self.environment,
+                                   stdout=subprocess.DEVNULL, stderr=slave)
+        os.close(slave)
+        with open(master, "rb", buffering=0) as terminal:
+            seen = b""
+            while b"training" not in seen:
+                seen += terminal.read(1024)  # OSError when the program has ended
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
         self.assertEqual(process.returncode, 130)
         self.assertTrue((self.home / "stopped/checkpoint.safetensors").exists())
         # Another training does not go on from it.
