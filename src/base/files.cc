@@ -48,7 +48,6 @@ Status write_all(int fd, std::string_view bytes, const std::string& path) {
     if (n < 0) return io_error("write", path, errno);
     bytes.remove_prefix(static_cast<size_t>(n));
   }
-  if (::fsync(fd) != 0) return io_error("sync", path, errno);
   return {};
 }
 
@@ -87,10 +86,17 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Status write_file_atomic(const std::string& path, std::string_view bytes) {
+  return write_file_atomic(path, std::span(&bytes, 1));
+}
+
+Status write_file_atomic(const std::string& path, std::span<const std::string_view> parts) {
   std::string temporary = path + ".XXXXXX";
   Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (fd.get() < 0) return io_error("create a file beside", path, errno);
-  Status written = write_all(fd.get(), bytes, path);
+  Status written;
+  for (const std::string_view bytes : parts)
+    if (written) written = write_all(fd.get(), bytes, path);
+  if (written && ::fsync(fd.get()) != 0) written = io_error("sync", path, errno);
   if (written && ::fchmod(fd.get(), 0644) != 0) written = io_error("chmod", path, errno);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
     written = io_error("rename onto", path, errno);
@@ -127,8 +133,22 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
   if (::fstat(fd.get(), &info) != 0) return io_error("stat", path, errno);
   if (S_ISDIR(info.st_mode)) return io_error("map", path, EISDIR);
   if (info.st_size == 0) return fail(Code::kCorrupt, fmt::format("{} is empty", path));
-  const auto size = static_cast<size_t>(info.st_size);
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  return map(fd.get(), path, static_cast<size_t>(info.st_size));
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::nameless(const std::string& folder,
+                                                               std::string_view bytes) {
+  std::string path = folder + "/.expunge.XXXXXX";
+  Fd fd(::mkostemp(path.data(), O_CLOEXEC));
+  if (fd.get() < 0) return io_error("create a file in", folder, errno);
+  ::unlink(path.c_str());
+  TRY(write_all(fd.get(), bytes, path));
+  return map(fd.get(), path, bytes.size());
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::map(int fd, const std::string& path,
+                                                          size_t size) {
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED) return io_error("map", path, errno);
   return std::shared_ptr<const MappedFile>(
       new MappedFile(path, static_cast<const std::byte*>(data), size));

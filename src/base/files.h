@@ -15,6 +15,7 @@ Result<std::string> read_file(const std::string& path);
 // Writes beside `path`, fsyncs, renames over it, fsyncs the folder: a reader sees the old bytes or
 // the new ones, never a part, even after kill -9 or a power cut.
 Status write_file_atomic(const std::string& path, std::string_view bytes);
+Status write_file_atomic(const std::string& path, std::span<const std::string_view> parts);
 Status make_dirs(const std::string& path);
 
 // $EXPUNGE_CACHE, else $XDG_CACHE_HOME/expunge, else ~/.cache/expunge. Created on demand.
@@ -26,6 +27,10 @@ Result<std::string> data_dir();
 class MappedFile {
  public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::string& path);
+  // The bytes in a file of `folder` that has no name: memory which the system can take back to
+  // disk, gone with the object. Errors: kIo, e.g. where the disk is full.
+  static Result<std::shared_ptr<const MappedFile>> nameless(const std::string& folder,
+                                                            std::string_view bytes);
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
@@ -37,6 +42,8 @@ class MappedFile {
  private:
   MappedFile(std::string path, const std::byte* data, size_t size)
       : path_(std::move(path)), data_(data), size_(size) {}
+  static Result<std::shared_ptr<const MappedFile>> map(int fd, const std::string& path,
+                                                       size_t size);
   std::string path_;
   const std::byte* data_;
   size_t size_;

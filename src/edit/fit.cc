@@ -108,16 +108,15 @@ class Fit {
                                  {"losses", result_.losses},
                                  {"gradient_norms", result_.gradient_norms},
                                  {"state", state_}};
-    return base::write_file_atomic(o_.checkpoint,
-                                   tensor::image(tensors, {{"format", kFormat},
-                                                           {"identity", o_.identity},
-                                                           {"progress", progress.dump()}}));
+    return tensor::write_image(
+        o_.checkpoint, tensors,
+        {{"format", kFormat}, {"identity", o_.identity}, {"progress", progress.dump()}});
   }
 
   Status load() {
     if (o_.checkpoint.empty() || ::access(o_.checkpoint.c_str(), F_OK) != 0) return {};
     const std::string hint = "remove it to begin again";
-    auto image = TRY_AT(o_.checkpoint, tensor::read_image(TRY(base::read_file(o_.checkpoint))));
+    auto image = TRY_AT(o_.checkpoint, tensor::map_image(o_.checkpoint));
     const auto text = [&](const char* key) {
       return image.metadata.is_object() ? image.metadata.value(key, std::string()) : std::string();
     };

@@ -171,6 +171,25 @@ std::vector<std::string> Model::changed() const {
   return names;
 }
 
+base::Status Model::park(const std::string& folder) {
+  return tensor::guarded([&]() -> base::Status {
+    for (auto& [name, param] : params_) {
+      const auto bytes = bytes_of(param.value);
+      const auto map = TRY(base::MappedFile::nameless(
+          folder, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+      param.value = at::from_blob(
+          const_cast<std::byte*>(map->bytes().data()), param.value.sizes(), [map](void*) {},
+          tensor::f32());
+      parked_.push_back(map);
+    }
+    return {};
+  });
+}
+
+void Model::rest() const {
+  for (const auto& map : parked_) map->release();
+}
+
 std::string Model::weights_hash() const {
   std::vector<const std::string*> missing;
   for (const auto& [name, param] : params_)

@@ -55,6 +55,11 @@ class Model {
   base::Status restore(std::string_view name);
   std::vector<std::string> changed() const;  // names that differ from the file
 
+  // Weights into nameless files of `folder`, so that those at rest take no memory: for one who will
+  // seldom read them. Errors: kIo.
+  base::Status park(const std::string& folder);
+  void rest() const;  // gives the memory of parked weights back until they are read again
+
   // SHA-256 over (name, SHA-256 of the float32 values) of all tensors in name order. Tensors that
   // were not written since the last call are not hashed again.
   std::string weights_hash() const;
@@ -73,6 +78,7 @@ class Model {
   std::map<std::string, Tensor> generated_;                         // base weights of from_weights
   mutable std::map<std::string, std::vector<std::byte>> permuted_;  // blocks with rows reordered
   mutable std::map<std::string, std::string> hashes_;               // SHA-256 by tensor name
+  std::vector<std::shared_ptr<const base::MappedFile>> parked_;
 };
 
 }  // namespace expunge::model

@@ -201,6 +201,21 @@ TEST_F(Files, EditsNeverReachTheFileAndAreUndoneBitForBit) {
   EXPECT_TRUE(model->param(name).blocks && model->param(q).blocks);
 }
 
+TEST_F(Files, ParkedWeightsAreTheSame) {
+  const auto model = tests::random_model(7);
+  const std::string before = model->weights_hash();
+  const Tensor kept = model->param("model.norm.weight").value.clone();
+  ASSERT_TRUE(model->park(dir_ / "."));
+  model->rest();
+  EXPECT_TRUE(at::equal(model->param("model.norm.weight").value, kept));
+  model->set_weight("model.norm.weight", kept + 1);
+  EXPECT_NE(model->weights_hash(), before);
+  ASSERT_TRUE(model->restore("model.norm.weight"));
+  model->rest();
+  EXPECT_EQ(model->weights_hash(), before);
+  EXPECT_EQ(model->park(dir_ / "none").error().code, base::Code::kNotFound);
+}
+
 TEST(Model, TheHashSeesEveryTensor) {
   const auto model = tests::random_model(1);
   const std::string hash = model->weights_hash();

@@ -9,11 +9,16 @@
 namespace expunge::model {
 namespace {
 
+// One of them serves all layers of a pass, on the way back too.
 class TrainingOps final : public BlockOps {
  public:
   TrainingOps(const Model& model, const Variables& variables, const Packed& packed,
               const PackedOptions& options)
-      : model_(model), variables_(variables), packed_(packed), options_(options) {
+      : model_(model),
+        variables_(variables),
+        paths_(packed.paths),
+        hook_(options.hook),
+        temperature_(options.temperature) {
     const Config& c = model.config();
     const int64_t longest = *std::ranges::max_element(packed.positions) + 1;
     const RopeTable rope = rope_table(c, longest);
@@ -28,8 +33,9 @@ class TrainingOps final : public BlockOps {
   Tensor linear(const Tensor& x, std::string_view module) override {
     const std::string name = layer_weight(layer_, module);
     const auto it = variables_.find(name);
-    if (it == variables_.end() || !it->second.a.defined()) return tensor::linear(x, weight(name));
+    if (it == variables_.end()) return tensor::linear(x, weight(name));
     const Variable& v = it->second;
+    if (!v.a.defined()) return tensor::linear(x, weight(name), {}, v.use);
     return tensor::linear(x, weight(name), {v.a, v.b, v.a0, v.b0, v.scale});
   }
   Tensor attention(Tensor q, Tensor k, Tensor v) override {
@@ -38,14 +44,14 @@ class TrainingOps final : public BlockOps {
     const Tensor out =
         tensor::attention(tensor::rope(q.view({rows, c.n_heads, c.head_dim}), rotation_),
                           tensor::rope(k.view({rows, c.n_kv_heads, c.head_dim}), rotation_),
-                          v.view({rows, c.n_kv_heads, c.head_dim}), packed_.paths,
-                          1 / (std::sqrt(static_cast<double>(c.head_dim)) * options_.temperature));
+                          v.view({rows, c.n_kv_heads, c.head_dim}), paths_,
+                          1 / (std::sqrt(static_cast<double>(c.head_dim)) * temperature_));
     return out.reshape({rows, c.n_heads * c.head_dim});
   }
   Tensor swiglu(const Tensor& gate, const Tensor& up) override { return tensor::swiglu(gate, up); }
   Tensor add(const Tensor& a, const Tensor& b) override { return tensor::add(a, b); }
   Tensor tap(Point point, Tensor value) override {
-    return options_.hook ? options_.hook(point, layer_, std::move(value)) : value;
+    return hook_ ? hook_(point, layer_, std::move(value)) : value;
   }
 
   const Tensor& weight(std::string_view name) const {
@@ -57,11 +63,20 @@ class TrainingOps final : public BlockOps {
  private:
   const Model& model_;
   const Variables& variables_;
-  const Packed& packed_;
-  const PackedOptions& options_;
+  std::shared_ptr<const tensor::Paths> paths_;
+  Hook hook_;
+  double temperature_;
   std::shared_ptr<const tensor::Rotation> rotation_;
   int64_t layer_ = 0;
 };
+
+// What the way back keeps of a layer, a row: what enters it, both norms' outputs and the stream
+// between; q, k, v and attention's output; gate, up and their product.
+size_t activation_bytes(const Config& c) {
+  return sizeof(float) *
+         static_cast<size_t>(4 * c.d_model + 2 * c.head_dim * (c.n_heads + c.n_kv_heads) +
+                             3 * c.d_ff);
+}
 
 }  // namespace
 
@@ -112,18 +127,24 @@ Tensor head_weight(const Model& model, const Variables& variables) {
 Tensor forward_packed(const Model& model, const Variables& variables, const Packed& packed,
                       const PackedOptions& options) {
   const Config& c = model.config();
-  TrainingOps ops(model, variables, packed, options);
+  const auto ops = std::make_shared<TrainingOps>(model, variables, packed, options);
   Tensor x = options.entering;
   if (options.first_layer == 0)
-    x = tensor::embedding(tensor::from_ids(packed.ids), ops.weight("model.embed_tokens.weight"));
+    x = tensor::embedding(tensor::from_ids(packed.ids), ops->weight("model.embed_tokens.weight"));
   const Family* family = find_family(c.family);
   const int64_t end = options.last_layer < 0 ? c.n_layers : options.last_layer + 1;
+  const size_t a_layer = packed.ids.size() * activation_bytes(c);
+  const auto n_kept = static_cast<int64_t>(std::max(options.activation_bytes / a_layer, size_t{1}));
   for (int64_t layer = options.first_layer; layer < end; ++layer) {
-    ops.enter(layer);
-    x = family->block(ops, x);
+    const auto block = [ops, family, layer](const Tensor& entering) {
+      ops->enter(layer);
+      return family->block(*ops, entering);
+    };
+    x = end - layer <= n_kept ? block(x) : tensor::recomputed(x, block);
+    model.rest();
   }
   if (options.last_layer >= 0) return x;
-  return tensor::rms_norm(x, ops.weight("model.norm.weight"), c.norm_eps);
+  return tensor::rms_norm(x, ops->weight("model.norm.weight"), c.norm_eps);
 }
 
 }  // namespace expunge::model

@@ -24,10 +24,11 @@ struct Example {
 // a0 and b0 are where factors began that did not begin at zero: what they did is taken away, so
 // that at first the change is exactly none.
 struct Variable {
-  Tensor weight = {};       // [O,I]; undefined: the model's
-  Tensor a = {}, b = {};    // [R,I], [O,R]; undefined: none
-  double scale = 1;         // W x + scale (b a x - b0 a0 x)
-  Tensor a0 = {}, b0 = {};  // as a, b; undefined: zero
+  Tensor weight = {};            // [O,I]; undefined: the model's
+  Tensor a = {}, b = {};         // [R,I], [O,R]; undefined: none
+  double scale = 1;              // W x + scale (b a x - b0 a0 x)
+  Tensor a0 = {}, b0 = {};       // as a, b; undefined: zero
+  tensor::GradientUse use = {};  // of a layer's matrix in `weight` without factors
 };
 using Variables = std::map<std::string, Variable, std::less<>>;  // by checkpoint name
 
@@ -42,11 +43,14 @@ struct Packed {
 Packed pack(std::span<const Example* const> examples);
 
 struct PackedOptions {
-  Hook hook = {};
+  Hook hook = {};           // sees a layer again where its activations are computed again
   int64_t last_layer = -1;  // >= 0: stop after it; the residual stream is returned, not normed
   int64_t first_layer = 0;  // > 0: begin with it, from `entering` [rows,D]
   Tensor entering = {};
   double temperature = 1;  // attention logits are divided by it
+  // What the way back needs is kept of the last layers within this many bytes, and always of the
+  // very last; layers before them keep what enters them and are computed again.
+  size_t activation_bytes = size_t{96} << 20;
 };
 // -> final normed hidden states [rows,D].
 Tensor forward_packed(const Model& model, const Variables& variables, const Packed& packed,

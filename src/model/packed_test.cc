@@ -168,5 +168,37 @@ TEST(ForwardPacked, GoesOnFromALayer) {
   EXPECT_TRUE(at::equal(forward_packed(*model, {}, p, above), whole));
 }
 
+TEST(ForwardPacked, LayersComputedAgainGiveTheSameBits) {
+  const auto model = tests::random_model(7);
+  const auto all = examples();
+  const auto gradients = [&](size_t activation_bytes, bool all_weights) {
+    Variables variables;
+    for (const auto& [name, param] : model->params()) {
+      if (all_weights) tensor::train(variables[name].weight = param.value.clone());
+      if (all_weights || name != layer_weight(1, "mlp.up_proj")) continue;
+      Variable& v = variables[name];  // of layer 1 alone: nothing is trained in layer 0
+      v.a = at::ones({3, 32}, tensor::f32());
+      v.b = at::ones({48, 3}, tensor::f32()) / 8;
+      tensor::train(v.a), tensor::train(v.b);
+    }
+    PackedOptions options;
+    options.activation_bytes = activation_bytes;
+    tensor::backward(packed_loss(*model, variables, all, options));
+    std::vector<Tensor> grads;
+    for (const auto& [name, v] : variables)
+      for (const Tensor& leaf : {v.weight, v.a, v.b})
+        if (leaf.defined()) grads.push_back(leaf.grad());
+    return grads;
+  };
+  for (const bool all_weights : {true, false}) {
+    const auto kept = gradients(size_t{1} << 30, all_weights), again = gradients(0, all_weights);
+    ASSERT_EQ(kept.size(), all_weights ? model->params().size() : 2);
+    for (size_t i = 0; i < kept.size(); ++i) {
+      EXPECT_TRUE(at::equal(kept[i], again[i])) << i;
+      EXPECT_GT(kept[i].abs().sum().item<double>(), 0);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace expunge::model

@@ -117,8 +117,8 @@ Result<edit::Edit> adapter_of(const model::Model& model, const journal::Journal&
 Result<edit::Edit> read_adapter(const std::string& folder) {
   const Json config = TRY(base::read_json(folder + kConfig));
   const std::string file = weights_file(Format::kPeft, folder);
-  const std::string bytes = TRY(base::read_file(file));
-  const tensor::TensorMap factors = TRY_AT(file, tensor::read_image(bytes)).tensors;
+  const tensor::TensorMap factors =
+      TRY_AT(file, tensor::read_image(TRY(base::read_file(file)))).tensors;
   const auto targets = config.find("target_modules");
   edit::Edit edit;
   for (const auto& [key, a] : factors) {
@@ -143,7 +143,7 @@ base::Status write_adapter(const model::Model& model, const edit::Edit& edit,
                            const ExportOptions& options, const Stage& stage, Exported& e) {
   const tensor::TensorMap factors = factors_of(edit);
   const std::string file = stage.weights_file(options.format);
-  TRY(base::write_file_atomic(file, tensor::image(factors, {{"format", "pt"}})));
+  TRY(tensor::write_image(file, factors, {{"format", "pt"}}));
   TRY(base::write_file_atomic(stage.path() + kConfig,
                               base::dump_json(config_of(model, edit), 2) + "\n"));
   const tensor::TensorMap written = factors_of(TRY(read_adapter(stage.path())));

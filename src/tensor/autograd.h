@@ -21,8 +21,12 @@ struct LowRankChange {
   Tensor a = {}, b = {}, a0 = {}, b0 = {};
   double scale = 1;
 };
+// What becomes of dw [O,I], once a pass, instead of being added to w.grad(), which is then not
+// needed.
+using GradientUse = std::function<void(const Tensor& gradient)>;
 // x [n,I], w [O,I] -> x (w + change)ᵀ [n,O].
-Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& change = {});
+Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& change = {},
+              const GradientUse& use = {});
 // ids [n] -> rows of w [V,D].
 Tensor embedding(const Tensor& ids, const Tensor& w);
 // x [n,D], w [D] -> w x / rms(x) (Zhang and Sennrich 2019, eq. 4).
@@ -30,6 +34,9 @@ Tensor rms_norm(const Tensor& x, const Tensor& w, double eps);
 // silu(gate) * up; keeps its two arguments for the way back and nothing between.
 Tensor swiglu(const Tensor& gate, const Tensor& up);
 Tensor add(const Tensor& a, const Tensor& b);
+// f(x), of which x alone is kept: f runs again on the way back (Chen et al. 2016, arXiv
+// 1604.06174). The leaves that f sees get their gradients; f must give the same each time.
+Tensor recomputed(const Tensor& x, std::function<Tensor(const Tensor&)> f);
 
 // Rotary positions of rows; cos, sin and minus_sin [positions,K/2].
 struct Rotation {

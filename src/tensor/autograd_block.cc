@@ -112,6 +112,25 @@ struct Add : Function<Add> {
   }
 };
 
+struct Recomputed : Function<Recomputed> {
+  using F = std::function<Tensor(const Tensor&)>;
+  // `always` wants a gradient: leaves that f sees may, where x does not.
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& /*always*/,
+                        const F& f) {
+    context->save_for_backward({x});
+    context->saved_data["f"] = keep(f);
+    return f(x);
+  }
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const c10::AutoGradMode on(true);
+    Tensor x = context->get_saved_variables()[0].detach();
+    x.requires_grad_(context->needs_input_grad(0));
+    const Tensor y = kept<F>(context->saved_data["f"])(x);
+    if (y.requires_grad()) y.backward(grads[0]);
+    return {x.grad(), Tensor(), Tensor()};
+  }
+};
+
 }  // namespace
 
 Tensor rms_norm(const Tensor& x, const Tensor& w, double eps) { return RmsNorm::apply(x, w, eps); }
@@ -123,6 +142,10 @@ Tensor rope(const Tensor& x, const std::shared_ptr<const Rotation>& by) {
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
                  const std::shared_ptr<const Paths>& paths, double scale) {
   return Attention::apply(q, k, v, paths, scale);
+}
+Tensor recomputed(const Tensor& x, std::function<Tensor(const Tensor&)> f) {
+  if (!c10::GradMode::is_enabled()) return f(x);
+  return Recomputed::apply(x, at::empty({0}, f32()).requires_grad_(), f);
 }
 
 }  // namespace expunge::tensor

@@ -25,17 +25,20 @@ void times_into(const Tensor& dy, const Tensor& w, Into into, Tensor& y) {
   kernels::product(Form::kNN, {dy.size(0), w.size(1), w.size(0)}, matrix(dy), matrix(w), into,
                    y.data_ptr<float>(), y.stride(0));
 }
-// w.grad() += dyᵀ x.
+// g (+)= dyᵀ x.
+void gradient_into(const Tensor& dy, const Tensor& x, Into into, Tensor& g) {
+  kernels::product(Form::kTN, {dy.size(1), x.size(1), dy.size(0)}, matrix(dy), matrix(x), into,
+                   g.data_ptr<float>(), g.stride(0));
+}
 void add_gradient(const Tensor& w, const Tensor& dy, const Tensor& x) {
-  Tensor& g = w.mutable_grad();
-  kernels::product(Form::kTN, {dy.size(1), x.size(1), dy.size(0)}, matrix(dy), matrix(x),
-                   Into::kAdd, g.data_ptr<float>(), g.stride(0));
+  gradient_into(dy, x, Into::kAdd, w.mutable_grad());
 }
 
 struct Linear : Function<Linear> {
   using Factor = std::optional<Tensor>;
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Factor& a,
-                        const Factor& b, const Factor& a0, const Factor& b0, double scale) {
+                        const Factor& b, const Factor& a0, const Factor& b0, double scale,
+                        const GradientUse& use) {
     const Tensor rows = x.contiguous();
     const Tensor y = times_transposed(rows, w);
     Tensor inner;  // [n,R]
@@ -44,6 +47,7 @@ struct Linear : Function<Linear> {
     const auto or_none = [](const Factor& f) { return f.value_or(Tensor()); };
     context->save_for_backward({rows, w, or_none(a), or_none(b), or_none(a0), or_none(b0), inner});
     context->saved_data["scale"] = scale;
+    context->saved_data["use"] = keep(use);
     return y;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -51,7 +55,13 @@ struct Linear : Function<Linear> {
     const Tensor x = saved[0].detach(), dy = grads[0].contiguous();
     const Tensor &w = saved[1], &a = saved[2], &b = saved[3], &a0 = saved[4], &b0 = saved[5];
     const double scale = context->saved_data["scale"].toDouble();
-    if (w.requires_grad()) add_gradient(w, dy, x);
+    if (const auto& use = kept<GradientUse>(context->saved_data["use"])) {
+      Tensor dw = at::empty_like(w.detach());
+      gradient_into(dy, x, Into::kReplace, dw);
+      use(dw);
+    } else if (w.requires_grad()) {
+      add_gradient(w, dy, x);
+    }
     const bool needed = context->needs_input_grad(0);
     Tensor dx = needed ? at::empty_like(x) : Tensor();
     if (needed) times_into(dy, w.detach(), Into::kReplace, dx);
@@ -62,7 +72,7 @@ struct Linear : Function<Linear> {
       if (needed) times_into(dinner, a.detach(), Into::kAdd, dx);
     }
     if (a0.defined() && needed) times_into(through(dy, b0, -scale), a0, Into::kAdd, dx);
-    return {dx, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+    return {dx, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
   // y += scale x aᵀ bᵀ -> scale x aᵀ.
   static Tensor add_low_rank(const Tensor& x, const Tensor& a, const Tensor& b, double scale,
@@ -142,11 +152,11 @@ void train(Tensor& w) {
   w.mutable_grad() = at::zeros_like(w);
 }
 
-Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& c) {
+Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& c, const GradientUse& use) {
   const auto factor = [](const Tensor& t) {
     return t.defined() ? Linear::Factor(t) : std::nullopt;
   };
-  return Linear::apply(x, w, factor(c.a), factor(c.b), factor(c.a0), factor(c.b0), c.scale);
+  return Linear::apply(x, w, factor(c.a), factor(c.b), factor(c.a0), factor(c.b0), c.scale, use);
 }
 Tensor embedding(const Tensor& ids, const Tensor& w) { return Embedding::apply(ids, w); }
 

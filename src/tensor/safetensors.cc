@@ -128,8 +128,8 @@ Result<Json> safetensors_metadata(std::span<const std::byte> bytes) {
   return header.json.value("__metadata__", Json::object());
 }
 
-std::string safetensors_image(const std::vector<NamedBytes>& tensors,
-                              const std::map<std::string, std::string>& metadata) {
+std::string safetensors_header(const std::vector<NamedBytes>& tensors,
+                               const std::map<std::string, std::string>& metadata) {
   Json json = Json::object();
   if (!metadata.empty()) json["__metadata__"] = metadata;
   uint64_t offset = 0;
@@ -142,9 +142,15 @@ std::string safetensors_image(const std::vector<NamedBytes>& tensors,
   std::string header = base::dump_json(json);
   header.resize((header.size() + 7) / 8 * 8, ' ');
   const uint64_t size = header.size();
-  std::string image(reinterpret_cast<const char*>(&size), sizeof size);
-  image.reserve(image.size() + header.size() + offset);
-  image += header;
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + header;
+}
+
+std::string safetensors_image(const std::vector<NamedBytes>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  std::string image = safetensors_header(tensors, metadata);
+  size_t size = image.size();
+  for (const NamedBytes& t : tensors) size += t.bytes.size();
+  image.reserve(size);
   for (const NamedBytes& t : tensors)
     image.append(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
   return image;

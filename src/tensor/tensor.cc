@@ -62,6 +62,8 @@ void start(int n_threads) {
   at::globalContext().setFlushDenormal(true);
 }
 
+void give_memory_back() { malloc_trim(0); }
+
 bool all_finite(const Tensor& t) {
   // A NaN or infinity never leaves a sum, so a finite one settles it in one read.
   if (t.scalar_type() == at::kFloat && t.is_contiguous() && t.device().is_cpu() &&

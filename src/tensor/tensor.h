@@ -133,6 +133,7 @@ Tensor from_ids(const std::vector<int32_t>& ids);  // [n] int64
 // thread counts, flush of denormals. n_threads 0 = the cores this process may use, its share of
 // them where LOCAL_WORLD_SIZE processes were started together.
 void start(int n_threads = 0);
+void give_memory_back();  // what was freed, to the system
 
 // Fixed-seed generator-free uniform/normal fills go through base rng; see base/rng.h.
 bool all_finite(const Tensor& t);

@@ -102,6 +102,9 @@ struct NamedBytes {
 };
 std::string safetensors_image(const std::vector<NamedBytes>& tensors,
                               const std::map<std::string, std::string>& metadata);
+// What comes before the tensors' bytes in it.
+std::string safetensors_header(const std::vector<NamedBytes>& tensors,
+                               const std::map<std::string, std::string>& metadata);
 // __metadata__ of a safetensors image that parse_safetensors accepts.
 base::Result<base::Json> safetensors_metadata(std::span<const std::byte> bytes);
 

@@ -2,31 +2,66 @@
 
 namespace expunge::tensor {
 
-std::string image(const TensorMap& tensors, const std::map<std::string, std::string>& metadata) {
-  TensorMap packed;
-  std::vector<NamedBytes> list;
-  for (const auto& [name, value] : tensors) {
-    const Tensor& t = packed[name] = value.contiguous();
-    CHECK(t.scalar_type() == at::kFloat, "{} is not float32", name);
-    list.push_back({name,
-                    DType::kF32,
-                    t.sizes().vec(),
-                    {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}});
-  }
-  return safetensors_image(list, metadata);
-}
+namespace {
 
-base::Result<Image> read_image(std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text));
+// Tensors as contiguous float32 and where their bytes are.
+struct Listed {
+  explicit Listed(const TensorMap& tensors) {
+    for (const auto& [name, value] : tensors) {
+      const Tensor& t = kept.emplace_back(value.contiguous());
+      CHECK(t.scalar_type() == at::kFloat, "{} is not float32", name);
+      list.push_back({name,
+                      DType::kF32,
+                      t.sizes().vec(),
+                      {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}});
+    }
+  }
+  std::vector<Tensor> kept;
+  std::vector<NamedBytes> list;
+};
+
+template <class F>
+base::Result<Image> parse(std::span<const std::byte> bytes, const F& values) {
   const ParsedFile file = TRY(parse_safetensors(bytes));
   Image result{{}, {}};
   result.metadata = TRY(safetensors_metadata(bytes));
-  for (const auto& t : file.tensors) {
-    Tensor values = at::empty(t.shape, f32());
-    dequantise(t.dtype, t.bytes, {values.data_ptr<float>(), t.numel()});
-    result.tensors[t.name] = values;
-  }
+  for (const TensorInfo& t : file.tensors) result.tensors[t.name] = values(t);
   return result;
+}
+
+Tensor copied(const TensorInfo& t) {
+  Tensor values = at::empty(t.shape, f32());
+  dequantise(t.dtype, t.bytes, {values.data_ptr<float>(), t.numel()});
+  return values;
+}
+
+}  // namespace
+
+std::string image(const TensorMap& tensors, const std::map<std::string, std::string>& metadata) {
+  return safetensors_image(Listed(tensors).list, metadata);
+}
+
+base::Status write_image(const std::string& path, const TensorMap& tensors,
+                         const std::map<std::string, std::string>& metadata) {
+  const Listed listed(tensors);
+  const std::string header = safetensors_header(listed.list, metadata);
+  std::vector<std::string_view> parts{header};
+  for (const NamedBytes& t : listed.list)
+    parts.emplace_back(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
+  return base::write_file_atomic(path, parts);
+}
+
+base::Result<Image> read_image(std::string_view text) {
+  return parse(std::as_bytes(std::span(text)), copied);
+}
+
+base::Result<Image> map_image(const std::string& path) {
+  const auto map = TRY(base::MappedFile::open(path));
+  return parse(map->bytes(), [map](const TensorInfo& t) {
+    const bool aligned = reinterpret_cast<uintptr_t>(t.bytes.data()) % alignof(float) == 0;
+    if (t.dtype != DType::kF32 || !aligned || t.bytes.empty()) return copied(t);
+    return at::from_blob(const_cast<std::byte*>(t.bytes.data()), t.shape, [map](void*) {}, f32());
+  });
 }
 
 Tensor to_tensor(const std::vector<int32_t>& numbers) {

@@ -15,12 +15,18 @@ using TensorMap = std::map<std::string, Tensor>;
 // The tensors, float32, with texts beside them.
 std::string image(const TensorMap& tensors, const std::map<std::string, std::string>& metadata);
 
+// The same written to a file, atomically, without the image in memory. Errors: kIo.
+base::Status write_image(const std::string& path, const TensorMap& tensors,
+                         const std::map<std::string, std::string>& metadata);
+
 struct Image {
   TensorMap tensors;    // float32
   base::Json metadata;  // texts
 };
 // Errors: kCorrupt.
 base::Result<Image> read_image(std::string_view bytes);
+// Of a file; the tensors are views of it, read when they are used.
+base::Result<Image> map_image(const std::string& path);
 
 // Whole numbers below 2^24, exact in float32: token ids, neuron numbers.
 Tensor to_tensor(const std::vector<int32_t>& numbers);
