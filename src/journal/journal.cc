@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/version.h"
 #include "edit/version.h"
+#include "journal/factors.h"
 #include "journal/row.h"
 #include "journal/schema.h"
 
@@ -304,7 +305,8 @@ Result<int64_t> Journal::append(const Draft& draft, int64_t expected_head, Seal 
   row.entry.id = head + 1;
   row.entry.time = utc_now();
   row.entry.chain = chain_after(TRY(chain()), row);
-  TRY(insert(db_.get(), row, factors));
+  TRY(insert(db_.get(), row, first_part(factors)));
+  TRY(insert_rest(db_.get(), row.entry.id, factors));
   TRY(transaction.commit());
   return row.entry.id;
 }
@@ -334,11 +336,11 @@ Result<std::vector<Entry>> Journal::active(std::optional<int64_t> up_to) const {
 Result<edit::Edit> Journal::edit(int64_t id) const {
   Statement s = TRY(Statement::make(
       db_.get(),
-      "SELECT factors, COALESCE(provenance, provenance_figures), edit_hash FROM entries "
+      "SELECT edit_bytes, COALESCE(provenance, provenance_figures), edit_hash FROM entries "
       "WHERE id = ?1",
       id));
   if (!TRY(s.step())) return no_entry(id, TRY(head()));
-  const std::string factors = s.text(0);
+  const std::string factors = TRY(read_factors(db_.get(), id, static_cast<size_t>(s.integer(0))));
   if (factors.empty()) return fail(Code::kNotFound, fmt::format("entry {} holds no edit", id));
   if (base::sha256_hex(factors) != s.text(2))
     return fail(Code::kCorrupt, fmt::format("entry {}: the factors were changed", id),

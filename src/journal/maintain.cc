@@ -1,5 +1,6 @@
 // Sealing and checking a journal.
 #include "base/hash.h"
+#include "journal/factors.h"
 #include "journal/row.h"
 #include "journal/schema.h"
 
@@ -71,9 +72,8 @@ base::Status Journal::check() const {
   }
   std::string before = chain_start(model_);
   int64_t id = 0;
-  Statement s = TRY(Statement::make(
-      db_.get(), fmt::format("SELECT {}, factors FROM entries ORDER BY id", kColumns)));
-  const int last = 28;  // factors, behind the columns of a row
+  Statement s =
+      TRY(Statement::make(db_.get(), fmt::format("SELECT {} FROM entries ORDER BY id", kColumns)));
   while (TRY(s.step())) {
     const Row row = TRY(read_row(s));
     const Entry& e = row.entry;
@@ -81,7 +81,7 @@ base::Status Journal::check() const {
     if (e.base_hash != model_.file_hash)
       return tampered(fmt::format("entry {}: it names another model", id));
     TRY(check_texts(row));
-    const std::string factors = s.text(last);
+    const std::string factors = TRY(read_factors(db_.get(), id, e.edit_bytes));
     if (factors.size() != e.edit_bytes ||
         (factors.empty() ? "" : base::sha256_hex(factors)) != e.edit_hash)
       return tampered(fmt::format("entry {}: the factors were changed", id));

@@ -53,6 +53,15 @@ CREATE TRIGGER model_stays BEFORE DELETE ON model
   BEGIN SELECT RAISE(ABORT, 'a journal belongs to one model'); END;
 )sql";
 
+constexpr const char* kParts = R"sql(
+CREATE TABLE parts (
+  entry INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (entry, part));
+CREATE TRIGGER parts_stay BEFORE DELETE ON parts
+  BEGIN SELECT RAISE(ABORT, 'entries are never deleted'); END;
+CREATE TRIGGER parts_fixed BEFORE UPDATE ON parts
+  BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
+)sql";
+
 base::Result<int64_t> pragma(sqlite3* db, const char* sql) {
   Statement s = TRY(Statement::make(db, sql));
   return TRY(s.step()) ? s.integer(0) : 0;
@@ -82,13 +91,23 @@ base::Status configure(sqlite3* db, const OpenOptions& options) {
 }
 
 base::Status create(sqlite3* db, const ModelIdentity& model) {
-  if (TRY(pragma(db, "SELECT COUNT(*) FROM sqlite_master")) > 0) return {};
+  constexpr int64_t kNone = -1, kWithoutParts = 1;
+  const auto schema = [&]() -> base::Result<int64_t> {  // kNone: no tables; 0: not one of ours
+    if (TRY(pragma(db, "SELECT COUNT(*) FROM sqlite_master")) == 0) return kNone;
+    return TRY(pragma(db, "PRAGMA application_id")) == kApplicationId
+               ? TRY(pragma(db, "PRAGMA user_version"))
+               : 0;
+  };
+  if (const int64_t s = TRY(schema()); s != kNone && s != kWithoutParts) return {};
   Transaction transaction = TRY(Transaction::begin(db));
-  if (TRY(pragma(db, "SELECT COUNT(*) FROM sqlite_master")) > 0) return {};
-  TRY(run(db, kTables, "create the journal"));
+  const int64_t found = TRY(schema());
+  if (found != kNone && found != kWithoutParts) return {};
+  if (found == kNone) TRY(run(db, kTables, "create the journal"));
+  TRY(run(db, kParts, "create the journal"));
   const std::string identity =
       fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchema);
   TRY(run(db, identity.c_str(), "create the journal"));
+  if (found == kWithoutParts) return transaction.commit();
   Statement s = TRY(Statement::make(db, "INSERT INTO model VALUES (1, ?1, ?2, ?3)", model.file_hash,
                                     model.weights_hash, model.path));
   TRY(s.step());
