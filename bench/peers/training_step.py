@@ -230,7 +230,7 @@ def run_expunge(args, row):
     if len(record["losses"]) != args.steps:
         sys.exit(f"{len(record['losses'])} steps instead of {args.steps}")
     return {"seconds": record["step_seconds"], "losses": record["losses"], "process_peak_bytes": peak,
-            "peak_bytes": record["peak_memory_gb"] * 1e6 * 1024,  # its unit is a million KiB
+            "peak_bytes": record["peak_memory_gb"] * 1e9,
             "gradient_norm": record["gradient_norms"][0]}
 
 

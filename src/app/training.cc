@@ -11,6 +11,7 @@
 #include "edit/trained.h"
 #include "tensor/version.h"
 #include "unlearn/examples.h"
+#include "unlearn/train.h"
 
 namespace expunge::app {
 namespace {
@@ -126,10 +127,10 @@ Result<TrainedRun> run_training(const Trainee& t) {
     problem.run.checkpoint = t.out + "/checkpoint.safetensors";
     problem.run.identity = identity.dump();
   }
-  if (writes) {
-    TRY(base::make_dirs(t.out));
-    TRY(write_record(t.out, record));
-  }
+  if (!t.out.empty()) TRY(base::make_dirs(t.out));
+  if (writes) TRY(write_record(t.out, record));
+  if (!t.out.empty() && t.method.objective && unlearn::trains_all(*t.method.objective, t.knobs))
+    TRY(t.patient.model->park(t.out));
   if (t.eval_every > 0 && tensor::leads(t.group))
     problem.run.after_epoch = [&](int64_t epoch, const edit::Trained& trained) -> base::Status {
       if (epoch % t.eval_every != 0) return {};

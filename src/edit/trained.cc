@@ -53,6 +53,7 @@ Result<Trained> Trained::full(const model::Model& model, std::vector<std::string
   return tensor::guarded([&] {
     model::Variables variables;
     for (const std::string& name : names) variables[name].weight = model.param(name).value.clone();
+    model.rest();
     return Trained(model, std::move(variables));
   });
 }

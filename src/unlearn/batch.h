@@ -15,7 +15,7 @@ struct Chosen {
   std::vector<const model::Example*> forget, retain, refusal;
 };
 // Pieces of about kPieceTokens tokens; of fewer, so that there are `least` if examples suffice.
-constexpr size_t kPieceTokens = 512;
+constexpr size_t kPieceTokens = 768;
 std::vector<Chosen> divide(const Chosen& step, size_t least = 1);
 
 // What means over a whole step divide by.

@@ -10,7 +10,15 @@ namespace expunge::unlearn {
 // gradient of a batch's mean loss, which the published LoKU code takes.
 enum class FisherOf { kSample, kBatch };
 
-// For each named matrix [O,I], of the answers' cross-entropy. Errors: kCancelled.
+// Calls use(name, gradient [O,I]) for each named matrix of a layer and each example or batch, of
+// the answers' cross-entropy; no two are in memory at once -> how many examples or batches there
+// were. Errors: kCancelled.
+base::Result<double> each_gradient(
+    const model::Model& model, std::span<const std::string> names,
+    std::span<const model::Example* const> examples, FisherOf of, size_t batch,
+    const std::function<void(const std::string& name, const Tensor& gradient)>& use);
+
+// For each named matrix [O,I].
 base::Result<std::map<std::string, Tensor>> fisher(const model::Model& model,
                                                    std::span<const std::string> names,
                                                    std::span<const model::Example* const> examples,

@@ -45,6 +45,7 @@ class Training {
   Result<edit::Edit> run() {
     const model::Model& model = problem_.model;
     edit::Trained trained = TRY(begin());
+    tensor::give_memory_back();
     if (group()) TRY(group()->broadcast(trained.leaves()));
     edit::FitOptions options = fit_options();
     options.after_step = [&](int64_t step) -> base::Status {
@@ -57,6 +58,7 @@ class Training {
         TRY(edit::fit(trained, options, [&](int64_t step, edit::FitState& state) {
           return gradients(step, batches, trained, state);
         }));
+    tensor::give_memory_back();
     if (problem_.run.done) problem_.run.done(fitted);
     edit::Edit edit = trained.edit();
     if (objective_.finish) edit = objective_.finish(std::move(edit), knobs_);
@@ -74,11 +76,10 @@ class Training {
     if (objective_.begin) return objective_.begin(problem_, knobs_);
     const auto rank = static_cast<int64_t>(knobs_.at("lora"));
     const double alpha = knobs_.at("alpha");
-    std::vector<std::string> names =
-        objective_.trained ? objective_.trained(model, knobs_)
-        : rank == 0 && knobs_.at("modules") == 0 && knobs_.at("from_layer") == 0
-            ? edit::all_tensors(model)
-            : trained_matrices(model, knobs_);
+    std::vector<std::string> names = objective_.trained ? objective_.trained(model, knobs_)
+                                     : trains_all(objective_, knobs_)
+                                         ? edit::all_tensors(model)
+                                         : trained_matrices(model, knobs_);
     if (rank == 0) return edit::Trained::full(model, std::move(names));
     return edit::Trained::lora(model, std::move(names), rank,
                                alpha > 0 ? alpha : 2 * static_cast<double>(rank), problem_.seed);
@@ -165,6 +166,11 @@ class Training {
 
 }  // namespace
 
+bool trains_all(const Objective& objective, const Knobs& knobs) {
+  return !objective.trained && !objective.begin && knobs.at("lora") == 0 &&
+         knobs.at("modules") == 0 && knobs.at("from_layer") == 0;
+}
+
 std::vector<std::string> trained_matrices(const model::Model& model, const Knobs& knobs) {
   return edit::layer_matrices(model, kModules[static_cast<size_t>(knobs.at("modules"))],
                               static_cast<int64_t>(knobs.at("from_layer")));
@@ -189,7 +195,9 @@ Result<edit::Edit> train(const Objective& objective, const Problem& problem, con
     if (knobs.at(whole) != std::floor(knobs.at(whole)))
       return fail(Code::kUsage,
                   fmt::format("{} is {}, expected a whole number", whole, knobs.at(whole)));
-  return tensor::guarded([&] { return Training(objective, problem, knobs).run(); });
+  auto edit = tensor::guarded([&] { return Training(objective, problem, knobs).run(); });
+  tensor::give_memory_back();
+  return edit;
 }
 
 }  // namespace expunge::unlearn

@@ -9,6 +9,9 @@ namespace expunge::unlearn {
 base::Result<edit::Edit> train(const Objective& objective, const Problem& problem,
                                const Knobs& knobs);
 
+// Whether it trains copies of all weights, so that the model's own are read for references alone.
+bool trains_all(const Objective& objective, const Knobs& knobs);
+
 // Learning instead: cross-entropy on the "forget" set. Not in the table of methods, since nothing
 // is forgotten by it.
 const Method& finetuning();

@@ -113,6 +113,7 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
     const auto scope = TRY(edit::ScopedEdit::apply(*session->patient().model, run.edit));
     run.record["after"] = TRY(probabilities(trainee));
   }
+  session->patient().model->rest();
   journal::Draft draft;
   draft.request = {
       {"intent", "forget"},

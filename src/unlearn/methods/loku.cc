@@ -15,17 +15,19 @@ namespace expunge::unlearn {
 namespace {
 
 using base::Result;
-using Fisher = std::map<std::string, Tensor>;
 
 Tensor loss(Minibatch& batch) { return inverted_hinge(batch.forget) + retain_term(batch); }
 
-// d [O].
-Tensor row_weights(const Tensor& forget, const Tensor& retain, const Knobs& knobs) {
-  const Tensor r = retain.to(at::kDouble), f = forget.to(at::kDouble);
+// F_r + ε, in place.
+void add_epsilon(Tensor& retain, const Knobs& knobs) {
   const double absolute = knobs.at("fila_eps");
-  const double eps =
-      absolute > 0 ? absolute : knobs.at("fila_relative_eps") * r.mean().item<double>();
-  const Tensor d = (f / (r + std::max(eps, 1e-300))).sum(1).sqrt();
+  const double mean = retain.mean(at::kDouble).item<double>();
+  retain.add_(std::max(absolute > 0 ? absolute : knobs.at("fila_relative_eps") * mean, 1e-37));
+}
+
+// d [O] of its square.
+Tensor row_weights(const Tensor& square) {
+  const Tensor d = square.sqrt();
   return d.clamp_min(1e-6 * d.max().item<double>() + 1e-300);  // no row is cut off for good
 }
 
@@ -54,10 +56,10 @@ Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
   const auto rank = static_cast<int64_t>(std::max(1.0, knobs.at("lora")));
   const double alpha = knobs.at("alpha") > 0 ? knobs.at("alpha") : 2 * static_cast<double>(rank);
   const auto limit = static_cast<size_t>(knobs.at("fila_examples"));
-  const size_t n = std::min({set.forget.size(), set.retain.size(), limit});
-  const auto first = [n](const std::vector<model::Example>& from) {
+  const size_t n_examples = std::min({set.forget.size(), set.retain.size(), limit});
+  const auto first = [n_examples](const std::vector<model::Example>& from) {
     std::vector<const model::Example*> some;
-    for (size_t i = 0; i < n; ++i) some.push_back(&from[i * from.size() / n]);
+    for (size_t i = 0; i < n_examples; ++i) some.push_back(&from[i * from.size() / n_examples]);
     return some;
   };
   const auto forget = first(set.forget), retain = first(set.retain);
@@ -65,7 +67,8 @@ Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
   const auto batch = static_cast<size_t>(knobs.at("batch"));
   model::Variables variables;
   const std::vector<std::string> names = trained_matrices(model, knobs);
-  // Some matrices at a time: both Fishers and the gradient are as large as they are.
+  // Some matrices at a time, since F_r is as large as they are. F_f is not kept: its share of d² is
+  // added up, gradient after gradient.
   constexpr int64_t kGroupNumbers = int64_t{28} << 20;
   for (size_t at = 0; at < names.size();) {
     size_t end = at;
@@ -73,15 +76,23 @@ Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
       numbers += model.param(names[end]).value.numel();
     const std::span group = std::span(names).subspan(at, end - at);
     if (problem.run.progress) problem.run.progress("Fisher information", at, names.size());
-    const Fisher f = TRY(fisher(model, group, forget, of, batch)),
-                 r = TRY(fisher(model, group, retain, of, batch));
+    auto r = TRY(fisher(model, group, retain, of, batch));
+    std::map<std::string, Tensor> squares;  // d² n
+    for (auto& [name, f_r] : r) {
+      add_epsilon(f_r, knobs);
+      squares[name] = at::zeros({f_r.size(0)}, tensor::f64());
+    }
+    const double n = TRY(each_gradient(
+        model, group, forget, of, batch, [&](const std::string& name, const Tensor& g) {
+          squares.at(name).add_(g.square().div_(r.at(name)).sum(1, false, at::kDouble));
+        }));
     const c10::NoGradGuard no_grad;
     for (const std::string& name : group) {
       TRY(base::check_cancel());
       const Tensor& w = model.param(name).value;
       const int64_t own_rank = std::min({rank, w.size(0), w.size(1)});
       const double scale = alpha / static_cast<double>(rank);
-      Factors factors = factorise(w, row_weights(f.at(name), r.at(name), knobs), own_rank, scale);
+      Factors factors = factorise(w, row_weights(squares.at(name) / n), own_rank, scale);
       model::Variable& v = variables[name];
       v.a = std::move(factors.a), v.b = std::move(factors.b), v.scale = scale;
     }
