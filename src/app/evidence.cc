@@ -14,18 +14,24 @@ using verify::Sense;
 
 struct Row {
   std::string_view gate, label;
-  std::string_view section;  // printed above the row if not empty
+  std::string_view section;  // printed above its first row
+  bool share = true;
 };
-constexpr std::array<Row, 8> kRows = {{{"exact", "the question itself", "forgotten"},
-                                       {"paraphrases", "unseen paraphrases", ""},
-                                       {"probing", "probing", ""},
-                                       {"neighbours", "neighbours", "kept"},
-                                       {"same_subject", "same subject", ""},
-                                       {"unrelated", "unrelated", ""},
-                                       {"perplexity", "perplexity ratio", "language"},
-                                       {"reply_nll", "reply, nats a token", ""}}};
+constexpr std::array<Row, 10> kRows = {{{"exact", "the question itself", "forgotten"},
+                                        {"paraphrases", "unseen paraphrases", "forgotten"},
+                                        {"probing", "probing", "forgotten"},
+                                        {"forget_prob", "answers' probability", "forgotten", false},
+                                        {"neighbours", "neighbours", "kept"},
+                                        {"same_subject", "same subject", "kept"},
+                                        {"unrelated", "unrelated", "kept"},
+                                        {"retain_prob", "answers' probability", "kept", false},
+                                        {"perplexity", "perplexity ratio", "language", false},
+                                        {"reply_nll", "reply, nats a token", "language", false}}};
 
-bool is_share(const Gate& g) { return g.name != "perplexity" && g.name != "reply_nll"; }
+bool is_share(const Gate& g) {
+  const auto row = std::ranges::find(kRows, g.name, &Row::gate);
+  return row == kRows.end() || row->share;
+}
 
 std::string value_text(const Gate* g) {
   if (!g) return "";
@@ -44,7 +50,9 @@ std::string label_of(std::string_view gate) {
 std::string gate_row(const Terminal& t, const std::string& label, const Gate* before,
                      const Gate& after) {
   const char* sign = after.sense == Sense::kAtLeast ? "≥" : "≤";
-  const std::string bound = after.absent.empty() ? fmt::format("{} {:.2f}", sign, after.bound) : "";
+  const int digits = after.name.ends_with("_prob") ? 3 : 2;
+  const std::string bound =
+      after.absent.empty() ? fmt::format("{} {:.{}f}", sign, after.bound, digits) : "";
   const std::string mark = !after.absent.empty() ? t.paint(Tone::kDim, "not asked")
                            : after.passed()      ? t.paint(Tone::kGood, "pass")
                                                  : t.paint(Tone::kBad, "FAIL");
@@ -59,10 +67,13 @@ std::string gate_table(const Terminal& t, const verify::Report* before,
   std::string out = t.paint(
       Tone::kDim, fmt::format("    {}{}{}   {}\n", pad("", 22), pad_left(before ? "before" : "", 9),
                               pad_left(before ? "after" : "now", 9), "needed"));
+  std::string_view section;
   for (const Row& row : kRows) {
-    if (!row.section.empty()) out += "  " + t.paint(Tone::kBold, row.section) + "\n";
-    if (const Gate* gate = after.find(row.gate))
-      out += gate_row(t, std::string(row.label), before ? before->find(row.gate) : nullptr, *gate);
+    const Gate* gate = after.find(row.gate);
+    if (!gate) continue;
+    if (row.section != section) out += "  " + t.paint(Tone::kBold, row.section) + "\n";
+    section = row.section;
+    out += gate_row(t, std::string(row.label), before ? before->find(row.gate) : nullptr, *gate);
   }
   return out;
 }
@@ -120,6 +131,26 @@ verify::Report report_from_json(const Json& json) {
               {text(i, "prompt"), text(i, "prefill"), text(i, "reply"),
                i.contains("good") && i["good"].is_boolean() && i["good"].get<bool>()});
     report.gates.push_back(std::move(g));
+  }
+  return report;
+}
+
+verify::Report trained_report(const journal::Entry& entry, const Json& now) {
+  const Json then = entry.report.value("after", Json::object());
+  verify::Report report;
+  for (const auto& [name, sense, sign] :
+       {std::tuple("forget_prob", Sense::kAtMost, 1.0), {"retain_prob", Sense::kAtLeast, -1.0}}) {
+    if (!then.contains(name)) continue;
+    Gate gate;
+    gate.name = name;
+    gate.sense = sense;
+    const double was = then[name].get<double>();
+    gate.bound = was + sign * (0.1 * was + 0.01);
+    if (now.contains(name))
+      gate.value = now[name].get<double>();
+    else
+      gate.absent = "the set was not given";
+    report.gates.push_back(std::move(gate));
   }
   return report;
 }

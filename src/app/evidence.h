@@ -21,6 +21,11 @@ std::string failures(const verify::Report& report);
 // Reads what to_json(Report, …) wrote, as far as it is there.
 verify::Report report_from_json(const base::Json& json);
 
+// What a training left and what its sets' answers are worth now, {forget_prob, retain_prob}: the
+// probability of those to forget is at most, that of those to keep at least what it was when the
+// entry was made, but for a tenth of it and .01.
+verify::Report trained_report(const journal::Entry& entry, const base::Json& now);
+
 // "Forget: Q 'What is the capital of France?' answer 'Paris'", one line a target.
 std::string proposal(const agent::Plan& plan);
 

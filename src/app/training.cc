@@ -21,12 +21,6 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-std::string hash_of(const std::vector<text::QaItem>& items) {
-  base::Sha256 hash;
-  for (const text::QaItem& item : items) hash.update(item.question + '\0' + item.answer + '\0');
-  return hash.hex();
-}
-
 // What has to be the same for a run to be gone on with.
 Json identity_of(const Trainee& t) {
   return {{"method", t.method.name},
@@ -39,6 +33,12 @@ Json identity_of(const Trainee& t) {
 }
 
 }  // namespace
+
+std::string hash_of(const std::vector<text::QaItem>& items) {
+  base::Sha256 hash;
+  for (const text::QaItem& item : items) hash.update(item.question + '\0' + item.answer + '\0');
+  return hash.hex();
+}
 
 void add_training_options(CLI::App& cli, TrainingOptions& o) {
   cli.add_option("--epochs", o.epochs, "passes over the set")->type_name("N");

@@ -52,6 +52,9 @@ base::Status write_record(const std::string& out, const base::Json& record);
 // Of both sets under the model as it is: mean answer probability, {forget_prob, retain_prob}.
 base::Result<base::Json> probabilities(const Trainee& trainee);
 
+// SHA-256 of a set's questions and answers: what run.json and the journal know it by.
+std::string hash_of(const std::vector<text::QaItem>& items);
+
 double peak_memory_gb();  // of this process so far
 
 }  // namespace expunge::app

@@ -9,7 +9,7 @@ using base::Result;
 
 namespace {
 
-// An entry made by a training has no questions of its own: `expunge eval` asks its sets.
+// An entry made by a training has none of its own: whoever has its sets can ask them.
 bool has_questions(const journal::Entry& e) {
   return !e.sealed && e.plan.is_object() && !e.plan.empty();
 }
@@ -46,10 +46,27 @@ Result<std::vector<Recheck>> Session::recheck(int64_t except, size_t at_most) {
 
 Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* written) {
   TRY(refresh());
+  const auto active = TRY(journal_->active());
+  std::vector<journal::Entry> asked;
+  for (const journal::Entry& e : active) {
+    if (id == 0 ? !has_questions(e) : e.id != id) continue;
+    if (e.sealed)
+      return fail(Code::kUnsupported, fmt::format("entry {} is sealed: its questions are gone", id),
+                  "give the question again with expunge generate");
+    if (!has_questions(e))
+      return fail(Code::kUsage,
+                  fmt::format("entry {} was trained on sets, which the journal does not hold", id),
+                  fmt::format("name them: expunge verify {} --forget F --retain R", id));
+    asked.push_back(e);
+  }
   std::vector<Verified> results;
+  if (asked.empty()) {
+    if (id == 0) return results;
+    return fail(Code::kNotFound, fmt::format("there is no active entry {}", id),
+                "expunge log shows which entries are active");
+  }
   edit::Edit all;
   for (const edit::Edit& e : TRY(journal_->active_edits())) all = edit::sum(all, e);
-  const auto active = TRY(journal_->active());
   const unlearn::Background* background = TRY(this->background());
   // What is kept is compared with the unedited model.
   TRY(edit::commit(*patient_.model, {}));
@@ -60,25 +77,13 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
       texts.texts = references_.texts;
       base_nll = TRY(verify::Examiner::prepare(patient_, texts, background->layer)).base_nll();
     }
-    for (const journal::Entry& e : active) {
-      if (id != 0 && e.id != id) continue;
-      if (!has_questions(e)) {
-        if (id == 0) continue;
-        if (!e.sealed)
-          return fail(
-              Code::kUnsupported,
-              fmt::format("entry {} was trained on sets, which the journal does not hold", id),
-              fmt::format("expunge eval {} asks them", id));
-        return fail(Code::kUnsupported,
-                    fmt::format("entry {} is sealed: its questions are gone", id),
-                    "give the question again with expunge generate");
-      }
+    for (const journal::Entry& e : asked) {
       const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
       std::vector<verify::Report> reports;
       const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
       const int64_t layer = examined_layer(*method, {&all, 1}, *background);
       for (const agent::Target& t : plan.targets) {
-        if (progress_) progress_("verifying", results.size() + 1, active.size());
+        if (progress_) progress_("verifying", results.size() + 1, asked.size());
         Assignment a = TRY(assign(t, plan, layer));
         if (!written) {
           auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
@@ -100,9 +105,6 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
   head_ = -1;
   TRY(refresh());
   if (!examined) return tl::unexpected(std::move(examined.error()));
-  if (id != 0 && results.empty())
-    return fail(Code::kNotFound, fmt::format("there is no active entry {}", id),
-                "expunge log shows which entries are active");
   return results;
 }
 

@@ -13,7 +13,7 @@ import sys
 import time
 
 import cli_test
-from cli_test import INVALID, NOT_FOUND, USAGE, Cli
+from cli_test import INVALID, NOT_FOUND, REFUSED, USAGE, Cli
 
 CONFLICT = 7
 # A world that no model knows.
@@ -67,6 +67,8 @@ class Training(Cli):
         shown = self.run_it("log", "-m", full).stdout
         self.assert_fits(shown)
         self.assertIn("npo", shown)
+        self.assertIn("answers' probability", self.run_it("show", str(run["entry"]), "-m", full).stdout)
+        self.verify_again(full, run)
         undone = self.json("undo", "-m", full)
         self.assertEqual(undone["weights_hash"], learnt["trained_weights_hash"])
 
@@ -88,6 +90,29 @@ class Training(Cli):
         self.assertLess(time.monotonic() - began, 5)  # nothing is done twice
         self.assertEqual(again["runs"], result["runs"])
         self.assert_fits(self.run_it("sweep", str(spec)).stdout)
+
+    def verify_again(self, full, run):
+        """The journal does not hold the sets; who names them gets the gates of the training."""
+        verify = ["verify", "-m", full]
+        self.assertEqual(self.json(*verify), {"passed": True, "sealed": 0, "trained": 1, "entries": []})
+        self.run_it(*verify, "1", status=USAGE)
+        asked = self.json(*verify, *self.common)
+        self.assertEqual((asked["passed"], asked["trained"]), (True, 0))
+        gates = {g["name"]: g for g in asked["entries"][0]["gates"]}
+        for name in "forget_prob", "retain_prob":
+            self.assertAlmostEqual(gates[name]["value"], run["after"][name], places=6)
+        self.assertEqual(asked["entries"][0]["entry"], run["entry"])
+        self.assert_fits(self.run_it(*verify, "1", *self.common).stdout)
+        other = ["--data", str(self.data), "--forget"]
+        self.run_it(*verify, *other, "retain", status=NOT_FOUND)
+        self.run_it(*verify, *other, "forget", "--retain", "world_facts", status=CONFLICT)
+        # Learnt again: the gate of what was to be forgotten no longer holds.
+        self.json("unlearn", full, *other, "retain", "--retain", "forget", "--method", "graddiff",
+                  "--lora", "4", "--epochs", "6", "--lr", "1e-3", "--out", self.out("again"))
+        failed = self.json(*verify, "1", *self.common, status=REFUSED)["entries"][0]["gates"]
+        self.assertEqual({g["name"]: g["passed"] for g in failed},
+                         {"forget_prob": False, "retain_prob": False})
+        self.json("undo", "-m", full)
 
     def test_an_interrupted_training_is_the_same_bits(self):
         command = ["unlearn", *self.common, "--method", "graddiff", "--lora", "2", "--epochs", "30",

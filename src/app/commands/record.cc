@@ -113,8 +113,12 @@ Result<Answer> show(Context& context, int64_t id) {
   const auto part = [&](const char* key) -> const Json& {
     return e.report.is_object() && e.report.contains(key) ? e.report[key] : none;
   };
-  if (const verify::Report after = report_from_json(part("after")); !after.gates.empty()) {
-    const verify::Report before = report_from_json(part("before"));
+  const bool trained = e.verdict == "trained" && e.report.is_object();
+  const auto report_of = [&](const char* key) {
+    return trained ? trained_report(e, part(key)) : report_from_json(part(key));
+  };
+  if (const verify::Report after = report_of("after"); !after.gates.empty()) {
+    const verify::Report before = report_of("before");
     t.print(gate_table(t, before.gates.empty() ? nullptr : &before, after));
     t.print(reply_list(t, after));
   }

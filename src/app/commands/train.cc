@@ -117,7 +117,8 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
   journal::Draft draft;
   draft.request = {
       {"intent", "forget"},
-      {"examples", {{"forget", run.record["forget"]}, {"retain", run.record["retain"]}}}};
+      {"examples", {{"forget", run.record["forget"]}, {"retain", run.record["retain"]}}},
+      {"system", trainee.system}};
   draft.method = method.name;
   draft.report = {{"before", before},
                   {"after", run.record["after"]},
