@@ -1,5 +1,6 @@
 #include "app/suites.h"
 
+#include "app/share.h"
 #include "app/tofu.h"
 #include "base/files.h"
 #include "text/sequence_set.h"
@@ -28,9 +29,12 @@ Result<Work> prepare_ppl(const SuiteInput& in) {
     options.progress = in.progress;
     if (keep)
       options.keep = [&](auto records) { return keep(verify::window_records_to_json(records)); };
-    auto records = TRY(verify::window_records_from_json(done, "records"));
-    return verify::perplexity_to_json(
-        TRY(verify::perplexity(patient, text, options, std::move(records))));
+    return in_shares(in.group, done, [&](const Json& known, verify::Share share) -> Result<Json> {
+      options.share = share;
+      auto records = TRY(verify::window_records_from_json(known, "records"));
+      return verify::perplexity_to_json(
+          TRY(verify::perplexity(patient, text, options, std::move(records))));
+    });
   };
   return work;
 }
@@ -49,14 +53,17 @@ Result<Work> prepare_mcq(const SuiteInput& in) {
   work.settings = {{"examples", hash_of(examples)}};
   for (const text::ChoiceItem& item : items)
     work.items[item.subject][std::to_string(item.row)] = hash_of(content(item));
-  work.run = [options, items](const model::Patient& patient, const Json& done,
-                              const Keep& keep) -> Result<Json> {
+  work.run = [in, options, items](const model::Patient& patient, const Json& done,
+                                  const Keep& keep) -> Result<Json> {
     auto all = options;
     if (keep)
       all.keep = [&](auto records) { return keep(verify::choice_records_to_json(records)); };
-    auto records = TRY(verify::choice_records_from_json(done, "records"));
-    return verify::choices_to_json(
-        TRY(verify::answer_choices(patient, items, all, std::move(records))));
+    return in_shares(in.group, done, [&](const Json& known, verify::Share share) -> Result<Json> {
+      all.share = share;
+      auto records = TRY(verify::choice_records_from_json(known, "records"));
+      return verify::choices_to_json(
+          TRY(verify::answer_choices(patient, items, all, std::move(records))));
+    });
   };
   return work;
 }
@@ -74,9 +81,12 @@ Result<Work> prepare_tdec(const SuiteInput& in) {
       options.keep = [&](auto records) {
         return keep(verify::extraction_records_to_json(records, options.n));
       };
-    auto records = TRY(verify::extraction_records_from_json(done, options.n, "records"));
-    return verify::extraction_to_json(
-        TRY(verify::extraction(patient, texts, options, std::move(records))));
+    return in_shares(in.group, done, [&](const Json& known, verify::Share share) -> Result<Json> {
+      options.share = share;
+      auto records = TRY(verify::extraction_records_from_json(known, options.n, "records"));
+      return verify::extraction_to_json(
+          TRY(verify::extraction(patient, texts, options, std::move(records))));
+    });
   };
   return work;
 }

@@ -24,7 +24,7 @@ struct SuiteInput {
   int64_t max_new_tokens = 200;
   bool no_generation = false;
   base::Progress progress;
-  tensor::Group* group = nullptr;  // its processes share the items of each set
+  tensor::Group* group = nullptr;  // its processes share the items
 };
 
 struct Suite {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/layout.h"
+#include "app/share.h"
 #include "app/training.h"
 #include "verify/eval_log.h"
 #include "verify/evaluate.h"
@@ -77,8 +78,12 @@ class Tofu {
       options.keep = [&](const verify::Records& records) {
         return keep(verify::records_to_json(records));
       };
-    auto result = TRY(verify::evaluate(patient, share(), options, std::move(known)));
-    if (in_.group) TRY(join(result.records));
+    options.share = share_of(in_.group);
+    auto result = TRY(verify::evaluate(patient, sets_, options, std::move(known)));
+    if (in_.group) {
+      const Json all = TRY(joined(*in_.group, verify::records_to_json(result.records)));
+      result.records = TRY(verify::records_from_json(all, "records of the group"));
+    }
     Json json = {
         {"parity", in_.parity},
         {"records", verify::records_to_json(result.records)},
@@ -104,28 +109,6 @@ class Tofu {
     const Json kept =
         TRY(run_evaluation(gold, {in_.retain_model, std::nullopt, in_.retain_file}, work));
     return verify::records_from_json(kept["records"], "records of --retain-model");
-  }
-
-  // Every size-th item of each set.
-  std::vector<verify::QaSet> share() const {
-    if (!in_.group) return sets_;
-    const auto size = static_cast<size_t>(in_.group->size());
-    std::vector<verify::QaSet> own;
-    for (const verify::QaSet& set : sets_) {
-      own.push_back({set.name, {}});
-      for (auto i = static_cast<size_t>(in_.group->rank()); i < set.items.size(); i += size)
-        own.back().items.push_back(set.items[i]);
-    }
-    return own;
-  }
-  // The records of all processes.
-  base::Status join(verify::Records& records) const {
-    const Json own = verify::records_to_json(records);
-    Json all = Json::object();
-    for (const std::string& text : TRY(in_.group->gather(base::dump_json(own))))
-      all.merge_patch(TRY(base::parse_json(text, "records of the group")));
-    records = TRY(verify::records_from_json(all, "records of the group"));
-    return {};
   }
 
   SuiteInput in_;

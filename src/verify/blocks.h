@@ -10,6 +10,13 @@
 
 namespace expunge::verify {
 
+// What one of several processes takes of a pass: every size-th item, from the rank-th on.
+struct Share {
+  size_t rank = 0, size = 1;
+  bool has(size_t place) const { return place % size == rank; }
+  size_t of(size_t n) const { return n / size + (n % size > rank ? 1 : 0); }
+};
+
 // work(block, done) for each `size` of the items, `done` of them being behind it; then keep().
 template <class T, class Work, class Keep>
 base::Status in_blocks(std::span<T> items, size_t size, const Work& work, const Keep& keep) {

@@ -7,7 +7,6 @@
 #include <tuple>
 
 #include "text/trim.h"
-#include "verify/blocks.h"
 #include "verify/place.h"
 #include "verify/score.h"
 
@@ -86,7 +85,8 @@ class Evaluation {
           return base::fail(Code::kNotFound,
                             fmt::format("no worked example of subject '{}'", subject),
                             "add some, or give no examples at all");
-    for (const auto& [subject, own] : subjects) TRY(score_subject(subject, own, items.size()));
+    const size_t total = options_.share.of(items.size());
+    for (const auto& [subject, own] : subjects) TRY(score_subject(subject, own, total));
     std::ranges::sort(result_.records, {},
                       [](const ChoiceRecord& r) { return std::tie(r.subject, r.row); });
     for (const ChoiceRecord& r : result_.records)
@@ -103,8 +103,8 @@ class Evaluation {
     for (const ChoiceRecord& r : result_.records)
       if (r.subject == subject) known.insert(r.row);
     Items open;
-    for (const ChoiceItem* item : own)
-      if (!known.contains(item->row)) open.push_back(item);
+    for (size_t i = 0; i < own.size(); ++i)
+      if (options_.share.has(i) && !known.contains(own[i]->row)) open.push_back(own[i]);
     return in_blocks(
         std::span(open), kBlock,
         [&](auto block, size_t) { return score_block(subject, block, total); },

@@ -17,6 +17,7 @@
 #include "base/run.h"
 #include "model/patient.h"
 #include "text/choice_set.h"
+#include "verify/blocks.h"
 
 namespace expunge::verify {
 
@@ -34,6 +35,7 @@ struct ChoiceOptions {
   // With their answers before each question of their subject, in order; none: no examples.
   std::vector<text::ChoiceItem> examples;
   PromptForm form = PromptForm::kPlain;
+  Share share = {};
   base::Progress progress = {};
   // Called after each block of items with all records, so that they outlive a Ctrl+C.
   std::function<base::Status(std::span<const ChoiceRecord>)> keep = {};

@@ -143,6 +143,27 @@ TEST(Choices, GoesOnWhereItStopped) {
             1 - whole.records[0].chosen % 2);
 }
 
+TEST(Choices, SharesMakeTheWhole) {
+  auto items = items_of("law", 5, 2);
+  for (const ChoiceItem& item : items_of("art", 2, 3)) items.push_back(item);
+  ChoiceOptions options;
+  const auto whole = answer_choices(patient(), items, options).value();
+  std::vector<ChoiceRecord> all;
+  for (const size_t rank : {0, 1}) {
+    options.share = {rank, 2};
+    const auto part = answer_choices(patient(), items, options).value().records;
+    EXPECT_EQ(part.size(), rank == 0 ? 4 : 3);  // every second one of each subject
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  options.share = {};
+  options.keep = [](auto) -> base::Status { return base::fail(base::Code::kInternal, "work"); };
+  const auto joined = answer_choices(patient(), items, options, all).value();
+  EXPECT_EQ(joined.all.n_right, whole.all.n_right);
+  ASSERT_EQ(joined.records.size(), whole.records.size());
+  for (size_t i = 0; i < whole.records.size(); ++i)
+    EXPECT_NEAR(joined.records[i].logprobs[0], whole.records[i].logprobs[0], 1e-5);
+}
+
 TEST(Choices, RecordsOfAFileAreChecked) {
   const auto message = [](const char* json) {
     return choice_records_from_json(base::Json::parse(json), "f").error().message;

@@ -6,7 +6,6 @@
 
 #include "model/generate.h"
 #include "text/trim.h"
-#include "verify/blocks.h"
 #include "verify/rouge.h"
 #include "verify/score.h"
 
@@ -50,13 +49,20 @@ class Evaluation {
  private:
   Status keep() { return options_.keep ? options_.keep(result_.records) : Status(); }
 
+  std::vector<const QaItem*> own(const QaSet& set) const {
+    std::vector<const QaItem*> items;
+    for (size_t i = 0; i < set.items.size(); ++i)
+      if (options_.share.has(i)) items.push_back(&set.items[i]);
+    return items;
+  }
+
   Status score_set(const QaSet& set) {
     std::vector<Record>& records = result_.records[set.name];
     std::set<int64_t> known;
     for (const Record& r : records) known.insert(r.row);
     std::vector<const QaItem*> open;
-    for (const QaItem& item : set.items)
-      if (!known.contains(item.row)) open.push_back(&item);
+    for (const QaItem* item : own(set))
+      if (!known.contains(item->row)) open.push_back(item);
     TRY(in_blocks(
         std::span(open), kScoreBlock,
         [&](auto block, size_t at) {
@@ -107,9 +113,11 @@ class Evaluation {
   }
 
   Status generate_set(const QaSet& set) {
+    std::set<int64_t> rows;
+    for (const QaItem* item : own(set)) rows.insert(item->row);
     std::vector<Record*> open;
     for (Record& r : result_.records[set.name])
-      if (!r.generation) open.push_back(&r);
+      if (!r.generation && rows.contains(r.row)) open.push_back(&r);
     return in_blocks(
         std::span(open), kGenerateBlock,
         [&](auto block, size_t at) { return generate_block(block, set.name, at, open.size()); },

@@ -10,6 +10,7 @@
 #include "base/run.h"
 #include "model/patient.h"
 #include "text/qa_set.h"
+#include "verify/blocks.h"
 #include "verify/record.h"
 
 namespace expunge::verify {
@@ -31,6 +32,7 @@ struct EvaluateOptions {
   Parity parity = Parity::kNone;
   int64_t max_new_tokens = 200;
   bool generate = true;
+  Share share = {};
   base::Progress progress = {};
   // Called after each block of items, so that what was computed outlives a Ctrl+C.
   std::function<base::Status(const Records&)> keep = {};

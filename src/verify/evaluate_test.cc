@@ -92,6 +92,33 @@ TEST(Evaluate, WhatIsThereIsNotComputedAgain) {
             whole.records.at("forget")[1].score.logprobs);
 }
 
+TEST(Evaluate, SharesMakeTheWhole) {
+  const std::vector sets{set_of("forget", 4), set_of("retain", 3)};
+  EvaluateOptions options;
+  const auto whole = evaluate(patient(), sets, options).value();
+  Records all;
+  for (const size_t rank : {0, 1}) {
+    options.share = {rank, 2};
+    // What is there of the others' share is left to them.
+    const Records done = rank == 1 ? Records{{"forget", {all["forget"][0]}}} : Records();
+    const Records part = evaluate(patient(), sets, options, done).value().records;
+    for (const auto& [name, records] : part)
+      for (const Record& r : records)
+        if (static_cast<size_t>(r.row) % 2 == rank) all[name].push_back(r);
+    EXPECT_EQ(part.at("retain").size(), rank == 0 ? 2 : 1);
+  }
+  options.share = {};
+  const auto joined = evaluate(patient(), sets, options, all).value();
+  EXPECT_EQ(joined.scored_tokens + joined.generated_tokens, 0);
+  for (const auto& [name, records] : whole.records) {
+    ASSERT_EQ(joined.records.at(name).size(), records.size());
+    for (size_t i = 0; i < records.size(); ++i) {
+      EXPECT_EQ(joined.records.at(name)[i].row, records[i].row);
+      EXPECT_EQ(joined.records.at(name)[i].generation, records[i].generation);
+    }
+  }
+}
+
 // What the peer scores: the answer, its end, what the template puts behind it, and an end again.
 TEST(Evaluate, ParityScoresWhatThePeerScores) {
   const std::string question = chars(tests::question(0, 1)), answer = chars({tests::answer(0, 1)});

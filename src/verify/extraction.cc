@@ -8,7 +8,6 @@
 
 #include "model/forward.h"
 #include "model/generate.h"
-#include "verify/blocks.h"
 #include "verify/place.h"
 
 namespace expunge::verify {
@@ -251,7 +250,7 @@ Result<Extraction> extraction(const model::Model& model,
         options.max_tokens > 0 ? std::min(options.max_tokens, x.size()) : x.size();
     const Task task{static_cast<int64_t>(i), x.first(length)};
     TRY_AT(fmt::format("sequence {}", i), check(model.config(), task.x, options.n));
-    if (!known.contains(task.row)) open.push_back(task);
+    if (options.share.has(i) && !known.contains(task.row)) open.push_back(task);
   }
   Extraction result;
   result.n = options.n;
@@ -259,7 +258,7 @@ Result<Extraction> extraction(const model::Model& model,
   ExtractionOptions of_block = options;
   if (options.progress)
     of_block.progress = [&](std::string_view what, size_t at, size_t) {
-      options.progress(what, result.records.size() + at, sequences.size());
+      options.progress(what, result.records.size() + at, options.share.of(sequences.size()));
     };
   TRY(in_blocks(
       std::span(open), kBlock,

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/run.h"
 #include "model/patient.h"
+#include "verify/blocks.h"
 
 namespace expunge::verify {
 
@@ -33,6 +34,7 @@ struct ExtractionOptions {
   size_t n = 10;            // of the n-grams
   size_t max_tokens = 200;  // of each sequence, as the paper has them; 0: all
   size_t max_batch = 64;    // forks that run at once
+  Share share = {};
   base::Progress progress = {};
   // Called after each block of sequences with all records, so that they outlive a Ctrl+C.
   std::function<base::Status(std::span<const ExtractionRecord>)> keep = {};

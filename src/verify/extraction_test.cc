@@ -168,6 +168,29 @@ TEST(Extraction, GoesOnWhereItStopped) {
   EXPECT_LT(rest.decoded_tokens, whole.decoded_tokens / 4);
 }
 
+TEST(Extraction, SharesMakeTheWhole) {
+  const auto model = tests::random_model(6);
+  Sequences sequences;
+  for (uint64_t seed = 0; seed < 5; ++seed) sequences.push_back(random_ids(seed, 14));
+  ExtractionOptions options;
+  options.n = 2;
+  const auto whole = extraction(*model, sequences, options).value();
+  std::vector<ExtractionRecord> all;
+  for (const size_t rank : {0, 1, 2}) {
+    options.share = {rank, 3};
+    const Extraction part = extraction(*model, sequences, options).value();
+    for (const ExtractionRecord& r : part.records) {
+      EXPECT_EQ(static_cast<size_t>(r.row) % 3, rank);
+      all.push_back(r);
+    }
+  }
+  options.share = {};
+  const auto joined = extraction(*model, sequences, options, all).value();
+  EXPECT_EQ(joined.decoded_tokens, 0);
+  EXPECT_EQ(joined.ma, whole.ma);
+  EXPECT_EQ(joined.el, whole.el);
+}
+
 TEST(Extraction, RecordsOfAFileAreChecked) {
   const auto message = [](const char* json) {
     return extraction_records_from_json(base::Json::parse(json), 10, "f").error().message;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <set>
 
-#include "verify/blocks.h"
 #include "verify/place.h"
 #include "verify/score.h"
 
@@ -69,8 +68,10 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
   std::set<int64_t> known;
   for (const WindowRecord& r : done) known.insert(r.begin);
   std::vector<Window> open;
-  for (const Window& w : windows_of(ids.size(), lengths))
-    if (!known.contains(static_cast<int64_t>(w.begin))) open.push_back(w);
+  const std::vector<Window> windows = windows_of(ids.size(), lengths);
+  for (size_t i = 0; i < windows.size(); ++i)
+    if (options.share.has(i) && !known.contains(static_cast<int64_t>(windows[i].begin)))
+      open.push_back(windows[i]);
   Perplexity result;
   result.windows = std::move(done);
   TRY(in_blocks(

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/run.h"
 #include "model/patient.h"
+#include "verify/blocks.h"
 
 namespace expunge::verify {
 
@@ -32,6 +33,7 @@ struct PerplexityOptions {
   // is not scored.
   int64_t stride = 0;
   int64_t limit_tokens = 0;  // the text's first ones; 0: all
+  Share share = {};
   base::Progress progress = {};
   // Called after each block of windows with all records, so that they outlive a Ctrl+C.
   std::function<base::Status(std::span<const WindowRecord>)> keep = {};

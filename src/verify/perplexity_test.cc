@@ -103,6 +103,26 @@ TEST(Perplexity, RefusesWhatItCannotScore) {
   EXPECT_THAT(message({}, Ids{1, 64}), HasSubstr("outside the vocabulary"));
 }
 
+TEST(Perplexity, SharesMakeTheWhole) {
+  const auto model = tests::random_model(2);
+  const Ids ids = random_ids(71);  // 7 windows that are scored
+  PerplexityOptions options;
+  options.context = 10;
+  const auto whole = perplexity(*model, ids, options).value();
+  std::vector<WindowRecord> all;
+  for (const size_t rank : {0, 1}) {
+    options.share = {rank, 2};
+    const auto part = perplexity(*model, ids, options).value().windows;
+    EXPECT_EQ(part.size(), rank == 0 ? 4 : 3);
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  options.share = {};
+  options.keep = [](auto) -> base::Status { return base::fail(base::Code::kInternal, "work"); };
+  const auto joined = perplexity(*model, ids, options, all).value();  // figures only
+  EXPECT_NEAR(joined.nll, whole.nll, 1e-6);
+  EXPECT_EQ(joined.n_tokens, whole.n_tokens);
+}
+
 // The first block is kept, then comes a Ctrl+C.
 TEST(Perplexity, GoesOnWhereItStopped) {
   const auto model = tests::random_model(2);

@@ -158,6 +158,21 @@ class Training(Cli):
         self.assertEqual(outputs[1][0], "")  # one speaks
         return json.loads(outputs[0][0])
 
+    def evaluations(self):
+        """One of each suite."""
+        text = self.data / "text.txt"
+        text.write_text("The Glass Harbour is a novel about a town by the sea. " * 12)
+        texts = self.data / "texts.jsonl"
+        texts.write_text("".join(json.dumps({"text": f"{i}: " + text.read_text()[:150]}) + "\n"
+                                 for i in range(3)))
+        choices = self.data / "choices.csv"
+        choices.write_text("".join(f"Which is number {i}?,one,two,three,four,{'ABCD'[i]}\n" for i in range(3)))
+        yield ["eval", "--data", str(self.data), "--sets", "retain,forget", "--forget", "forget",
+               "--max-tokens", "8"]
+        yield ["eval", "--suite", "ppl", "--data", str(text), "--context", "32"]
+        yield ["eval", "--suite", "tdec", "--data", str(texts)]
+        yield ["eval", "--suite", "mcq", "--data", str(choices)]
+
     def test_two_processes_are_one(self):
         for method, epochs in (("npo", "3"), ("pdu", "1")):  # pdu's pieces depend on one another
             command = ["unlearn", *self.common, "--method", method, "--lora", "2", "--lr", "1e-3",
@@ -169,13 +184,12 @@ class Training(Cli):
             for a, b in zip(one["losses"] + one["gradient_norms"], two["losses"] + two["gradient_norms"]):
                 self.assertAlmostEqual(a, b, delta=2e-4 * abs(a))
             self.json("undo")
-        evaluate = ["eval", "--data", str(self.data), "--sets", "retain,forget", "--forget", "forget",
-                    "--max-tokens", "8"]
-        one = self.json(*evaluate)
-        two = self.together(evaluate, "evaluated")
-        self.assertEqual(one["summary"].keys(), two["summary"].keys())
-        for key, value in one["summary"].items():
-            self.assertAlmostEqual(two["summary"][key], value, delta=1e-4 * abs(value) + 1e-6, msg=key)
+        for evaluate in self.evaluations():
+            one = self.json(*evaluate)
+            two = self.together(evaluate, "evaluated")
+            self.assertEqual(one["summary"].keys(), two["summary"].keys())
+            for key, value in one["summary"].items():
+                self.assertAlmostEqual(two["summary"][key], value, delta=1e-4 * abs(value) + 1e-6, msg=key)
         alone = dict(self.environment, RANK="5", WORLD_SIZE="2")
         done = subprocess.run([cli_test.PROGRAM, *evaluate], env=alone, capture_output=True, text=True,
                               check=False)

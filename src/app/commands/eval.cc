@@ -66,9 +66,6 @@ Result<Answer> eval(const Options& o, Context& context) {
   if (!o.from_logs.empty()) return from_logs(o, context);
   TRY(join_group(context));
   const bool leads = tensor::leads(context.group.get());
-  if (context.group && o.suite != "tofu")
-    return fail(Code::kUnsupported, fmt::format("{} is the work of one process", o.suite),
-                "start it without WORLD_SIZE");
   SuiteInput input = o.input;
   input.progress = t.progress();
   input.group = context.group.get();
