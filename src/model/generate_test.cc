@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <limits>
 
 #include "tiny.h"
 
@@ -194,6 +195,23 @@ std::vector<double> softmax(std::vector<double> logits, double temperature, cons
 void expect_distribution(const Sampling& s, const std::vector<double>& want, const Ids& seen = {}) {
   // Four standard deviations of 20 000 draws.
   EXPECT_THAT(frequencies(s, seen), testing::Pointwise(testing::DoubleNear(0.015), want));
+}
+
+TEST(Sampler, TheLikeliestIsTheFirstOfTheLargest) {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  std::vector<float> logits(70, -3);
+  for (const size_t at : {0, 5, 16, 31, 64, 69}) {
+    logits.assign(70, -3);
+    logits[at] = -1;
+    EXPECT_EQ(likeliest(logits), at);
+    logits.back() = -1;
+    EXPECT_EQ(likeliest(logits), at);
+  }
+  logits[3] = nan;  // one that is no number is never the largest
+  EXPECT_EQ(likeliest(logits), 69);
+  logits[4] = inf;
+  EXPECT_EQ(likeliest(logits), 4);
+  for (const float all : {nan, -inf}) EXPECT_EQ(likeliest(std::vector<float>(70, all)), 0);
 }
 
 TEST(Sampler, TemperatureScalesTheDistribution) {

@@ -20,6 +20,9 @@ struct Sampling {
 };
 base::Status validate(const Sampling& sampling);
 
+// The first of the largest logits [V]. Where that is no finite number the weights are damaged.
+size_t likeliest(std::span<const float> logits);
+
 class Sampler {
  public:
   explicit Sampler(const Sampling& sampling) : sampling_(sampling), rng_(sampling.seed) {}

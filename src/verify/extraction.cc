@@ -8,6 +8,7 @@
 
 #include "model/forward.h"
 #include "model/generate.h"
+#include "model/sampler.h"
 #include "verify/place.h"
 
 namespace expunge::verify {
@@ -108,11 +109,11 @@ class Extractor {
       const auto vocab = static_cast<size_t>(logits.size(1));
       for (int64_t r = 0; r < n; ++r) {
         const std::span row(logits.data_ptr<float>() + static_cast<size_t>(r) * vocab, vocab);
-        const auto best = std::ranges::max_element(row);
-        if (!std::isfinite(*best))
-          return base::fail(Code::kNumeric, fmt::format("a logit is {}", *best),
+        const size_t best = model::likeliest(row);
+        if (!std::isfinite(row[best]))
+          return base::fail(Code::kNumeric, fmt::format("a logit is {}", row[best]),
                             "the weights or an edit are damaged");
-        chosen.push_back(static_cast<int32_t>(best - row.begin()));
+        chosen.push_back(static_cast<int32_t>(best));
       }
     }
     return chosen;
