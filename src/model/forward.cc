@@ -43,6 +43,10 @@ Pack pack_rows(std::span<const Chunk> chunks, const Sequence& unseen) {
   return pack;
 }
 
+// So many rows compute for longer than their float32 weights take to come from memory: to turn
+// blocks into them anew would only add to it (generation in batches of 32: 4 % more).
+constexpr int64_t kFloatRows = 24;
+
 Tensor project(const Model& model, const Tensor& x, std::string_view name) {
   const Param& w = model.param(name);
   const int64_t rows = x.size(0), in = x.size(1), out = w.value.size(0);
@@ -51,7 +55,7 @@ Tensor project(const Model& model, const Tensor& x, std::string_view name) {
   const Tensor contiguous = x.contiguous();
   tensor::DType dtype = tensor::DType::kF32;
   auto bytes = reinterpret_cast<const std::byte*>(w.value.data_ptr<float>());
-  if (w.blocks && kernels::matvec_supports(w.blocks->dtype))
+  if (w.blocks && rows < kFloatRows && kernels::matvec_supports(w.blocks->dtype))
     dtype = w.blocks->dtype, bytes = w.blocks->bytes.data();
   const auto multiply = rows <= kernels::kMatvecMaxRows ? kernels::matvec : kernels::gemm;
   multiply(dtype, bytes, contiguous.data_ptr<float>(), rows, in, out, y.data_ptr<float>());

@@ -85,13 +85,24 @@ HWY_INLINE void store_turned(Vector (&sum)[kOutputs][kVectors], int64_t n_rows, 
 #endif
 }
 
-// Outputs o .. o+n of one panel; w [n,I] points at their weights.
+// Outputs o .. o+n of one panel; w [n,I] points at their weights. `coming`: weights of the next
+// tile that are still in memory, asked for while this one is computed; nullptr = none.
 template <int kVectors>
-void tile(const float* w, const float* HWY_RESTRICT panel, const Product& p, int64_t first_row,
-          int64_t o, int64_t n) {
+void tile(const float* w, const float* coming, const float* HWY_RESTRICT panel, const Product& p,
+          int64_t first_row, int64_t o, int64_t n) {
   Vector sum[kOutputs][kVectors];
   clear(sum);
-  accumulate(Rows<kOutputs>(w, p.in, n), panel, kVectors * kLanes, p.in, sum);
+  if (coming == nullptr) {
+    accumulate(Rows<kOutputs>(w, p.in, n), panel, kVectors * kLanes, p.in, sum);
+  } else {
+    constexpr int64_t kStep = 64, kLine = 16;  // floats
+    for (int64_t k = 0; k < p.in; k += kStep) {
+      for (int64_t j = 0; j < kOutputs; ++j)
+        for (int64_t i = 0; i < kStep; i += kLine) hwy::Prefetch(coming + j * p.in + k + i);
+      accumulate(Rows<kOutputs>(w + k, p.in, n), panel + k * kVectors * kLanes, kVectors * kLanes,
+                 std::min(kStep, p.in - k), sum);
+    }
+  }
   store_turned<kVectors>(sum, std::min(kVectors * kLanes, p.rows - first_row), n, p.out,
                          p.y + first_row * p.out + o);
 }
@@ -123,10 +134,12 @@ void gemm_target(const Product& p, int64_t begin, int64_t end) {
       const bool narrow = p.rows - first <= kLanes;
       for (int64_t j = 0; j < n; j += kOutputs) {
         const int64_t tile_outputs = std::min<int64_t>(kOutputs, n - j);
+        const bool streams = p.dtype == DType::kF32 && first == 0 && o + j + 2 * kOutputs <= end;
+        const float* coming = streams ? w + (j + kOutputs) * p.in : nullptr;
         if (narrow)
-          tile<1>(w + j * p.in, panel, p, first, o + j, tile_outputs);
+          tile<1>(w + j * p.in, coming, panel, p, first, o + j, tile_outputs);
         else
-          tile<2>(w + j * p.in, panel, p, first, o + j, tile_outputs);
+          tile<2>(w + j * p.in, coming, panel, p, first, o + j, tile_outputs);
       }
     }
   }
