@@ -1,0 +1,81 @@
+// A problem on the tiny model that knows planted facts, for the tests of methods.
+#pragma once
+
+#include "tiny.h"
+#include "unlearn/method.h"
+
+namespace expunge::unlearn {
+
+inline constexpr int32_t kRelation = 1, kSubject = 4;  // the fact to forget
+inline constexpr int64_t kSiteLayer = 1;
+
+// Held rows are kept out of the problem; they measure the damage.
+inline bool is_held(int32_t relation, int32_t subject) { return (relation + subject) % 3 == 0; }
+
+inline BackgroundInputs background_inputs() {
+  BackgroundInputs inputs;
+  for (int32_t r = 0; r < tests::kRelations; ++r)
+    for (int32_t s = 0; s < tests::kSubjects; ++s) {
+      if (is_held(r, s) || (r == kRelation && s == kSubject)) continue;
+      inputs.pool.push_back({tests::question(r, s), -1});
+      inputs.pool.push_back({tests::subject_first(r, s), -1});
+      inputs.texts.push_back(tests::question(r, s));
+      inputs.lessons.push_back({tests::question(r, s), tests::refusal()});
+      inputs.lessons.push_back({tests::subject_first(r, s), tests::refusal()});
+    }
+  return inputs;
+}
+
+inline const Background& background() {
+  static const Background b =
+      learn_background(*tests::planted_model(), background_inputs(), kSiteLayer, 3).value();
+  return b;
+}
+
+inline model::Example example(tests::Ids prompt, const tests::Ids& reply) {
+  model::Example e{std::move(prompt), 0};
+  e.first = e.ids.size();
+  e.ids.insert(e.ids.end(), reply.begin(), reply.end());
+  return e;
+}
+
+inline const TrainingSet& training_set() {
+  static const TrainingSet set = [] {
+    TrainingSet s;
+    for (int32_t r = 0; r < tests::kRelations; ++r)
+      for (int32_t subject = 0; subject < tests::kSubjects; ++subject)
+        for (const tests::Ids& prompt :
+             {tests::question(r, subject), tests::subject_first(r, subject)}) {
+          const model::Example e = example(prompt, {tests::answer(r, subject), tests::kEnd});
+          if (r == kRelation && subject == kSubject) {
+            s.forget.push_back(e);
+            s.refusals.push_back({example(prompt, tests::refusal())});
+          } else if (!is_held(r, subject)) {
+            s.retain.push_back(e);
+          }
+        }
+    return s;
+  }();
+  return set;
+}
+
+inline Problem problem_on(const model::Model& model) {
+  Problem p{model, {}, {}, {}, &background(), {}, {}, 7};
+  p.training = &training_set();
+  p.forget = {{tests::question(kRelation, kSubject), -1},
+              {tests::subject_first(kRelation, kSubject), -1}};
+  for (int32_t r = 0; r < tests::kRelations; ++r) {
+    for (int32_t s = 0; s < tests::kSubjects; ++s)
+      if (!is_held(r, s) && (r != kRelation || s != kSubject)) {
+        p.retain.push_back({tests::question(r, s), -1});
+        p.retain.push_back({tests::subject_first(r, s), -1});
+      }
+    for (int32_t s = tests::kSubjects; s < tests::kSubjects + tests::kUnknown; ++s) {
+      p.refusal.push_back({tests::question(r, s), -1});
+      p.refusal.push_back({tests::subject_first(r, s), -1});
+    }
+  }
+  return p;
+}
+
+}  // namespace expunge::unlearn
