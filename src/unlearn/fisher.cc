@@ -1,5 +1,7 @@
 #include "unlearn/fisher.h"
 
+#include "tensor/kernels/pool.h"
+#include "tensor/kernels/squares.h"
 #include "unlearn/batch.h"
 
 namespace expunge::unlearn {
@@ -9,6 +11,7 @@ base::Result<double> each_gradient(
     std::span<const model::Example* const> examples, FisherOf of, size_t batch,
     const std::function<void(const std::string& name, const Tensor& gradient)>& use) {
   CHECK(!examples.empty() && batch > 0);
+  const tensor::kernels::KernelThreads kernel_threads;
   model::Variables variables;
   for (const std::string& name : names) {
     model::Variable& v = variables[name];
@@ -36,8 +39,10 @@ base::Result<std::map<std::string, Tensor>> fisher(const model::Model& model,
   std::map<std::string, Tensor> sums;
   for (const std::string& name : names) sums[name] = at::zeros_like(model.param(name).value);
   const double n = TRY(each_gradient(
-      model, names, examples, of, batch,
-      [&](const std::string& name, const Tensor& g) { sums.at(name).addcmul_(g, g); }));
+      model, names, examples, of, batch, [&](const std::string& name, const Tensor& g) {
+        tensor::kernels::add_squares(g.data_ptr<float>(), g.numel(),
+                                     sums.at(name).data_ptr<float>());
+      }));
   for (auto& [name, sum] : sums) sum.div_(n);
   return sums;
 }

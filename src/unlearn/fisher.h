@@ -10,9 +10,9 @@ namespace expunge::unlearn {
 // gradient of a batch's mean loss, which the published LoKU code takes.
 enum class FisherOf { kSample, kBatch };
 
-// Calls use(name, gradient [O,I]) for each named matrix of a layer and each example or batch, of
-// the answers' cross-entropy; no two are in memory at once -> how many examples or batches there
-// were. Errors: kCancelled.
+// Calls use(name, gradient [O,I], contiguous) for each named matrix of a layer and each example or
+// batch, of the answers' cross-entropy; no two are in memory at once -> how many examples or
+// batches there were. Errors: kCancelled.
 base::Result<double> each_gradient(
     const model::Model& model, std::span<const std::string> names,
     std::span<const model::Example* const> examples, FisherOf of, size_t batch,

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/kernels/squares.h"
 #include "unlearn/fisher.h"
 #include "unlearn/method.h"
 
@@ -84,7 +85,9 @@ Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
     }
     const double n = TRY(each_gradient(
         model, group, forget, of, batch, [&](const std::string& name, const Tensor& g) {
-          squares.at(name).add_(g.square().div_(r.at(name)).sum(1, false, at::kDouble));
+          tensor::kernels::add_square_ratios(g.data_ptr<float>(), r.at(name).data_ptr<float>(),
+                                             g.size(0), g.size(1),
+                                             squares.at(name).data_ptr<double>());
         }));
     const c10::NoGradGuard no_grad;
     for (const std::string& name : group) {
