@@ -13,43 +13,15 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 from pathlib import Path
 
-PROGRAM = ""
+import cli
+from cli import CORRUPT, INVALID, NOT_FOUND, REFUSED, UNSUPPORTED, USAGE, Cli
+
 COMMANDS = ["chat", "forget", "plan", "demo", "log", "show", "undo", "verify", "replay", "seal",
             "generate", "score", "export", "bench", "methods", "eval", "metrics", "suites",
             "finetune", "unlearn", "sweep"]
-USAGE, INVALID, CORRUPT, NOT_FOUND, UNSUPPORTED, REFUSED = 2, 3, 4, 5, 6, 8
-
-
-class Cli(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="expunge-cli-")
-        self.home = Path(self.folder.name)
-        self.environment = dict(os.environ, EXPUNGE_HOME=str(self.home), LC_ALL="C.UTF-8")
-
-    def tearDown(self):
-        self.folder.cleanup()
-
-    def run_it(self, *arguments, stdin="", status=0):
-        done = subprocess.run([PROGRAM, *arguments], input=stdin, env=self.environment, text=True,
-                              capture_output=True, timeout=1200, check=False)
-        self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout}\n{done.stderr}")
-        return done
-
-    def json(self, *arguments, stdin="", status=0):
-        """Exactly one JSON object and nothing else on stdout."""
-        out = self.run_it(*arguments, "--json", stdin=stdin, status=status).stdout
-        self.assertEqual(out.count("\n"), 1, out)
-        return json.loads(out)
-
-    def assert_fits(self, text):
-        for line in text.splitlines():
-            self.assertLessEqual(len(line), 80, line)
-        self.assertNotIn("\033", text)
 
 
 class WithoutAModel(Cli):
@@ -131,7 +103,7 @@ class WithoutAModel(Cli):
         for content in (b"", b"GGUF", b"GGUF" + b"\xff" * 64, os.urandom(4096)):
             path = self.home / "bad.gguf"
             path.write_bytes(content)
-            done = subprocess.run([PROGRAM, "generate", "-m", str(path), "x"], text=True,
+            done = subprocess.run([cli.PROGRAM, "generate", "-m", str(path), "x"], text=True,
                                   env=self.environment, capture_output=True, check=False)
             self.assertIn(done.returncode, (CORRUPT, UNSUPPORTED), done.stderr)
             self.assertIn("bad.gguf", done.stderr)
@@ -200,7 +172,7 @@ class OnTheDefaultModel(Cli):
         for signals in ((signal.SIGINT, signal.SIGTERM), (signal.SIGHUP,)):
             folder = self.home / "tmp"
             folder.mkdir()
-            process = subprocess.Popen([PROGRAM, "demo"], env=dict(self.environment,
+            process = subprocess.Popen([cli.PROGRAM, "demo"], env=dict(self.environment,
                                                                    TMPDIR=str(folder)),
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             end = time.monotonic() + 300
@@ -297,7 +269,7 @@ class OnTheDefaultModel(Cli):
     def test_a_full_terminal_session(self):
         """On a terminal: a reply is stopped by Ctrl+C, the chat goes on, /quit ends it."""
         master, slave = pty.openpty()
-        process = subprocess.Popen([PROGRAM, "chat"], stdin=slave, stdout=slave, stderr=slave,
+        process = subprocess.Popen([cli.PROGRAM, "chat"], stdin=slave, stdout=slave, stderr=slave,
                                    env=dict(self.environment, TERM="xterm", COLUMNS="80"),
                                    close_fds=True, start_new_session=True)
         os.close(slave)
@@ -343,116 +315,5 @@ class Correcting(Cli):
         self.assertIn("Paris", reply["text"])
 
 
-class Evaluating(Cli):
-    """expunge eval on the default model, a few items."""
-
-    def test_the_other_suites(self):
-        text = self.home / "text.txt"
-        text.write_text("The capital of France is Paris. The capital of Canada is Ottawa. " * 4)
-        ppl = self.json("eval", "--suite", "ppl", "--data", str(text), "--context", "32",
-                        "--stride", "16")
-        self.assertLess(ppl["summary"]["ppl"], 20)
-        table = self.home / "capitals_test.csv"
-        table.write_text('What is the capital of France?,Rome,Paris,Oslo,Bonn,B\n'
-                         '"What is the capital of Peru, please?",Lima,Paris,Oslo,Bonn,A\n')
-        mcq = self.json("eval", "--suite", "mcq", "--data", str(table))
-        self.assertEqual(mcq["summary"]["n_items"], 2)
-        self.assertEqual(len(mcq["records"]["capitals"]["0"]["logprobs"]), 4)
-        lines = self.home / "sequences.jsonl"
-        lines.write_text(json.dumps({"text": "one two three four five six seven eight nine ten " * 4}))
-        tdec = self.json("eval", "--suite", "tdec", "--data", str(lines))
-        self.assertGreater(tdec["summary"]["ma"], 0.5)
-        self.run_it("eval", "--suite", "ppl", "--data", "/nowhere.txt", status=NOT_FOUND)
-
-    def test_an_interrupted_suite_goes_on(self):
-        data, out = self.home / "mcq", self.home / "run"
-        data.mkdir()
-        for subject, n in (("a", 2), ("b", 60), ("c", 60)):
-            (data / (subject + "_test.csv")).write_text(
-                "".join(f"Which is {i} and {i}?,{2 * i},{i},{i + 1},{i * i},A\n" for i in range(n)))
-        common = ["eval", "--suite", "mcq", "--data", str(data), "--json"]
-        process = subprocess.Popen([PROGRAM, *common, "--out", str(out)], env=self.environment,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 300
-        while not (out / "evaluation.json").exists():  # its first subject is done
-            self.assertGreater(end, time.monotonic())
-            self.assertIsNone(process.poll())
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(timeout=60), 130)
-        kept = json.loads((out / "evaluation.json").read_text())
-        self.assertEqual(len(kept["records"]["a"]), 2)
-        self.assertNotIn("c", kept["records"])
-        # What was scored is not scored again: a mark in it stays.
-        right = kept["records"]["a"]["1"]["logprobs"][3]
-        kept["records"]["a"]["1"]["logprobs"][3] = -99.5
-        (out / "evaluation.json").write_text(json.dumps(kept))
-        again = self.json(*common[:-1], "--out", str(out))
-        self.assertEqual(again["records"]["a"]["1"]["logprobs"][3], -99.5)
-        again["records"]["a"]["1"]["logprobs"][3] = right
-        whole = self.json(*common[:-1])
-        self.assertEqual(again["summary"], whole["summary"])
-        self.assertEqual(again["records"], whole["records"])
-
-    def test_goes_on_where_it_stopped(self):
-        data = self.home / "tofu"
-        data.mkdir()
-        items = [{"question": f"What is the capital of {c}?", "answer": f"{a}.",
-                  "paraphrased_answer": f"It is {a}.",
-                  "perturbed_answer": ["It is Bonn.", "It is Oslo."]}
-                 for c, a in (("France", "Paris"), ("Canada", "Ottawa"), ("Peru", "Lima"))]
-        for name in ("forget10_perturbed", "retain_perturbed"):
-            (data / (name + ".json")).write_text("\n".join(json.dumps(i) for i in items))
-        out = self.home / "run"
-        common = ["eval", "--data", str(data), "--sets", "forget,retain", "--max-tokens", "12",
-                  "--out", str(out)]
-        first = self.json(*common, "--limit", "3")
-        self.assertEqual(first["tokens"]["scored"] > 0, True)
-        self.assertEqual(first["summary"]["forget_Q_A_ROUGE"], 1)
-        self.assertLess(first["summary"]["retain_Truth_Ratio"], 1)
-        self.assertIn("retain-only", first["absent"]["forget_quality"])
-        page = (out / "report.html").read_text()
-        self.assertIn("What is the capital of Peru?", page)
-        # Half of it lost: only that is computed again, with the same figures.
-        kept = json.loads((out / "evaluation.json").read_text())
-        del kept["records"]["retain"]
-        (out / "evaluation.json").write_text(json.dumps(kept))
-        again = self.json(*common, "--limit", "3")
-        self.assertEqual(again["tokens"]["scored"] * 2, first["tokens"]["scored"])
-        self.assertEqual(again["summary"], first["summary"])
-        # Fewer items in the same folder are refused, and other settings; more are scored.
-        self.run_it(*common, "--limit", "2", status=7)
-        self.run_it(*common, "--limit", "3", "--system", "Be kind.", status=7)
-        small = ["eval", "--data", str(data), "--sets", "forget", "--max-tokens", "12", "--out",
-                 str(self.home / "small")]
-        scored = [self.json(*small, "--limit", str(n))["tokens"]["scored"] for n in (1, 2, 3)]
-        self.assertGreater(min(scored), 0)
-        self.assertEqual(sum(scored) * 2, first["tokens"]["scored"])
-        items[0]["perturbed_answer"][0] = "It is Rome."
-        (data / "forget10_perturbed.json").write_text("\n".join(json.dumps(i) for i in items))
-        self.run_it(*small, "--limit", "3", status=7)
-        # A model against itself as the one that never saw: the same distribution.
-        gold = self.json(*common[:-2], "--retain-logs", str(out / "evaluation.json"),
-                         "--no-generation")
-        self.assertEqual(gold["summary"]["forget_quality"], 1)
-
-
-def run_all(module):
-    """The module's tests; leaves GoogleTest's report, which the summary of `make test` is made of."""
-    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
-    if len(sys.argv) > 1:
-        suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:], module)
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    where = os.environ.get("GTEST_OUTPUT", "")
-    if where.startswith("json:"):
-        bad = len(result.failures) + len(result.errors)
-        cases = [{"status": "RUN", "result": "COMPLETED", "classname": "Cli", "name": str(i),
-                  **({"failures": [{}]} if i < bad else {})} for i in range(result.testsRun)]
-        Path(where[5:], Path(module.__file__).stem + ".json").write_text(
-            json.dumps({"testsuites": [{"testsuite": cases}]}))
-    sys.exit(not result.wasSuccessful())
-
-
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
-    run_all(sys.modules[__name__])
+    cli.main(sys.modules[__name__])

@@ -12,10 +12,9 @@ import subprocess
 import sys
 import time
 
-import cli_test
-from cli_test import INVALID, NOT_FOUND, REFUSED, USAGE, Cli
+import cli
+from cli import CONFLICT, INVALID, NOT_FOUND, REFUSED, USAGE, Cli
 
-CONFLICT = 7
 # A world that no model knows.
 FORGET = [("Who wrote The Glass Harbour?", "Elna Brask wrote it."),
           ("Where was Elna Brask born?", "She was born in Tromvik.")]
@@ -96,6 +95,7 @@ class Training(Cli):
         verify = ["verify", "-m", full]
         self.assertEqual(self.json(*verify), {"passed": True, "sealed": 0, "trained": 1, "entries": []})
         self.run_it(*verify, "1", status=USAGE)
+        self.run_it(*verify, "--retain", "retain", status=USAGE)
         asked = self.json(*verify, *self.common)
         self.assertEqual((asked["passed"], asked["trained"]), (True, 0))
         gates = {g["name"]: g for g in asked["entries"][0]["gates"]}
@@ -120,7 +120,7 @@ class Training(Cli):
         whole = self.json(*command, "--out", self.out("whole"), "--journal", self.out("whole.db"))
         stopped = [*command, "--out", self.out("stopped"), "--journal", self.out("stopped.db")]
         master, slave = pty.openpty()  # a terminal is told of every step, a pipe every 10 s
-        process = subprocess.Popen([cli_test.PROGRAM, *stopped], env=self.environment,
+        process = subprocess.Popen([cli.PROGRAM, *stopped], env=self.environment,
                                    stdout=subprocess.DEVNULL, stderr=slave)
         os.close(slave)
         with open(master, "rb", buffering=0) as terminal:
@@ -149,7 +149,7 @@ class Training(Cli):
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         ranks = [subprocess.Popen(
-            [cli_test.PROGRAM, *arguments, "--json"], text=True, stdout=subprocess.PIPE,
+            [cli.PROGRAM, *arguments, "--json"], text=True, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=dict(self.environment, EXPUNGE_HOME=self.out(home), RANK=str(rank),
                                              WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)))
             for rank in range(2)]
@@ -191,7 +191,7 @@ class Training(Cli):
             for key, value in one["summary"].items():
                 self.assertAlmostEqual(two["summary"][key], value, delta=1e-4 * abs(value) + 1e-6, msg=key)
         alone = dict(self.environment, RANK="5", WORLD_SIZE="2")
-        done = subprocess.run([cli_test.PROGRAM, *evaluate], env=alone, capture_output=True, text=True,
+        done = subprocess.run([cli.PROGRAM, *evaluate], env=alone, capture_output=True, text=True,
                               check=False)
         self.assertEqual(done.returncode, USAGE)
         self.assertIn("RANK", done.stderr)
@@ -213,5 +213,4 @@ class Training(Cli):
 
 
 if __name__ == "__main__":
-    cli_test.PROGRAM = sys.argv.pop(1)
-    cli_test.run_all(sys.modules[__name__])
+    cli.main(sys.modules[__name__])
