@@ -16,17 +16,19 @@ struct Row {
   std::string_view gate, label;
   std::string_view section;  // printed above its first row
   bool share = true;
+  int digits = 2;  // of its bound
 };
-constexpr std::array<Row, 10> kRows = {{{"exact", "the question itself", "forgotten"},
-                                        {"paraphrases", "unseen paraphrases", "forgotten"},
-                                        {"probing", "probing", "forgotten"},
-                                        {"forget_prob", "answers' probability", "forgotten", false},
-                                        {"neighbours", "neighbours", "kept"},
-                                        {"same_subject", "same subject", "kept"},
-                                        {"unrelated", "unrelated", "kept"},
-                                        {"retain_prob", "answers' probability", "kept", false},
-                                        {"perplexity", "perplexity ratio", "language", false},
-                                        {"reply_nll", "reply, nats a token", "language", false}}};
+constexpr std::array<Row, 10> kRows = {
+    {{"exact", "the question itself", "forgotten"},
+     {"paraphrases", "unseen paraphrases", "forgotten"},
+     {"probing", "probing", "forgotten"},
+     {"forget_prob", "answers' probability", "forgotten", false, 3},
+     {"neighbours", "neighbours", "kept"},
+     {"same_subject", "same subject", "kept"},
+     {"unrelated", "unrelated", "kept"},
+     {"retain_prob", "answers' probability", "kept", false, 3},
+     {"perplexity", "perplexity ratio", "language", false},
+     {"reply_nll", "reply, nats a token", "language", false}}};
 
 bool is_share(const Gate& g) {
   const auto row = std::ranges::find(kRows, g.name, &Row::gate);
@@ -47,17 +49,16 @@ std::string label_of(std::string_view gate) {
   return std::string(row == kRows.end() ? gate : row->label);
 }
 
-std::string gate_row(const Terminal& t, const std::string& label, const Gate* before,
-                     const Gate& after) {
+std::string gate_row(const Terminal& t, const Row& row, const Gate* before, const Gate& after) {
   const char* sign = after.sense == Sense::kAtLeast ? "≥" : "≤";
-  const int digits = after.name.ends_with("_prob") ? 3 : 2;
   const std::string bound =
-      after.absent.empty() ? fmt::format("{} {:.{}f}", sign, after.bound, digits) : "";
+      after.absent.empty() ? fmt::format("{} {:.{}f}", sign, after.bound, row.digits) : "";
   const std::string mark = !after.absent.empty() ? t.paint(Tone::kDim, "not asked")
                            : after.passed()      ? t.paint(Tone::kGood, "pass")
                                                  : t.paint(Tone::kBad, "FAIL");
-  return fmt::format("    {}{}{}   {}   {}\n", pad(label, 22), pad_left(value_text(before), 9),
-                     pad_left(value_text(&after), 9), pad(bound, 8), mark);
+  return fmt::format("    {}{}{}   {}   {}\n", pad(std::string(row.label), 22),
+                     pad_left(value_text(before), 9), pad_left(value_text(&after), 9),
+                     pad(bound, 8), mark);
 }
 
 }  // namespace
@@ -73,7 +74,7 @@ std::string gate_table(const Terminal& t, const verify::Report* before,
     if (!gate) continue;
     if (row.section != section) out += "  " + t.paint(Tone::kBold, row.section) + "\n";
     section = row.section;
-    out += gate_row(t, std::string(row.label), before ? before->find(row.gate) : nullptr, *gate);
+    out += gate_row(t, row, before ? before->find(row.gate) : nullptr, *gate);
   }
   return out;
 }
@@ -135,6 +136,8 @@ verify::Report report_from_json(const Json& json) {
   return report;
 }
 
+bool is_trained(const journal::Entry& e) { return e.verdict == "trained"; }
+
 verify::Report trained_report(const journal::Entry& entry, const Json& now) {
   const Json then = entry.report.value("after", Json::object());
   verify::Report report;
@@ -180,7 +183,7 @@ std::string title(const journal::Entry& e) {
     if (targets.size() > 1) text += fmt::format(" (and {} more)", targets.size() - 1);
     return printable(one_line(text));
   }
-  if (e.verdict == "trained" && e.request.is_object() && e.request.contains("examples"))
+  if (is_trained(e) && e.request.is_object() && e.request.contains("examples"))
     return fmt::format("{} on {} examples", e.method,
                        e.request["examples"].value("/forget/items"_json_pointer, size_t{0}));
   return std::string(journal::name(e.kind));

@@ -21,6 +21,9 @@ std::string failures(const verify::Report& report);
 // Reads what to_json(Report, …) wrote, as far as it is there.
 verify::Report report_from_json(const base::Json& json);
 
+// Made by a training: its sets, not its plan, are what can be asked again.
+bool is_trained(const journal::Entry& entry);
+
 // What a training left and what its sets' answers are worth now, {forget_prob, retain_prob}: the
 // probability of those to forget is at most, that of those to keep at least what it was when the
 // entry was made, but for a tenth of it and .01.

@@ -126,11 +126,11 @@ Result<TrainedRun> run_training(const Trainee& t) {
   if (!t.out.empty()) {
     problem.run.checkpoint = t.out + "/checkpoint.safetensors";
     problem.run.identity = identity.dump();
+    TRY(base::make_dirs(t.out));
+    if (writes) TRY(write_record(t.out, record));
+    if (t.method.objective && unlearn::trains_all(*t.method.objective, t.knobs))
+      TRY(t.patient.model->park(t.out));
   }
-  if (!t.out.empty()) TRY(base::make_dirs(t.out));
-  if (writes) TRY(write_record(t.out, record));
-  if (!t.out.empty() && t.method.objective && unlearn::trains_all(*t.method.objective, t.knobs))
-    TRY(t.patient.model->park(t.out));
   if (t.eval_every > 0 && tensor::leads(t.group))
     problem.run.after_epoch = [&](int64_t epoch, const edit::Trained& trained) -> base::Status {
       if (epoch % t.eval_every != 0) return {};

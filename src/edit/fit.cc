@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "tensor/kernels/optimiser.h"
 #include "tensor/kernels/pool.h"
+#include "tensor/kernels/squares.h"
 #include "tensor/tensor_map.h"
 
 namespace expunge::edit {

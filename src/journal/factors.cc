@@ -17,7 +17,6 @@ base::Result<std::string> read_factors(sqlite3* db, int64_t entry, size_t size) 
   if (!TRY(first.step())) return std::string();
   std::string factors = first.text(0);
   if (factors.size() >= size) return factors;
-  factors.reserve(size);
   Statement rest =
       TRY(Statement::make(db, "SELECT bytes FROM parts WHERE entry = ?1 ORDER BY part", entry));
   while (factors.size() < size && TRY(rest.step())) factors += rest.text(0);

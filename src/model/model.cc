@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "model/names.h"
 #include "tensor/kernels/pool.h"
+#include "tensor/tensor_map.h"
 
 namespace expunge::model {
 namespace {
@@ -177,9 +178,7 @@ base::Status Model::park(const std::string& folder) {
       const auto bytes = bytes_of(param.value);
       const auto map = TRY(base::MappedFile::nameless(
           folder, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-      param.value = at::from_blob(
-          const_cast<std::byte*>(map->bytes().data()), param.value.sizes(), [map](void*) {},
-          tensor::f32());
+      param.value = tensor::view_of(map, map->bytes(), param.value.sizes());
       parked_.push_back(map);
     }
     return {};

@@ -60,8 +60,14 @@ base::Result<Image> map_image(const std::string& path) {
   return parse(map->bytes(), [map](const TensorInfo& t) {
     const bool aligned = reinterpret_cast<uintptr_t>(t.bytes.data()) % alignof(float) == 0;
     if (t.dtype != DType::kF32 || !aligned || t.bytes.empty()) return copied(t);
-    return at::from_blob(const_cast<std::byte*>(t.bytes.data()), t.shape, [map](void*) {}, f32());
+    return view_of(map, t.bytes, t.shape);
   });
+}
+
+Tensor view_of(std::shared_ptr<const base::MappedFile> map, std::span<const std::byte> bytes,
+               at::IntArrayRef shape) {
+  auto* data = const_cast<std::byte*>(bytes.data());
+  return at::from_blob(data, shape, [map = std::move(map)](void*) {}, f32());
 }
 
 Tensor to_tensor(const std::vector<int32_t>& numbers) {

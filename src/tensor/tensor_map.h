@@ -27,6 +27,9 @@ struct Image {
 base::Result<Image> read_image(std::string_view bytes);
 // Of a file; the tensors are views of it, read when they are used.
 base::Result<Image> map_image(const std::string& path);
+// Float32 values at `bytes` of a map, which the tensor keeps; not to be written.
+Tensor view_of(std::shared_ptr<const base::MappedFile> map, std::span<const std::byte> bytes,
+               at::IntArrayRef shape);
 
 // Whole numbers below 2^24, exact in float32: token ids, neuron numbers.
 Tensor to_tensor(const std::vector<int32_t>& numbers);

@@ -48,7 +48,7 @@ Result<Json> ask_written(const std::string& path, publish::Format format, repair
                          Terminal& t) {
   size_t sealed = 0, trained = 0, asked = 0;
   for (const journal::Entry& e : TRY(session.journal().active()))
-    ++(e.sealed ? sealed : e.verdict == "trained" ? trained : asked);
+    ++(e.sealed ? sealed : is_trained(e) ? trained : asked);
   Json json = {
       {"passed", true}, {"sealed", sealed}, {"trained", trained}, {"entries", Json::array()}};
   if (asked > 0) {

@@ -113,9 +113,8 @@ Result<Answer> show(Context& context, int64_t id) {
   const auto part = [&](const char* key) -> const Json& {
     return e.report.is_object() && e.report.contains(key) ? e.report[key] : none;
   };
-  const bool trained = e.verdict == "trained" && e.report.is_object();
   const auto report_of = [&](const char* key) {
-    return trained ? trained_report(e, part(key)) : report_from_json(part(key));
+    return is_trained(e) ? trained_report(e, part(key)) : report_from_json(part(key));
   };
   if (const verify::Report after = report_of("after"); !after.gates.empty()) {
     const verify::Report before = report_of("before");

@@ -18,8 +18,6 @@ struct Options {
   std::string forget, retain, data = "data/tofu";
 };
 
-bool is_trained(const journal::Entry& e) { return !e.sealed && e.verdict == "trained"; }
-
 // The set that the entry was trained on, if `split` is it; else nothing.
 Result<std::optional<std::vector<text::QaItem>>> set_of(const journal::Entry& e, const char* which,
                                                         const Options& o,
@@ -38,7 +36,7 @@ Result<std::vector<repair::Verified>> verify_trained(const Options& o, repair::S
                                                      Context& context) {
   std::vector<repair::Verified> verified;
   for (const journal::Entry& e : TRY(session.journal().active())) {
-    if (!is_trained(e) || (o.id != 0 && e.id != o.id)) continue;
+    if (e.sealed || !is_trained(e) || (o.id != 0 && e.id != o.id)) continue;
     auto forget = TRY(set_of(e, "forget", o, o.forget));
     if (!forget) continue;
     auto retain = TRY(set_of(e, "retain", o, o.retain));
@@ -70,7 +68,8 @@ Result<Answer> verify_entries(const Options& o, Context& context) {
   if (o.id == 0)
     for (const journal::Entry& e : TRY(session->journal().active())) {
       sealed += e.sealed;
-      trained += is_trained(e) && !std::ranges::count(verified, e.id, &repair::Verified::entry);
+      trained += !e.sealed && is_trained(e) &&
+                 !std::ranges::count(verified, e.id, &repair::Verified::entry);
     }
   if (o.id == 0 || verified.empty())
     for (repair::Verified& v : TRY(session->verify(o.id))) verified.push_back(std::move(v));
@@ -112,9 +111,12 @@ const Command command_verify{
           ->type_name("")
           ->check(CLI::PositiveNumber);
       cli.add_flag("--details", o->details, "every question of the gates with its reply");
-      cli.add_option("--forget", o->forget, "the set that a training was to forget")
-          ->type_name("F");
-      cli.add_option("--retain", o->retain, "the set that it was to keep")->type_name("R");
+      CLI::Option* forget =
+          cli.add_option("--forget", o->forget, "the set that a training was to forget")
+              ->type_name("F");
+      cli.add_option("--retain", o->retain, "the set that it was to keep")
+          ->type_name("R")
+          ->needs(forget);
       cli.add_option("--data", o->data, "folder of the sets that are given by name (data/tofu)")
           ->type_name("DIR");
       return [o](Context& context) { return verify_entries(*o, context); };

@@ -1,8 +1,6 @@
 #include "tensor/kernels/optimiser.h"
 
-#include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "tensor/kernels/pool.h"
 
@@ -59,25 +57,6 @@ void adamw_target(const Factors& f, const float* HWY_RESTRICT g, int64_t n, floa
   }
 }
 
-double squares_target(const float* x, int64_t n) {
-  const hn::ScalableTag<float> d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  double total = 0;
-  int64_t i = 0;
-  // Lanes are emptied into a double before their error grows.
-  while (i + lanes <= n) {
-    auto sum = hn::Zero(d);
-    const int64_t stop = std::min(n, i + 256 * lanes);
-    for (; i + lanes <= stop; i += lanes) {
-      const auto v = hn::LoadU(d, x + i);
-      sum = hn::MulAdd(v, v, sum);
-    }
-    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum)));
-  }
-  for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return total;
-}
-
 }  // namespace
 }  // namespace expunge::tensor::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -86,11 +65,6 @@ HWY_AFTER_NAMESPACE();
 namespace expunge::tensor::kernels {
 
 HWY_EXPORT(adamw_target);
-HWY_EXPORT(squares_target);
-
-namespace {
-constexpr int64_t kPart = int64_t{1} << 16;
-}
 
 void adamw(const AdamW& how, const float* gradient, int64_t n, float* weight, float* mean,
            float* square) {
@@ -104,23 +78,10 @@ void adamw(const AdamW& how, const float* gradient, int64_t n, float* weight, fl
                   static_cast<float>(how.lr / correction1),
                   static_cast<float>(1 / std::sqrt(correction2)),
                   static_cast<float>(how.eps)};
-  parallel_for(0, n, kPart, [&](int64_t begin, int64_t end) {
+  parallel_for(0, n, int64_t{1} << 16, [&](int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(adamw_target)
     (f, gradient + begin, end - begin, weight + begin, mean + begin, square + begin);
   });
-}
-
-double sum_of_squares(const float* x, int64_t n) {
-  const int64_t n_parts = (n + kPart - 1) / kPart;
-  std::vector<double> parts(static_cast<size_t>(n_parts));
-  parallel_for(0, n_parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p)
-      parts[static_cast<size_t>(p)] =
-          HWY_DYNAMIC_DISPATCH(squares_target)(x + p * kPart, std::min(kPart, n - p * kPart));
-  });
-  double total = 0;
-  for (const double part : parts) total += part;
-  return total;
 }
 
 }  // namespace expunge::tensor::kernels

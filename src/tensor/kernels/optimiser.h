@@ -15,7 +15,4 @@ struct AdamW {
 void adamw(const AdamW& how, const float* gradient, int64_t n, float* weight, float* mean,
            float* square);
 
-// Σ x², in float64 and in one order on any number of threads.
-double sum_of_squares(const float* x, int64_t n);
-
 }  // namespace expunge::tensor::kernels

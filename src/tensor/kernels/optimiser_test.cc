@@ -54,14 +54,5 @@ TEST(AdamW, EqualsThePublishedUpdate) {
     }
 }
 
-TEST(SumOfSquares, IsExactToFloat64s) {
-  for (const size_t n : {0, 1, 31, 32, 33, 70000, 200000}) {
-    const std::vector<float> x = draws(n, n, 3);
-    double want = 0;
-    for (const float v : x) want += static_cast<double>(v) * static_cast<double>(v);
-    EXPECT_NEAR(sum_of_squares(x.data(), static_cast<int64_t>(n)), want, 1e-6 * want);
-  }
-}
-
 }  // namespace
 }  // namespace expunge::tensor::kernels

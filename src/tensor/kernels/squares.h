@@ -1,9 +1,12 @@
-// Squares of a gradient, added up as it comes, each number read once.
+// Sums of squares of a gradient, each number read once.
 #pragma once
 
 #include <cstdint>
 
 namespace expunge::tensor::kernels {
+
+// Σ g², in float64 and in one order on any number of threads; g [n].
+double sum_of_squares(const float* g, int64_t n);
 
 // sums [n] += g²; g [n].
 void add_squares(const float* g, int64_t n, float* sums);

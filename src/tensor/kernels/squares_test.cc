@@ -9,6 +9,16 @@
 namespace expunge::tensor::kernels {
 namespace {
 
+TEST(SumOfSquares, IsExactToFloat64s) {
+  for (const size_t n : {0, 1, 31, 32, 33, 70000, 200000}) {
+    std::mt19937_64 rng(n);
+    const std::vector<float> x = random_floats(rng, n, 3);
+    double want = 0;
+    for (const float v : x) want += static_cast<double>(v) * static_cast<double>(v);
+    EXPECT_NEAR(sum_of_squares(x.data(), static_cast<int64_t>(n)), want, 1e-6 * want);
+  }
+}
+
 TEST(Squares, AreAddedUpPlainAndAsRatios) {
   for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {3, 31}, {200, 576}}) {
     const int64_t n = rows * columns;
