@@ -7,7 +7,7 @@
 
 int main(int argc, char** argv) {
   expunge::tensor::start();
-  const auto patient = expunge::model::load_patient(argc > 1 ? argv[1] : "");
+  const auto patient = expunge::model::load_chat_model(argc > 1 ? argv[1] : "");
   expunge::app::BenchEngineOptions options;
   if (argc > 2) options.repeats = std::atoi(argv[2]);
   const auto figures =

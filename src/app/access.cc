@@ -33,7 +33,7 @@ base::Status join_group(Context& context) {
 Result<std::unique_ptr<repair::Session>> open_session(Context& context, journal::Mode mode) {
   const Globals& g = context.globals;
   if (mode != journal::Mode::kReadWrite) TRY(check_named(g.journal));
-  auto session = repair::Session::open({g.model, g.journal, mode, context.terminal.progress()});
+  auto session = repair::Session::open({g.model, g.journal, mode});
   context.terminal.clear_progress();
   return session;
 }
@@ -41,8 +41,8 @@ Result<std::unique_ptr<repair::Session>> open_session(Context& context, journal:
 Result<std::optional<journal::Journal>> open_journal(Context& context, journal::Mode mode) {
   TRY(check_named(context.globals.journal));
   const std::string path = TRY(model::find_model(context.globals.model));
-  const auto model = TRY(model::Model::load(path));
-  const journal::ModelIdentity identity{TRY(model->file_hash()), "", path};
+  const model::Model model = TRY(model::Model::load(path));
+  const journal::ModelIdentity identity{TRY(model.file_hash()), "", path};
   std::string file = context.globals.journal;
   if (file.empty()) file = TRY(journal::default_path(identity.file_hash));
   auto journal = journal::Journal::open(file, identity, {mode, "", "", 5000});
@@ -53,10 +53,9 @@ Result<std::optional<journal::Journal>> open_journal(Context& context, journal::
 Result<Reader> Reader::open(Context& context, Edits edits) {
   Reader reader;
   if (edits == Edits::kApplied)
-    reader.session_ = TRY(open_session(context, journal::Mode::kReadOrEmpty));
+    reader.patient_ = TRY(open_session(context, journal::Mode::kReadOrEmpty))->present();
   else
-    reader.patient_ =
-        std::make_unique<model::Patient>(TRY(model::load_patient(context.globals.model)));
+    reader.patient_ = TRY(model::load_chat_model(context.globals.model));
   return reader;
 }
 

@@ -25,11 +25,10 @@ base::Result<std::optional<journal::Journal>> open_journal(Context& context, jou
 class Reader {
  public:
   static base::Result<Reader> open(Context& context, Edits edits);
-  const model::Patient& patient() const { return session_ ? session_->patient() : *patient_; }
+  const model::ChatModel& patient() const { return *patient_; }
 
  private:
-  std::unique_ptr<repair::Session> session_;
-  std::unique_ptr<model::Patient> patient_;
+  std::optional<model::ChatModel> patient_;
 };
 
 // Whole stdin; kInvalid if it is not UTF-8 or above 16 MB.

@@ -96,7 +96,7 @@ struct Traffic {
 };
 Traffic traffic(const Model& model) {
   Traffic t;
-  for (const auto& [name, param] : model.params()) {
+  for (const auto& [name, param] : model.weights()) {
     const bool embedding = name == "model.embed_tokens.weight", head = name == "lm_head.weight";
     if (param.value.dim() != 2 || (embedding && !model.config().tied_embeddings)) continue;
     const bool fast = param.blocks && kernels::matvec_supports(param.blocks->dtype);
@@ -166,9 +166,9 @@ Result<Samples> measure(const Model& model, const Model& f32, const BenchEngineO
 
 }  // namespace
 
-Result<Json> bench_engine(const model::Patient& patient, const BenchEngineOptions& options,
+Result<Json> bench_engine(const model::ChatModel& patient, const BenchEngineOptions& options,
                           const base::Progress& progress) {
-  const Model& model = *patient.model;
+  const Model& model = patient.model;
   const std::vector<int32_t> hello = TRY(patient.encode_user("What is the capital of France?"));
   return tensor::guarded([&]() -> Result<Json> {
     {
@@ -183,9 +183,9 @@ Result<Json> bench_engine(const model::Patient& patient, const BenchEngineOption
     const double peak = peak_mb();
 
     std::map<std::string, tensor::Tensor> values;
-    for (const auto& [name, param] : model.params()) values[name] = param.value;
+    for (const auto& [name, param] : model.weights()) values[name] = param->value;
     const auto f32 = TRY(Model::from_weights(model.config(), std::move(values)));
-    const Samples s = TRY(measure(model, *f32, options, progress));
+    const Samples s = TRY(measure(model, f32, options, progress));
 
     const Traffic t = traffic(model);
     const double read = median(s.read), gemm = median(s.gemm), decode = median(s.decode),

@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "base/run.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 
 namespace expunge::app {
 
@@ -29,7 +29,7 @@ struct BenchEngineOptions {
 //   threads, repeats, prompt_tokens, decode_tokens, compute, simd
 // `compute` is the type the products run in, and why; `simd` the instruction set chosen at run
 // time.
-base::Result<base::Json> bench_engine(const model::Patient& patient,
+base::Result<base::Json> bench_engine(const model::ChatModel& patient,
                                       const BenchEngineOptions& options = {},
                                       const base::Progress& progress = {});
 

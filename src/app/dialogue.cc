@@ -53,9 +53,9 @@ std::vector<text::Message> Dialogue::messages(const std::string& user) const {
   return list;
 }
 
-base::Result<Dialogue::Shown> Dialogue::shown(const model::Patient& patient,
+base::Result<Dialogue::Shown> Dialogue::shown(const model::ChatModel& patient,
                                               const std::string& user, size_t room) {
-  const auto most = static_cast<size_t>(patient.model->config().context_length);
+  const auto most = static_cast<size_t>(patient.model.config().context_length);
   Shown shown;
   for (;;) {
     shown.ids = TRY(patient.encode(messages(user)));

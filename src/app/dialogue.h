@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/plan.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 
 namespace expunge::app {
 
@@ -31,7 +31,7 @@ class Dialogue {
     std::vector<int32_t> ids;
     size_t left_out = 0;  // turns
   };
-  base::Result<Shown> shown(const model::Patient& patient, const std::string& user, size_t room);
+  base::Result<Shown> shown(const model::ChatModel& patient, const std::string& user, size_t room);
 
  private:
   struct Turn {

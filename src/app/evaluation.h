@@ -9,7 +9,7 @@
 #include <span>
 
 #include "app/terminal.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "publish/html_report.h"
 
 namespace expunge::app {
@@ -25,7 +25,7 @@ struct Work {
   // {"forget": {"0": "5f3c…"}}. A hash in the place of a branch stands for all its records.
   base::Json items = base::Json::object();
   // -> {"summary", "records", …}. Items that `done` has records of are not computed again.
-  std::function<base::Result<base::Json>(const model::Patient& patient, const base::Json& done,
+  std::function<base::Result<base::Json>(const model::ChatModel& patient, const base::Json& done,
                                          const Keep& keep)>
       run;
 };
@@ -38,7 +38,7 @@ struct EvaluationRun {
 };
 // {suite, model, entry, weights_hash, expunge, settings, absent, seconds} and what the work gives.
 // kConflict: the file is of another model, other settings, or items that this run does not have.
-base::Result<base::Json> run_evaluation(const model::Patient& patient, const EvaluationRun& run,
+base::Result<base::Json> run_evaluation(const model::ChatModel& patient, const EvaluationRun& run,
                                         const Work& work);
 
 // A table of summaries side by side, and how many figures are absent.

@@ -2,13 +2,12 @@
 #pragma once
 
 #include "agent/watchdog.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 
 namespace expunge::app {
 
 // Residual stream behind block 3/5 L, at the last token of the user's message and at the prompt's
 // last token: [2 D]. Both choices by cross-validation on data/watchdog/dev.jsonl (SmolLM2-135M).
-// The patient must outlive the function.
-agent::Features watchdog_features(const model::Patient& patient);
+agent::Features watchdog_features(const model::ChatModel& patient);
 
 }  // namespace expunge::app

@@ -11,10 +11,10 @@ using base::Result;
 
 namespace {
 
-Result<agent::Watchdog> trained(const model::Patient& patient, const agent::Features& features,
+Result<agent::Watchdog> trained(const model::ChatModel& patient, const agent::Features& features,
                                 const base::Progress& progress) {
   const auto examples = agent::builtin_examples();
-  std::string key = std::string(base::kVersion) + TRY(patient.model->file_hash());
+  std::string key = std::string(base::kVersion) + TRY(patient.model.file_hash());
   for (const agent::Example& e : examples) {
     key += fmt::format(" {}", static_cast<int>(e.intent));
     for (const text::Message& m : e.dialogue) key += m.content;
@@ -37,7 +37,7 @@ Result<agent::Watchdog> trained(const model::Patient& patient, const agent::Feat
 
 }  // namespace
 
-Result<Listener> Listener::make(const std::string& url, const model::Patient& patient,
+Result<Listener> Listener::make(const std::string& url, const model::ChatModel& patient,
                                 const base::Progress& progress) {
   Listener listener;
   if (!url.empty()) {

@@ -7,7 +7,7 @@
 #include "agent/endpoint.h"
 #include "agent/surgeon.h"
 #include "agent/watchdog.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 
 namespace expunge::app {
 
@@ -15,7 +15,7 @@ class Listener {
  public:
   // url "": the built-in watchdog, trained once a model on cues, words and the patient's hidden
   // states, cached on disk. The patient must outlive the listener.
-  static base::Result<Listener> make(const std::string& url, const model::Patient& patient,
+  static base::Result<Listener> make(const std::string& url, const model::ChatModel& patient,
                                      const base::Progress& progress);
   base::Result<agent::Verdict> read(std::span<const text::Message> dialogue) const;
 

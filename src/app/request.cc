@@ -94,15 +94,16 @@ Result<std::optional<repair::Outcome>> carry_out(Context& context, repair::Sessi
                   "look at 'expunge plan' first, then add --yes");
     if (!TRY(t.confirm(proposal(plan) + "?"))) return std::nullopt;
   }
-  repair::CarryOptions carry;
-  carry.seal = options.seal ? journal::Seal::kYes : journal::Seal::kNo;
+  repair::ForgetOptions carry;
   carry.seed = options.seed;
   carry.budget_s = options.budget_s;
   carry.decide = [&](const verify::Report& best) {
     t.clear_progress();
     return decide(context, best, options).value_or(repair::Decision::kRevert);
   };
-  auto outcome = session.carry_out(plan, carry);
+  auto outcome =
+      session.forget(plan, carry, options.seal ? journal::Seal::kYes : journal::Seal::kNo,
+                     base::Job(t.progress()));
   t.clear_progress();
   return TRY(std::move(outcome));
 }

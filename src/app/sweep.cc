@@ -182,9 +182,10 @@ base::Status run_job(const Sweep& sweep, size_t index, Context& context) {
   TRY(base::make_dirs(folder));
   Json record = TRY(record_of(folder));
   if (record.value("finished", false)) return {};
-  const auto patient = TRY(model::load_patient(job.label == "gold" ? sweep.gold : sweep.model));
+  model::ChatModel patient = TRY(model::load_chat_model(job.label == "gold" ? sweep.gold : sweep.model));
   const Work work = TRY(evaluation_of(sweep, index, context.terminal.progress()));
   if (job.method) {
+    if (parks(*job.method, job.knobs)) patient.model = TRY(patient.model.parked(folder));
     Trainee trainee{patient, *job.method, job.knobs};
     trainee.forget = TRY(text::read_qa(TRY(qa_file(sweep.data, sweep.forget)), sweep.limit));
     if (!sweep.retain.empty())
@@ -194,7 +195,7 @@ base::Status run_job(const Sweep& sweep, size_t index, Context& context) {
     trainee.out = folder;
     trainee.progress = context.terminal.progress();
     const edit::Edit edit = TRY(edit_of(trainee));
-    TRY(edit::commit(*patient.model, {&edit, 1}));
+    patient.model = TRY(edit::apply(patient.model, edit));
   }
   TRY(run_evaluation(patient, {job.label, std::nullopt, folder + "/evaluation.json"}, work));
   record = TRY(record_of(folder));

@@ -68,7 +68,7 @@ class Tofu {
   Tofu(SuiteInput in, std::vector<verify::QaSet> sets, verify::EvaluateOptions options)
       : in_(std::move(in)), sets_(std::move(sets)), options_(std::move(options)) {}
 
-  Result<Json> run(const model::Patient& patient, const Json& done, const Keep& keep) {
+  Result<Json> run(const model::ChatModel& patient, const Json& done, const Keep& keep) {
     const bool compared = !in_.retain_logs.empty() || !in_.retain_model.empty();
     if (compared && !reference_) reference_ = TRY(reference());
     verify::Records known;
@@ -96,7 +96,7 @@ class Tofu {
  private:
   Result<verify::Records> reference() const {
     if (!in_.retain_logs.empty()) return verify::read_records(in_.retain_logs);
-    const model::Patient gold = TRY_AT("--retain-model", model::load_patient(in_.retain_model));
+    const model::ChatModel gold = TRY_AT("--retain-model", model::load_chat_model(in_.retain_model));
     SuiteInput asked = in_;
     asked.retain_model.clear();
     asked.metrics.clear();
@@ -141,7 +141,7 @@ Result<Work> prepare_tofu(const SuiteInput& in) {
       {"parity", in.parity}, {"system", in.system}, {"max_new_tokens", in.max_new_tokens}};
   work.items = items_of(sets);
   work.run = [tofu = std::make_shared<Tofu>(in, sets, options)](
-                 const model::Patient& patient, const Json& done, const Keep& keep) {
+                 const model::ChatModel& patient, const Json& done, const Keep& keep) {
     return tofu->run(patient, done, keep);
   };
   return work;

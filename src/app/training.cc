@@ -27,7 +27,7 @@ Json identity_of(const Trainee& t) {
           {"knobs", t.knobs},
           {"seed", t.seed},
           {"system", t.system},
-          {"weights_hash", t.patient.model->weights_hash()},
+          {"weights_hash", t.patient.model.weights_hash()},
           {"forget", {{"items", t.forget.size()}, {"sha256", hash_of(t.forget)}}},
           {"retain", {{"items", t.retain.size()}, {"sha256", hash_of(t.retain)}}}};
 }
@@ -80,7 +80,7 @@ Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOpt
   return unlearn::complete(method, knobs);
 }
 
-Result<Json> probabilities(const Trainee& t) {
+Result<Json> probabilities(const Trainee& t, const model::Model& model) {
   verify::EvaluateOptions options;
   options.system = t.system;
   options.generate = false;
@@ -92,7 +92,7 @@ Result<Json> probabilities(const Trainee& t) {
                     {items->begin(), items->begin() + static_cast<std::ptrdiff_t>(
                                                           std::min(kMost, items->size()))}});
   Json figures = Json::object();
-  for (const auto& [name, records] : TRY(verify::evaluate(t.patient, sets, options)).records) {
+  for (const auto& [name, records] : TRY(verify::evaluate(t.patient.with(model), sets, options)).records) {
     if (records.empty()) continue;
     double sum = 0;
     for (const verify::Record& r : records) sum += r.score.prob();
@@ -105,7 +105,7 @@ Result<TrainedRun> run_training(const Trainee& t) {
   const base::Stopwatch clock;
   const unlearn::TrainingSet set =
       TRY(unlearn::training_set(t.patient, t.forget, t.retain, t.system, t.seed));
-  unlearn::Problem problem{*t.patient.model, {}, {}, {}, nullptr, {}, {}, t.seed};
+  unlearn::Problem problem{t.patient.model, {}, {}, {}, nullptr, {}, {}, t.seed};
   problem.training = &set;
   if (!t.method.objective) {
     unlearn::RowSets rows = unlearn::answer_rows(set);
@@ -128,14 +128,12 @@ Result<TrainedRun> run_training(const Trainee& t) {
     problem.run.identity = identity.dump();
     TRY(base::make_dirs(t.out));
     if (writes) TRY(write_record(t.out, record));
-    if (t.method.objective && unlearn::trains_all(*t.method.objective, t.knobs))
-      TRY(t.patient.model->park(t.out));
   }
   if (t.eval_every > 0 && tensor::leads(t.group))
     problem.run.after_epoch = [&](int64_t epoch, const edit::Trained& trained) -> base::Status {
       if (epoch % t.eval_every != 0) return {};
-      const auto scope = TRY(edit::ScopedEdit::apply(*t.patient.model, trained.edit()));
-      Json figures = TRY(probabilities(t));
+      Json figures =
+          TRY(probabilities(t, TRY(edit::apply(t.patient.model, trained.edit()))));
       figures["epoch"] = epoch;
       record["epochs"].push_back(std::move(figures));
       return writes ? write_record(t.out, record) : base::Status();
@@ -147,10 +145,14 @@ Result<TrainedRun> run_training(const Trainee& t) {
     record["resumed_at"] = fitted.resumed_at;
   };
   edit::Edit edit = TRY(unlearn::propose(t.method, problem, t.knobs));
-  record["edit_norm"] = edit::relative_norm(*t.patient.model, edit);
+  record["edit_norm"] = edit::relative_norm(t.patient.model, edit);
   record["seconds"] = clock.seconds();
   record["peak_memory_gb"] = peak_memory_gb();
   return TrainedRun{std::move(edit), std::move(record)};
+}
+
+bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs) {
+  return method.objective && unlearn::trains_all(*method.objective, knobs);
 }
 
 base::Status write_record(const std::string& out, const Json& record) {

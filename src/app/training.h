@@ -30,7 +30,7 @@ base::Result<std::string> qa_file(const std::string& data, const std::string& sp
 base::Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o);
 
 struct Trainee {
-  const model::Patient& patient;
+  const model::ChatModel& patient;
   const unlearn::Method& method;
   unlearn::Knobs knobs;
   std::vector<text::QaItem> forget = {}, retain = {};
@@ -47,10 +47,13 @@ struct TrainedRun {
   base::Json record;
 };
 base::Result<TrainedRun> run_training(const Trainee& trainee);
+// Whether copies of all weights are trained, so that the model's own, which only references read,
+// are best parked before (model::Model::parked).
+bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs);
 base::Status write_record(const std::string& out, const base::Json& record);
 
-// Of both sets under the model as it is: mean answer probability, {forget_prob, retain_prob}.
-base::Result<base::Json> probabilities(const Trainee& trainee);
+// Of both sets under a model: mean answer probability, {forget_prob, retain_prob}.
+base::Result<base::Json> probabilities(const Trainee& trainee, const model::Model& model);
 
 // SHA-256 of a set's questions and answers: what run.json and the journal know it by.
 std::string hash_of(const std::vector<text::QaItem>& items);

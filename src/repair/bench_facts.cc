@@ -43,7 +43,7 @@ struct Tally {
 enum class Want { kForgotten, kKept };
 
 // Asks the model and counts; returns how many replies were good.
-Result<size_t> measure(const model::Patient& patient, const std::vector<Question>& questions,
+Result<size_t> measure(const model::ChatModel& patient, const std::vector<Question>& questions,
                        Want want, const char* name, const std::string& about, Tally& tally) {
   if (questions.empty()) return 0;
   const auto replies = TRY(ask(patient, questions, verify::kReplyTokens));
@@ -63,12 +63,12 @@ Result<size_t> measure(const model::Patient& patient, const std::vector<Question
   return good;
 }
 
-Result<double> text_nll(const model::Patient& patient) {
+Result<double> text_nll(const model::ChatModel& patient) {
   std::vector<verify::ScoreItem> items;
   for (const std::string& text : agent::Wordings::builtin().held_prose)
     items.push_back({TRY(patient.tokenizer.encode(text)).ids, 1});
   double total = 0, n = 0;
-  for (const verify::AnswerScore& s : TRY(verify::score(*patient.model, items))) {
+  for (const verify::AnswerScore& s : TRY(verify::score(patient.model, items))) {
     total += s.avg_loss * static_cast<double>(s.logprobs.size());
     n += static_cast<double>(s.logprobs.size());
   }
@@ -83,25 +83,25 @@ double median(std::vector<double> v) {
 
 // Plans and carries out a request as the options say; a partial edit is kept.
 Result<Outcome> forget(Session& session, const agent::Request& request,
-                       const BenchFactsOptions& options) {
-  CarryOptions carry;
-  carry.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
-  return session.carry_out(TRY(options.plan ? options.plan(session, request)
-                                            : session.plan({request}, agent::Intent::kForget)),
-                           carry);
+                       const BenchFactsOptions& options, const base::Job& job) {
+  ForgetOptions keep;
+  keep.decide = [](const verify::Report&) { return Decision::kKeepPartial; };
+  agent::Plan plan = TRY(options.plan ? options.plan(session, request)
+                                      : session.plan({request}, agent::Intent::kForget));
+  return session.forget(std::move(plan), keep, journal::Seal::kNo, job);
 }
 
 Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
                         const std::vector<Question>& unrelated, double base_nll,
-                        const BenchFactsOptions& options, Tally& tally) {
+                        const BenchFactsOptions& options, const base::Job& job, Tally& tally) {
   Json rows = Json::array();
   for (size_t i = 0; i < facts.size(); ++i) {
     const Fact& f = facts[i];
-    if (session.progress()) session.progress()("facts", i + 1, facts.size());
+    job.report("facts", i + 1, facts.size());
     const base::Stopwatch clock;
-    const Outcome outcome = TRY(forget(session, f.request, options));
+    const Outcome outcome = TRY(forget(session, f.request, options, job));
     tally.seconds.push_back(clock.seconds());
-    const model::Patient& p = session.patient();
+    const model::ChatModel p = session.present();
     const Question exact{f.request.prompt, "", f.request.answers};
     const size_t forgot =
         TRY(measure(p, {exact}, Want::kForgotten, "exact", f.request.prompt, tally));
@@ -142,7 +142,7 @@ Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
 }
 
 // How the facts stand in a model that holds all their edits.
-Result<Json> standing(const model::Patient& p, std::span<const Fact> facts,
+Result<Json> standing(const model::ChatModel& p, std::span<const Fact> facts,
                       const std::vector<Question>& unrelated, double base_nll) {
   Tally tally;
   for (const Fact& f : facts) {
@@ -167,7 +167,7 @@ Result<Json> standing(const model::Patient& p, std::span<const Fact> facts,
 
 Result<Json> in_sequence(Session& session, const std::vector<Fact>& given,
                          const std::vector<Question>& unrelated, double base_nll,
-                         const BenchFactsOptions& options) {
+                         const BenchFactsOptions& options, const base::Job& job) {
   constexpr size_t kEvery = 10;
   const std::vector<Fact> facts = lengthened(given, static_cast<size_t>(options.sequence));
   const size_t n = std::min(static_cast<size_t>(options.sequence), facts.size());
@@ -175,42 +175,43 @@ Result<Json> in_sequence(Session& session, const std::vector<Fact>& given,
   size_t partial = 0;
   Json after = Json::array(), last;
   for (size_t i = 0; i < n; ++i) {
-    if (session.progress()) session.progress()("sequence", i + 1, n);
-    const Outcome outcome = TRY(forget(session, facts[i].request, options));
+    job.report("sequence", i + 1, n);
+    const Outcome outcome = TRY(forget(session, facts[i].request, options, job));
     seconds.push_back(outcome.seconds.at("total"));
     partial += outcome.verdict == Verdict::kPartial;
     if ((i + 1) % kEvery != 0 && i + 1 != n) continue;
-    last = TRY(standing(session.patient(), std::span(facts).first(i + 1), unrelated, base_nll));
+    last = TRY(standing(session.present(), std::span(facts).first(i + 1), unrelated, base_nll));
     after.push_back(last);
     after.back().erase("failures");
   }
   Json result = std::move(last);
   result["after"] = std::move(after);
   if (options.written && n > 0) {
-    const model::Patient written = TRY(options.written(session));
+    const model::ChatModel written = TRY(options.written(session));
     result["written"] = TRY(standing(written, std::span(facts).first(n), unrelated, base_nll));
   }
   result["partial"] = partial;
   result["request_s_first"] = seconds.empty() ? 0 : seconds.front();
   result["request_s_last"] = seconds.empty() ? 0 : seconds.back();
-  for (const journal::Entry& e : TRY(session.journal().active())) TRY(session.undo(e.id));
+  for (const journal::Entry& e : TRY(session.active())) TRY(session.undo(e.id));
   result["base_hash_after_undo"] =
-      session.patient().model->weights_hash() == TRY(session.base_hash());
+      session.present().model.weights_hash() == session.base_hash();
   return result;
 }
 
 }  // namespace
 
-Result<Json> bench_facts(Session& session, const BenchFactsOptions& options) {
+Result<Json> bench_facts(Session& session, const BenchFactsOptions& options,
+                         const base::Job& job) {
   const auto facts = TRY(read_facts(options.facts, options.limit));
   std::vector<Question> unrelated;
   if (!options.unrelated.empty()) unrelated = TRY(read_questions(options.unrelated));
-  if (!TRY(session.journal().active()).empty())
+  if (!TRY(session.active()).empty())
     return base::fail(base::Code::kConflict, "the journal has active edits",
                       "give an empty one with --journal");
-  const double base_nll = TRY(text_nll(session.patient()));
+  const double base_nll = TRY(text_nll(session.present()));
   Tally tally;
-  Json rows = TRY(one_by_one(session, facts, unrelated, base_nll, options, tally));
+  Json rows = TRY(one_by_one(session, facts, unrelated, base_nll, options, job, tally));
   Json result = {{"items", facts.size()}};
   for (const char* key : {"exact", "paraphrase", "strict", "relaxed", "neighbours", "same_subject",
                           "same_subject_first", "unrelated", "probing", "refusal", "gates_passed"})
@@ -222,7 +223,7 @@ Result<Json> bench_facts(Session& session, const BenchFactsOptions& options) {
   result["facts"] = std::move(rows);
   result["failures"] = std::move(tally.failures);
   if (options.sequence > 0)
-    result["sequence"] = TRY(in_sequence(session, facts, unrelated, base_nll, options));
+    result["sequence"] = TRY(in_sequence(session, facts, unrelated, base_nll, options, job));
   return result;
 }
 

@@ -17,11 +17,12 @@ struct BenchFactsOptions {
   // How a request becomes a plan; empty = Session::plan.
   std::function<base::Result<agent::Plan>(Session&, const agent::Request&)> plan;
   // The model with the journal's edits as an export writes it, read again; empty = not measured.
-  std::function<base::Result<model::Patient>(Session&)> written;
+  std::function<base::Result<model::ChatModel>(Session&)> written;
 };
 // {items, exact, paraphrase, strict, relaxed, neighbours, same_subject, same_subject_first,
 //  unrelated, refusal, ppl_ratio, request_s_median, gates, failures, facts:[…],
 //  sequence:{n, exact, paraphrase, neighbours, unrelated, ppl_ratio, after:[…], written:{…}}}
-base::Result<base::Json> bench_facts(Session& session, const BenchFactsOptions& options);
+base::Result<base::Json> bench_facts(Session& session, const BenchFactsOptions& options,
+                                     const base::Job& job = {});
 
 }  // namespace expunge::repair

@@ -2,228 +2,38 @@
 
 #include <algorithm>
 
-#include "agent/watchdog_spans.h"
 #include "base/version.h"
 #include "edit/version.h"
-#include "repair/answer.h"
-#include "repair/references.h"
-#include "repair/search.h"
 
 namespace expunge::repair {
-namespace {
 
 using base::Code;
 using base::fail;
 using base::Json;
 using base::Result;
 
-// Neurons of the background's layer that active edits occupy.
-std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
-  std::vector<int64_t> taken;
-  for (const edit::Edit& e : edits)
-    for (const auto& part : e.provenance.value("parts", Json::array({e.provenance})))
-      for (const auto& j : part.value("neurons", std::vector<int64_t>())) taken.push_back(j);
-  return taken;
-}
+namespace {
 
-// Several targets of one request become one edit whose provenance lists its parts.
-edit::Edit joined(std::vector<edit::Edit> parts) {
-  if (parts.size() == 1) return std::move(parts[0]);
-  edit::Edit all;
-  Json provenances = Json::array();
-  for (const edit::Edit& part : parts) {
-    provenances.push_back(part.provenance);
-    all = edit::sum(all, part);
-  }
-  all.provenance = {{"method", provenances[0].value("method", "")}, {"parts", provenances}};
-  return all;
-}
+constexpr size_t kRechecked = 8;  // earlier entries after a change
 
-}  // namespace
-
-std::string_view name(Verdict verdict) {
-  return verdict == Verdict::kPassed    ? "passed"
-         : verdict == Verdict::kPartial ? "partial"
-                                        : "reverted";
-}
-
-Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
-  auto s = std::unique_ptr<Session>(new Session(TRY(model::load_patient(options.model))));
-  s->progress_ = options.progress;
-  const std::string hash = TRY(s->patient_.model->file_hash());
-  const std::string path =
-      options.journal.empty() ? TRY(journal::default_path(hash)) : options.journal;
-  journal::OpenOptions open;
-  open.mode = options.mode;
-  open.expunge = std::string(base::kVersion);
-  open.libtorch = edit::libtorch_version();
-  s->journal_ = TRY(journal::Journal::open(path, {hash, "", s->patient_.path}, open));
-  TRY(s->refresh());
+std::string lower(std::string_view text) {
+  std::string s(text);
+  std::ranges::transform(s, s.begin(), [](unsigned char c) { return std::tolower(c); });
   return s;
 }
 
-base::Status Session::refresh() {
-  const int64_t head = TRY(journal_->head());
-  if (head == head_) return {};
-  const auto edits = TRY(journal_->active_edits());
-  TRY(edit::commit(*patient_.model, edits));
-  head_ = head;
-  return {};
+// The same question with the same answer, in any case.
+bool forgets_the_same(const agent::Plan& earlier, const agent::Target& target) {
+  return std::ranges::any_of(earlier.targets, [&](const agent::Target& t) {
+    return lower(t.prompt) == lower(target.prompt) &&
+           lower(t.replacement) == lower(target.replacement) &&
+           std::ranges::any_of(t.answers, [&](const std::string& a) {
+             return lower(a) == lower(target.response);
+           });
+  });
 }
 
-Result<std::string> Session::base_hash() {
-  if (base_hash_.empty()) {
-    const auto edits = TRY(journal_->active_edits());
-    TRY(edit::commit(*patient_.model, {}));
-    base_hash_ = patient_.model->weights_hash();
-    TRY(edit::commit(*patient_.model, edits));
-  }
-  return base_hash_;
-}
-
-Result<std::string> Session::present_answer(const std::string& prompt) {
-  const verify::Question question{prompt, "", {}};
-  const std::string reply = TRY(ask(patient_, {&question, 1}, verify::kReplyTokens))[0];
-  std::string answer = agent::answer_span(prompt, reply);
-  if (answer.empty())
-    return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", prompt),
-                "say which answer is to be forgotten (--answer)");
-  return answer;
-}
-
-Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::Intent intent) {
-  TRY(refresh());
-  for (agent::Request& r : requests) {
-    if (r.prompt.empty() || !r.response.empty() || !r.answers.empty()) continue;
-    r.response = TRY(present_answer(r.prompt));
-  }
-  return agent::make_plan(agent::Wordings::builtin(), requests, intent);
-}
-
-Result<const unlearn::Background*> Session::background() {
-  if (!background_) {
-    // Learned on the unedited model, so that it does not depend on what came before.
-    const auto edits = TRY(journal_->active_edits());
-    TRY(edit::commit(*patient_.model, {}));
-    const auto load = [&]() -> base::Status {
-      auto learned = TRY(load_background(patient_, -1, progress_));
-      references_ = TRY(load_references(patient_, learned.layer));
-      background_ = std::move(learned);
-      return {};
-    };
-    const base::Status loaded = load();
-    TRY(edit::commit(*patient_.model, edits));
-    if (!loaded) return tl::unexpected(loaded.error());
-  }
-  return &*background_;
-}
-
-Result<Assignment> Session::assign(const agent::Target& target, const agent::Plan& plan,
-                                   int64_t layer) {
-  if (layer == background_->layer)
-    return repair::assign(patient_, target, plan.gates, references_, layer);
-  verify::References
-      plain;  // the states of the unedited model at the background's layer do not hold here
-  for (const verify::Question& q : references_.unrelated)
-    plain.unrelated.push_back({q.prompt, "", {}, q.reply});
-  for (const verify::Text& t : references_.texts) plain.texts.push_back({t.ids});
-  return repair::assign(patient_, target, plan.gates, plain, layer);
-}
-
-// The model is asked for answers that the plan leaves open.
-base::Status Session::complete(agent::Plan& plan) {
-  if (plan.intent != agent::Intent::kForget && plan.intent != agent::Intent::kCorrect)
-    return fail(Code::kInvalid,
-                fmt::format("a plan to '{}' changes nothing", agent::name(plan.intent)),
-                "its intent must be forget or correct");
-  for (agent::Target& t : plan.targets) {
-    if (!t.answers.empty()) continue;
-    if (t.response.empty()) t.response = TRY(present_answer(t.prompt));
-    t.answers = {t.response};
-  }
-  return {};
-}
-
-Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options) {
-  const base::Stopwatch total;
-  Outcome outcome;
-  auto& seconds = outcome.seconds;
-  TRY(refresh());
-  TRY(agent::validate(plan));
-  TRY(complete(plan));
-  const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
-  base::Stopwatch clock;
-  const unlearn::Background* background = TRY(this->background());
-  seconds["background"] = clock.seconds();
-  const auto active = TRY(journal_->active_edits());
-  outcome.active = active.size();
-  std::vector<int64_t> taken = neurons_of(active);
-  const int64_t layer = examined_layer(*method, active, *background);
-  std::vector<edit::Edit> parts;
-  std::vector<verify::Report> before, after;
-  for (const agent::Target& target : plan.targets) {
-    clock = {};
-    if (progress_) progress_("asking the model", parts.size() + 1, plan.targets.size());
-    const Assignment a = TRY(assign(target, plan, layer));
-    seconds["plan"] += clock.seconds();
-    clock = {};
-    auto examiner = TRY(verify::Examiner::prepare(patient_, a.suite, layer));
-    seconds["capture"] += clock.seconds();
-    clock = {};
-    before.push_back(TRY(examiner.before()));
-    seconds["gates"] += clock.seconds();
-    unlearn::Background own = *background;
-    if (!target.replacement.empty())
-      own.shift = TRY(learn_replacement(patient_, target, *background, options.seed, progress_));
-    clock = {};
-    auto refusal = TRY(refusal_rows(patient_));
-    unlearn::Problem problem{
-        *patient_.model, a.rows.forget, a.rows.retain, std::move(refusal), &own,
-        a.rows.excluded, taken,         options.seed};
-    if (layer == background->layer && a.rows.retain_states.defined()) {
-      const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
-        return unlearn::capture(*patient_.model, rows, model::Point::kMlpInput, layer);
-      };
-      unlearn::States states;
-      states.forget = TRY(states_of(a.rows.forget));
-      states.retain = a.rows.retain_states;
-      if (!a.rows.held.empty()) states.held = TRY(states_of(a.rows.held));
-      problem.states = std::move(states);
-    }
-    seconds["capture"] += clock.seconds();
-    clock = {};
-    auto found = TRY(search(*method, problem, plan.knobs, examiner, options.budget_s, progress_));
-    seconds["search"] += clock.seconds();  // what is neither solve nor gates
-    for (const auto& [key, value] : found.seconds)
-      seconds[key] += value, seconds["search"] -= value;
-    for (const int64_t j : neurons_of({&found.best.edit, 1})) taken.push_back(j);
-    outcome.search.push_back(found.tried);
-    after.push_back(found.best.report);
-    parts.push_back(std::move(found.best.edit));
-  }
-  outcome.before = verify::merged(std::move(before));
-  outcome.after = verify::merged(std::move(after));
-  edit::Edit edit = joined(std::move(parts));
-  outcome.edit_norm = edit::relative_norm(*patient_.model, edit);
-  outcome.verdict = outcome.after.passed() ? Verdict::kPassed
-                    : options.decide && options.decide(outcome.after) == Decision::kKeepPartial
-                        ? Verdict::kPartial
-                        : Verdict::kReverted;
-  if (outcome.verdict != Verdict::kReverted) {
-    clock = {};
-    TRY(append(plan, std::move(edit), options, outcome));
-    seconds["commit"] = clock.seconds();
-    clock = {};
-    outcome.earlier = TRY(recheck(outcome.entry, 8));
-    ++outcome.active;
-    seconds["recheck"] = clock.seconds();
-  }
-  seconds["total"] = total.seconds();
-  return outcome;
-}
-
-base::Status Session::append(const agent::Plan& plan, edit::Edit edit, const CarryOptions& options,
-                             Outcome& outcome) {
+journal::Draft draft_of(const agent::Plan& plan, const Outcome& outcome, uint64_t seed) {
   journal::Draft draft;
   Json requests = Json::array();
   for (const agent::Target& t : plan.targets)
@@ -235,61 +45,217 @@ base::Status Session::append(const agent::Plan& plan, edit::Edit edit, const Car
                   {"after", verify::to_json(outcome.after, verify::Detail::kItems)},
                   {"edit_norm", outcome.edit_norm}};
   draft.verdict = name(outcome.verdict);
-  draft.seed = options.seed;
-  outcome.entry = TRY(add(std::move(edit), std::move(draft), options.seal));
+  draft.seed = seed;
+  return draft;
+}
+
+std::vector<journal::Entry> without(std::vector<journal::Entry> entries, int64_t id) {
+  std::erase_if(entries, [&](const journal::Entry& e) { return e.id == id; });
+  return entries;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
+  return open(TRY(model::load_chat_model(options.model)), options);
+}
+
+Result<std::unique_ptr<Session>> Session::open(model::ChatModel model,
+                                               const SessionOptions& options) {
+  auto s = std::unique_ptr<Session>(new Session(model));
+  const std::string hash = TRY(model.model.file_hash());
+  const std::string path =
+      options.journal.empty() ? TRY(journal::default_path(hash)) : options.journal;
+  journal::OpenOptions open;
+  open.mode = options.mode;
+  open.expunge = std::string(base::kVersion);
+  open.libtorch = edit::libtorch_version();
+  s->journal_ = TRY(journal::Journal::open(path, {hash, "", model.path}, open));
+  TRY(s->refresh());
+  return s;
+}
+
+std::shared_ptr<const Snapshot> Session::snapshot() const {
+  const std::lock_guard lock(snapshot_mutex_);
+  return snapshot_;
+}
+
+void Session::publish(Snapshot snapshot) {
+  auto next = std::make_shared<const Snapshot>(std::move(snapshot));
+  const std::lock_guard lock(snapshot_mutex_);
+  snapshot_.swap(next);
+}
+
+base::Status Session::refresh() {
+  return with_journal([&](journal::Journal& j) -> base::Status {
+    const int64_t head = TRY(j.head());
+    const auto now = snapshot();
+    if (head == now->head) return {};
+    auto edits = TRY(j.active_edits());
+    model::Model present = TRY(edit::apply(now->base.model, edits));
+    publish({head, now->base, std::move(edits), now->base.with(std::move(present))});
+    return {};
+  });
+}
+
+Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::Intent intent) {
+  TRY(refresh());
+  const auto now = snapshot();
+  for (agent::Request& r : requests) {
+    if (r.prompt.empty() || !r.response.empty() || !r.answers.empty()) continue;
+    r.response = TRY(present_answer(now->present, r.prompt));
+  }
+  return agent::make_plan(agent::Wordings::builtin(), requests, intent);
+}
+
+base::Status Session::check_new(const agent::Plan& plan) {
+  for (const journal::Entry& e : TRY(active())) {
+    if (!has_questions(e)) continue;
+    const auto earlier = agent::plan_from_json(e.plan);
+    if (!earlier) continue;
+    for (const agent::Target& t : plan.targets)
+      if (forgets_the_same(*earlier, t))
+        return fail(Code::kConflict,
+                    fmt::format("entry {} forgets '{}' already", e.id, t.prompt),
+                    fmt::format("expunge verify {} asks it again, expunge undo {} takes it back",
+                                e.id, e.id));
+  }
   return {};
 }
 
-Result<int64_t> Session::add(edit::Edit edit, journal::Draft draft, journal::Seal seal) {
-  auto edits = TRY(journal_->active_edits());
-  edits.push_back(edit);
-  TRY(edit::commit(*patient_.model, edits));
-  draft.edit = std::move(edit);
-  draft.weights_hash = patient_.model->weights_hash();
-  auto id = journal_->append(draft, head_, seal);
-  if (!id) {  // nothing was recorded: the weights go back to what the journal says
-    head_ = -1;
-    TRY(refresh());
-    return id;
+Result<Outcome> Session::forget(agent::Plan plan, const ForgetOptions& options, journal::Seal seal,
+                                const base::Job& job) {
+  const base::Stopwatch total;
+  const std::lock_guard changing(change_mutex_);
+  TRY(refresh());
+  TRY(check_new(plan));
+  Outcome outcome = TRY(repair::forget(*snapshot(), baseline_, plan, options, job));
+  if (outcome.verdict != Verdict::kReverted) {
+    base::Stopwatch clock;
+    outcome.entry =
+        TRY(commit(outcome.edit, draft_of(plan, outcome, options.seed), seal));
+    outcome.seconds["commit"] = clock.seconds();
+    clock = {};
+    const auto now = snapshot();
+    outcome.active = now->edits.size();
+    outcome.earlier =
+        TRY(recheck(now->present, without(TRY(active()), outcome.entry), kRechecked, job));
+    outcome.seconds["recheck"] = clock.seconds();
   }
-  head_ = *id;
+  outcome.seconds["total"] = total.seconds();
+  return outcome;
+}
+
+Result<int64_t> Session::add(edit::Edit edit, journal::Draft draft) {
+  const std::lock_guard changing(change_mutex_);
+  return commit(std::move(edit), std::move(draft), journal::Seal::kNo);
+}
+
+// If another process appended meanwhile, nothing is recorded and the snapshot stays.
+Result<int64_t> Session::commit(edit::Edit edit, journal::Draft draft, journal::Seal seal) {
+  const auto now = snapshot();
+  model::Model present = TRY(edit::apply(now->present.model, edit));
+  auto edits = now->edits;
+  edits.push_back(edit);
+  draft.edit = std::move(edit);
+  draft.weights_hash = present.weights_hash();
+  const int64_t id =
+      TRY(with_journal([&](journal::Journal& j) { return j.append(draft, now->head, seal); }));
+  publish({id, now->base, std::move(edits), now->base.with(std::move(present))});
   return id;
 }
 
-Result<Undone> Session::undo(int64_t id) {
+Result<Undone> Session::undo(int64_t id, const base::Job& job) {
+  const std::lock_guard changing(change_mutex_);
   TRY(refresh());
-  const std::string base = TRY(base_hash());
-  const auto active = TRY(journal_->active());
-  if (active.empty()) return fail(Code::kNotFound, "there is nothing to undo");
-  if (id == 0) id = active.back().id;
+  const auto now = snapshot();
+  const std::string base = base_hash();
+  const auto entries = TRY(active());
+  if (entries.empty()) return fail(Code::kNotFound, "there is nothing to undo");
+  if (id == 0) id = entries.back().id;
   const base::Stopwatch clock;
-  Undone undone;
-  undone.undone = id;
-  if (std::ranges::find(active, id, &journal::Entry::id) == active.end()) {
-    TRY(journal_->entry(id));
+  const auto found = std::ranges::find(entries, id, &journal::Entry::id);
+  if (found == entries.end()) {
+    TRY(with_journal([&](journal::Journal& j) { return j.entry(id); }));
     return fail(Code::kConflict, fmt::format("entry {} is not active", id),
                 "expunge log shows which entries are");
   }
-  std::vector<edit::Edit> rest;
-  for (const journal::Entry& e : active)
-    if (e.id != id) rest.push_back(TRY(journal_->edit(e.id)));
-  TRY(edit::commit(*patient_.model, rest));
+  auto edits = now->edits;
+  edits.erase(edits.begin() + (found - entries.begin()));
+  model::Model present = TRY(edit::apply(now->base.model, edits));
   journal::Draft draft;
   draft.kind = journal::Kind::kUndo;
   draft.undoes = id;
   draft.verdict = "undone";
-  draft.weights_hash = undone.weights_hash = patient_.model->weights_hash();
-  auto entry = journal_->append(draft, head_);
-  if (!entry) {
-    head_ = -1;
-    TRY(refresh());
-    return tl::unexpected(std::move(entry.error()));
-  }
-  undone.entry = head_ = *entry;
+  draft.weights_hash = present.weights_hash();
+  Undone undone;
+  undone.undone = id;
+  undone.weights_hash = draft.weights_hash;
+  undone.entry =
+      TRY(with_journal([&](journal::Journal& j) { return j.append(draft, now->head); }));
+  publish({undone.entry, now->base, std::move(edits), now->base.with(std::move(present))});
   undone.seconds = clock.seconds();
   undone.is_base = undone.weights_hash == base;
-  undone.others = TRY(recheck(0, 8));
+  undone.others = TRY(recheck(present(), without(entries, id), kRechecked, job));
   return undone;
+}
+
+Result<std::vector<Verified>> Session::verify(int64_t id, const model::ChatModel* written,
+                                              const base::Job& job) {
+  TRY(refresh());
+  const auto now = snapshot();
+  std::vector<journal::Entry> asked;
+  for (const journal::Entry& e :
+       TRY(with_journal([&](journal::Journal& j) { return j.active(now->head); }))) {
+    if (id == 0 ? !has_questions(e) : e.id != id) continue;
+    if (e.sealed)
+      return fail(Code::kUnsupported, fmt::format("entry {} is sealed: its questions are gone", id),
+                  "give the question again with expunge generate");
+    if (!has_questions(e))
+      return fail(Code::kUsage,
+                  fmt::format("entry {} was trained on sets, which the journal does not hold", id),
+                  fmt::format("name them: expunge verify {} --forget F --retain R", id));
+    asked.push_back(e);
+  }
+  if (asked.empty()) {
+    if (id == 0) return std::vector<Verified>();
+    return fail(Code::kNotFound, fmt::format("there is no active entry {}", id),
+                "expunge log shows which entries are active");
+  }
+  return written ? verify_written(*now, baseline_, *written, asked, job)
+                 : repair::verify(*now, baseline_, asked, job);
+}
+
+base::Status Session::replay() {
+  const std::lock_guard changing(change_mutex_);
+  const auto entries =
+      TRY(with_journal([](journal::Journal& j) -> Result<std::vector<journal::Entry>> {
+        TRY(j.check());
+        return j.entries();
+      }));
+  publish({-1, snapshot()->base, {}, snapshot()->base});
+  TRY(refresh());
+  for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
+    if (e->weights_hash.empty()) continue;
+    const std::string now = present().model.weights_hash();
+    if (now != e->weights_hash)
+      return fail(
+          Code::kCorrupt,
+          fmt::format("the weights hash to {}, entry {} recorded {}", now.substr(0, 16), e->id,
+                      e->weights_hash.substr(0, 16)),
+          "another LibTorch or processor may round differently; expunge verify asks the gates");
+    return {};
+  }
+  return {};
+}
+
+base::Status Session::park(const std::string& folder) {
+  const std::lock_guard changing(change_mutex_);
+  const auto now = snapshot();
+  const model::Model parked = TRY(now->base.model.parked(folder));
+  model::Model present = TRY(edit::apply(parked, now->edits));
+  publish({now->head, now->base.with(parked), now->edits, now->base.with(std::move(present))});
+  return {};
 }
 
 }  // namespace expunge::repair

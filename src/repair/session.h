@@ -1,21 +1,17 @@
-// A patient with its journal: what a chat, a command or a server works on.
+// A model with its journal: what a chat, a command or a server works on, from any thread.
 //
-// Every change is a transaction: measure, propose with the model unchanged, examine in a scope,
-// then append to the journal and commit, or leave everything as it was and say why.
+// Who reads takes a snapshot and keeps it. Changes (forget, add, undo) come one after the other;
+// each is measured on a snapshot, appended to the journal, and then published by one pointer swap.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <string>
 
 #include "agent/surgeon.h"
-#include "base/run.h"
 #include "journal/journal.h"
-#include "model/patient.h"
-#include "repair/problem.h"
-#include "verify/report.h"
+#include "repair/recheck.h"
+#include "unlearn/method.h"
 
 namespace expunge::repair {
 
@@ -23,46 +19,10 @@ struct SessionOptions {
   std::string model;    // as model::find_model takes it
   std::string journal;  // "" = journal::default_path of the model
   journal::Mode mode = journal::Mode::kReadWrite;
-  base::Progress progress;
-};
-
-enum class Verdict {
-  kPassed,   // every gate passed; committed
-  kPartial,  // some gate failed; committed because the user chose so
-  kReverted  // some gate failed; nothing changed
-};
-std::string_view name(Verdict verdict);
-
-enum class Decision { kKeepPartial, kRevert };
-
-struct CarryOptions {
-  // Asked when the best edit fails a gate; empty = revert (nobody is there to choose).
-  std::function<Decision(const verify::Report& best)> decide;
-  journal::Seal seal = journal::Seal::kNo;
-  double budget_s = 20;  // for the search
-  uint64_t seed = 1;
-};
-
-// How an earlier entry stands now: its exact question and one held wording asked again.
-struct Recheck {
-  int64_t entry = 0;
-  int64_t asked = 0, forgotten = 0;
 };
 
 // As far as a sequence was measured to keep nine of ten neighbours (docs/results.md).
 inline constexpr size_t kMeasuredEdits = 20;
-
-struct Outcome {
-  Verdict verdict = Verdict::kReverted;
-  int64_t entry = 0;             // of the journal; 0 if reverted
-  size_t active = 0;             // edits that hold now
-  verify::Report before, after;  // gates without and with the edit
-  std::vector<Recheck> earlier;  // entries sampled again after a commit
-  std::map<std::string, double>
-      seconds;  // background, plan, capture, solve, search, gates, commit, recheck; total
-  base::Json search = base::Json::array();  // every candidate with its figures
-  double edit_norm = 0;                     // |ΔW| / |W| over the edited tensors
-};
 
 struct Undone {
   int64_t undone = 0, entry = 0;
@@ -72,58 +32,62 @@ struct Undone {
   double seconds = 0;  // until the weights are back; the re-checks come after
 };
 
-struct Verified {
-  int64_t entry = 0;
-  verify::Report now;
-};
-
 class Session {
  public:
   static base::Result<std::unique_ptr<Session>> open(const SessionOptions& options);
+  // The same on a model that is loaded already.
+  static base::Result<std::unique_ptr<Session>> open(model::ChatModel model,
+                                                     const SessionOptions& options);
 
-  const model::Patient& patient() const { return patient_; }
-  journal::Journal& journal() { return *journal_; }
-  base::Result<std::string> base_hash();  // weights_hash without edits; computed once
+  std::shared_ptr<const Snapshot> snapshot() const;
+  model::ChatModel present() const { return snapshot()->present; }
+  std::string base_hash() const { return snapshot()->base.model.weights_hash(); }
 
-  // Weights = file + the journal's active edits, also when another process has appended.
+  // f(Journal&) -> Result, while no other thread uses the journal.
+  template <class F>
+  auto with_journal(const F& f) {
+    const std::lock_guard lock(journal_mutex_);
+    return f(*journal_);
+  }
+  base::Result<std::vector<journal::Entry>> active() {
+    return with_journal([](journal::Journal& j) { return j.active(); });
+  }
+
+  // Snapshot = file + the journal's active edits, also when another process has appended.
   base::Status refresh();
   // A plan for requests; where a response is missing the model is asked and its reply taken.
   base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent);
-  base::Result<Outcome> carry_out(agent::Plan plan, const CarryOptions& options);
+  // Carries a plan out and commits the edit, unless the outcome is kReverted. kConflict if an
+  // active entry forgets the same already; otherwise as repair::forget.
+  base::Result<Outcome> forget(agent::Plan plan, const ForgetOptions& options,
+                               journal::Seal seal = journal::Seal::kNo, const base::Job& job = {});
   // Commits an edit that was made of the present weights elsewhere (a training) -> its entry. The
   // draft's edit and weights_hash are filled in.
-  base::Result<int64_t> add(edit::Edit edit, journal::Draft draft,
-                            journal::Seal seal = journal::Seal::kNo);
+  base::Result<int64_t> add(edit::Edit edit, journal::Draft draft);
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
-  base::Result<Undone> undo(int64_t id);
+  base::Result<Undone> undo(int64_t id, const base::Job& job = {});
   // The gates of one active entry (id), or of all of them (0), asked of the present weights or of a
   // `written` model that holds the edits. Sealed entries cannot be asked again.
-  base::Result<std::vector<Verified>> verify(int64_t id, const model::Patient* written = nullptr);
+  base::Result<std::vector<Verified>> verify(int64_t id, const model::ChatModel* written = nullptr,
+                                             const base::Job& job = {});
   // Builds the weights again from file and journal and compares with the hash recorded last.
   base::Status replay();
-
-  const base::Progress& progress() const { return progress_; }
-  void set_progress(base::Progress progress) { progress_ = std::move(progress); }
+  // The base model gives its memory back to files of `folder` while it is not read.
+  base::Status park(const std::string& folder);
 
  private:
-  Session(model::Patient patient) : patient_(std::move(patient)) {}
-  base::Result<const unlearn::Background*> background();
-  base::Result<std::string> present_answer(const std::string& prompt);
-  base::Status complete(agent::Plan& plan);
-  // Rows and gates of a target, examined from `layer` on.
-  base::Result<Assignment> assign(const agent::Target& target, const agent::Plan& plan,
-                                  int64_t layer);
-  base::Status append(const agent::Plan& plan, edit::Edit edit, const CarryOptions& options,
-                      Outcome& outcome);
-  base::Result<std::vector<Recheck>> recheck(int64_t except, size_t at_most);
+  explicit Session(const model::ChatModel& model)
+      : baseline_(model), snapshot_(std::make_shared<Snapshot>(Snapshot{-1, model, {}, model})) {}
+  base::Result<int64_t> commit(edit::Edit edit, journal::Draft draft, journal::Seal seal);
+  base::Status check_new(const agent::Plan& plan);
+  void publish(Snapshot snapshot);
 
-  model::Patient patient_;
+  std::mutex change_mutex_;  // one change at a time; taken before the others
+  std::mutex journal_mutex_;
+  mutable std::mutex snapshot_mutex_;
   std::optional<journal::Journal> journal_;
-  std::optional<unlearn::Background> background_;
-  verify::References references_;  // at the background's layer
-  std::string base_hash_;
-  int64_t head_ = -1;  // of the journal when the weights were built
-  base::Progress progress_;
+  Baseline baseline_;
+  std::shared_ptr<const Snapshot> snapshot_;
 };
 
 }  // namespace expunge::repair

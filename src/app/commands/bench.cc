@@ -53,7 +53,7 @@ void print_figures(Terminal& t, const Json& json, size_t indent = 2) {
 }
 
 Result<Json> engine(const Options& o, Context& context) {
-  const model::Patient patient = TRY(model::load_patient(context.globals.model));
+  const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
   BenchEngineOptions options;
   options.repeats = o.repeats;
   Json json = TRY(bench_engine(patient, options, context.terminal.progress()));
@@ -67,9 +67,9 @@ Result<Json> request(Context& context) {
   Terminal& t = context.terminal;
   const Scratch scratch = TRY(Scratch::make());
   const auto session = TRY(repair::Session::open(
-      {context.globals.model, scratch.journal(), journal::Mode::kReadWrite, t.progress()}));
+      {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
   const Listener listener =
-      TRY(Listener::make("", session->patient(), context.terminal.progress()));
+      TRY(Listener::make("", session->present(), context.terminal.progress()));
   const text::Message message{"user", kRequest};
   const base::Stopwatch watch;
   const agent::Verdict verdict = TRY(listener.read({&message, 1}));
@@ -77,7 +77,7 @@ Result<Json> request(Context& context) {
   const base::Stopwatch planning;
   const agent::Plan plan = TRY(session->plan(requests_of(verdict), agent::Intent::kForget));
   const double plan_s = planning.seconds();
-  repair::Outcome outcome = TRY(session->carry_out(plan, {}));
+  repair::Outcome outcome = TRY(session->forget(plan, {}));
   outcome.seconds["watchdog"] = watchdog_s;
   outcome.seconds["plan"] += plan_s;
   Json json = {{"request", kRequest},
@@ -94,8 +94,8 @@ Result<Json> facts(const Options& o, Context& context) {
   // Long work on a journal of its own: the user's is not touched.
   const Scratch scratch = TRY(Scratch::make());
   const auto session =
-      TRY(repair::Session::open({context.globals.model, scratch.journal(),
-                                 journal::Mode::kReadWrite, context.terminal.progress()}));
+      TRY(repair::Session::open(
+          {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
   repair::BenchFactsOptions options{o.facts, o.unrelated, o.sequence, o.limit, {}, {}};
   options.plan = [&](repair::Session& s, const agent::Request& r) {
     return make_plan(s, {r}, agent::Intent::kForget, o.plan);
@@ -106,15 +106,17 @@ Result<Json> facts(const Options& o, Context& context) {
       return base::fail(base::Code::kUsage,
                         fmt::format("no weight type is called '{}'", printable(o.written_type)),
                         "e.g. Q8_0, Q4_1, F16, F32");
-    options.written = [&scratch, dtype](repair::Session& s) -> Result<model::Patient> {
+    options.written = [&scratch, dtype](repair::Session& s) -> Result<model::ChatModel> {
       publish::ExportOptions file;
       file.path = scratch.file("written.gguf");
       file.dtype = dtype;
-      TRY(publish::export_model(*s.patient().model, s.journal(), file));
-      return model::load_patient(file.path);
+      TRY(s.with_journal([&](journal::Journal& journal) {
+        return publish::export_model(s.present().model, journal, file);
+      }));
+      return model::load_chat_model(file.path);
     };
   }
-  Json json = TRY(repair::bench_facts(*session, options));
+  Json json = TRY(repair::bench_facts(*session, options, base::Job(context.terminal.progress())));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "facts"));
   print_figures(t, json);
@@ -142,7 +144,7 @@ void print_matrix(Terminal& t, const Json& matrix) {
 Result<Json> watchdog(const Options& o, Context& context) {
   const auto items =
       TRY(agent::examples_from_jsonl(TRY(base::read_file(o.dialogues)), o.dialogues));
-  const model::Patient patient = TRY(model::load_patient(context.globals.model));
+  const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
   agent::Features hidden;  // as a chat does; without them cues and words alone decide
   if (!o.words_only) hidden = watchdog_features(patient);
   Json json = TRY(agent::bench_watchdog(items, hidden, context.terminal.progress()));

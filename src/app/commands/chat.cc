@@ -39,7 +39,7 @@ class Chat {
 
   Result<Answer> run() {
     if (t_.interactive()) {
-      t_.line("{}", t_.paint(Tone::kDim, fit(session_.patient().path, kColumns)));
+      t_.line("{}", t_.paint(Tone::kDim, fit(session_.present().path, kColumns)));
       t_.print(t_.paint(Tone::kDim, kHelp));
     }
     for (;;) {
@@ -106,10 +106,11 @@ class Chat {
   }
 
   Status reply(const std::string& line) {
-    const auto shown = TRY(dialogue_.shown(session_.patient(), line,
+    const model::ChatModel present = session_.present();
+    const auto shown = TRY(dialogue_.shown(present, line,
                                            static_cast<size_t>(options_.generate.max_new_tokens)));
     if (shown.left_out > 0) t_.note("(the oldest turns no longer fit and were left out)");
-    text::StreamDecoder decoder(session_.patient().tokenizer);
+    text::StreamDecoder decoder(present.tokenizer);
     std::string text;
     const auto take = [&](const Result<std::string>& piece) {
       if (!piece) return;
@@ -118,7 +119,7 @@ class Chat {
     };
     bool stopped = false;
     const auto generated =
-        model::generate(*session_.patient().model, {&shown.ids, 1}, options_.generate,
+        model::generate(present.model, {&shown.ids, 1}, options_.generate,
                         [&](size_t, std::span<const int32_t> ids) {
                           take(decoder.push(ids.back()));
                           stopped = base::cancel_requested();
@@ -201,7 +202,7 @@ class Chat {
   }
 
   Status undo(const std::string& line, int64_t id, bool sure) {
-    const auto active = TRY(session_.journal().active());
+    const auto active = TRY(session_.active());
     if (active.empty()) {
       t_.line("There is nothing to undo.");
       say(line, "There is nothing to undo.", {{"intent", "undo"}});
@@ -228,7 +229,7 @@ class Chat {
   }
 
   Status status(const std::string& line) {
-    const auto active = TRY(session_.journal().active());
+    const auto active = TRY(session_.active());
     std::string text =
         active.empty() ? "Nothing is forgotten." : fmt::format("{} forgotten:", active.size());
     t_.line("{}", text);
@@ -255,7 +256,7 @@ Result<Answer> chat(const Options& o, Context& context) {
   if (!o.system.empty()) TRY(check_text(o.system, "--system"));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
   const Listener listener =
-      TRY(Listener::make(o.watchdog, session->patient(), context.terminal.progress()));
+      TRY(Listener::make(o.watchdog, session->present(), context.terminal.progress()));
   context.terminal.clear_progress();
   return Chat(context, *session, listener, o).run();
 }

@@ -33,16 +33,16 @@ class Demo {
       : context_(context), t_(context.terminal), session_(session), listener_(listener) {}
 
   Result<Answer> run() {
-    const std::string hash = TRY(session_.base_hash());
+    const std::string hash = session_.base_hash();
     t_.line("{}  {}", t_.paint(Tone::kBold, "expunge demo"),
-            t_.paint(Tone::kDim, fit(session_.patient().path, kColumns - 14)));
+            t_.paint(Tone::kDim, fit(session_.present().path, kColumns - 14)));
     heading("The model knows");
     TRY(ask("before"));
     for (const Fact& fact : kFacts)
       if (fact.request) TRY(forget(fact));
     heading("The model now");
     TRY(ask("after"));
-    t_.line("  weights {:.16}…, before {:.16}…", session_.patient().model->weights_hash(), hash);
+    t_.line("  weights {:.16}…, before {:.16}…", session_.present().model.weights_hash(), hash);
     TRY(undo_all(hash));
     t_.line("");
     t_.line("{}", t_.paint(Tone::kDim, fmt::format("{} in all. Next: expunge chat",
@@ -59,12 +59,12 @@ class Demo {
 
   Result<std::vector<std::string>> replies() {
     std::vector<std::vector<int32_t>> ids;
-    for (const Fact& f : kFacts) ids.push_back(TRY(session_.patient().encode_user(f.question)));
+    for (const Fact& f : kFacts) ids.push_back(TRY(session_.present().encode_user(f.question)));
     model::GenerateOptions options;
     options.max_new_tokens = verify::kReplyTokens;
     std::vector<std::string> texts;
-    for (const auto& g : TRY(model::generate(*session_.patient().model, ids, options)))
-      texts.push_back(TRY(session_.patient().tokenizer.decode(g.ids)));
+    for (const auto& g : TRY(model::generate(session_.present().model, ids, options)))
+      texts.push_back(TRY(session_.present().tokenizer.decode(g.ids)));
     return texts;
   }
 
@@ -99,9 +99,9 @@ class Demo {
     const agent::Plan plan = TRY(session_.plan(requests_of(verdict), agent::Intent::kForget));
     const double plan_s = planning.seconds();
     t_.line("  {}", wrap(proposal(plan), kColumns - 2, 2));
-    repair::CarryOptions options;
+    repair::ForgetOptions options;
     options.decide = [](const verify::Report&) { return repair::Decision::kKeepPartial; };
-    repair::Outcome outcome = TRY(session_.carry_out(plan, options));
+    repair::Outcome outcome = TRY(session_.forget(plan, options, journal::Seal::kNo, base::Job(t_.progress())));
     outcome.seconds["watchdog"] = watchdog_s;
     outcome.seconds["plan"] += plan_s;
     print_outcome(context_, outcome, {});
@@ -138,10 +138,10 @@ class Demo {
 Result<Answer> demo(Context& context) {
   const Scratch scratch = TRY(Scratch::make());
   const auto session =
-      TRY(repair::Session::open({context.globals.model, scratch.journal(),
-                                 journal::Mode::kReadWrite, context.terminal.progress()}));
+      TRY(repair::Session::open(
+          {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
   const Listener listener =
-      TRY(Listener::make("", session->patient(), context.terminal.progress()));
+      TRY(Listener::make("", session->present(), context.terminal.progress()));
   return Demo(context, *session, listener).run();
 }
 

@@ -25,7 +25,7 @@ struct Options {
 struct Subject {
   std::string label;
   std::optional<int64_t> entry;
-  model::Patient patient;         // without edits
+  model::ChatModel patient;         // without edits
   std::vector<edit::Edit> edits;  // that held after the entry
 };
 
@@ -34,7 +34,7 @@ Result<Subject> subject_of(const Options& o, Context& context) {
   const bool number = !o.what.empty() && o.what.size() < 10 &&
                       std::ranges::all_of(o.what, [](char c) { return c >= '0' && c <= '9'; });
   const bool model = !o.what.empty() && !number;
-  model::Patient patient = TRY(model::load_patient(model ? o.what : context.globals.model));
+  model::ChatModel patient = TRY(model::load_chat_model(model ? o.what : context.globals.model));
   const std::string name = patient.path.substr(patient.path.find_last_of('/') + 1);
   Subject s{name, std::nullopt, std::move(patient), {}};
   if (model) return s;
@@ -86,7 +86,7 @@ Result<Answer> eval(const Options& o, Context& context) {
     return {};
   };
   if (o.base && subject.entry) TRY(evaluate("base", std::nullopt, "base.json"));
-  TRY(edit::commit(*subject.patient.model, subject.edits));
+  subject.patient.model = TRY(edit::apply(subject.patient.model, subject.edits));
   TRY(evaluate(subject.label, subject.entry, "evaluation.json"));
   t.clear_progress();
   print_figures(t, runs);

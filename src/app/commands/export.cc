@@ -34,12 +34,12 @@ void print(Terminal& t, const publish::Exported& e, publish::Format format) {
 }
 
 // What was written; of an adapter, the original weights with it.
-Result<model::Patient> load_written(const std::string& path, publish::Format format,
+Result<model::ChatModel> load_written(const std::string& path, publish::Format format,
                                     const repair::Session& session) {
-  if (format != publish::Format::kPeft) return model::load_patient(path);
+  if (format != publish::Format::kPeft) return model::load_chat_model(path);
   const edit::Edit adapter = TRY(publish::read_adapter(path));
-  model::Patient patient = TRY(model::load_patient(session.patient().path));
-  TRY(edit::commit(*patient.model, {&adapter, 1}));
+  model::ChatModel patient = TRY(model::load_chat_model(session.present().path));
+  patient.model = TRY(edit::apply(patient.model, adapter));
   return patient;
 }
 
@@ -47,13 +47,13 @@ Result<model::Patient> load_written(const std::string& path, publish::Format for
 Result<Json> ask_written(const std::string& path, publish::Format format, repair::Session& session,
                          Terminal& t) {
   size_t sealed = 0, trained = 0, asked = 0;
-  for (const journal::Entry& e : TRY(session.journal().active()))
+  for (const journal::Entry& e : TRY(session.active()))
     ++(e.sealed ? sealed : is_trained(e) ? trained : asked);
   Json json = {
       {"passed", true}, {"sealed", sealed}, {"trained", trained}, {"entries", Json::array()}};
   if (asked > 0) {
-    const model::Patient written = TRY_AT("the written model", load_written(path, format, session));
-    const auto verified = TRY(session.verify(0, &written));
+    const model::ChatModel written = TRY_AT("the written model", load_written(path, format, session));
+    const auto verified = TRY(session.verify(0, &written, base::Job(t.progress())));
     t.clear_progress();
     for (const repair::Verified& v : verified) {
       const bool passed = v.now.passed();
@@ -89,7 +89,9 @@ Result<Answer> export_model(const Options& o, Context& context) {
   }
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto exported =
-      TRY(publish::export_model(*session->patient().model, session->journal(), options));
+      TRY(session->with_journal([&](journal::Journal& journal) {
+        return publish::export_model(session->present().model, journal, options);
+      }));
   context.terminal.clear_progress();
   print(context.terminal, exported, options.format);
   Answer answer;

@@ -26,7 +26,7 @@ Result<std::vector<agent::Request>> from_words(const Options& o, Context& contex
   TRY(check_text(o.words, "the request"));
   TRY(agent::check_authority("please forget " + o.words));
   const Listener listener =
-      TRY(Listener::make(o.watchdog, session.patient(), context.terminal.progress()));
+      TRY(Listener::make(o.watchdog, session.present(), context.terminal.progress()));
   const text::Message message{"user", as_message(o.words)};
   const agent::Verdict verdict = TRY(listener.read({&message, 1}));
   const bool edits =

@@ -47,14 +47,14 @@ base::Status check_fits(const model::Config& config, std::span<const int32_t> id
   return model::check_prompt(config, ids);
 }
 
-Result<Answer> score_ids(const Options& o, Context& context, const model::Patient& patient) {
+Result<Answer> score_ids(const Options& o, Context& context, const model::ChatModel& patient) {
   const verify::ScoreItem item{TRY(parse_ids(o.ids)), 1};
-  TRY(check_fits(patient.model->config(), item.ids));
+  TRY(check_fits(patient.model.config(), item.ids));
   for (const int32_t id : item.ids)
-    if (id < 0 || id >= patient.model->config().vocab_size)
+    if (id < 0 || id >= patient.model.config().vocab_size)
       return fail(Code::kInvalid, fmt::format("token id {} is outside the vocabulary of {}", id,
-                                              patient.model->config().vocab_size));
-  const auto scored = TRY(verify::score(*patient.model, {&item, 1}));
+                                              patient.model.config().vocab_size));
+  const auto scored = TRY(verify::score(patient.model, {&item, 1}));
   for (size_t i = 0; i < scored[0].logprobs.size(); ++i)
     context.terminal.line("{:>8}  {:10.5f}  {}", item.ids[i + 1], scored[0].logprobs[i],
                           base::dump_json(TRY(patient.tokenizer.decode({&item.ids[i + 1], 1},
@@ -62,7 +62,7 @@ Result<Answer> score_ids(const Options& o, Context& context, const model::Patien
   return Answer{Json{{"logprobs", scored[0].logprobs}}};
 }
 
-Result<Answer> score_answers(const Options& o, Context& context, const model::Patient& patient) {
+Result<Answer> score_answers(const Options& o, Context& context, const model::ChatModel& patient) {
   std::vector<text::Message> messages;
   if (!o.system.empty()) messages.push_back({"system", o.system});
   messages.push_back({"user", o.prompt});
@@ -73,10 +73,10 @@ Result<Answer> score_answers(const Options& o, Context& context, const model::Pa
     verify::ScoreItem item{prompt, prompt.size()};
     const auto ids = TRY(patient.tokenizer.encode(answer)).ids;
     item.ids.insert(item.ids.end(), ids.begin(), ids.end());
-    TRY(check_fits(patient.model->config(), item.ids));
+    TRY(check_fits(patient.model.config(), item.ids));
     items.push_back(std::move(item));
   }
-  const auto scored = TRY(verify::score(*patient.model, items));
+  const auto scored = TRY(verify::score(patient.model, items));
   Answer answer;
   answer.json = {{"answers", Json::array()}};
   for (size_t i = 0; i < scored.size(); ++i) {

@@ -44,7 +44,7 @@ void print_run(Terminal& t, const Json& record) {
                  : "");
 }
 
-Trainee trainee_of(const TrainingOptions& o, const model::Patient& patient,
+Trainee trainee_of(const TrainingOptions& o, const model::ChatModel& patient,
                    const unlearn::Method& method, unlearn::Knobs knobs, Context& context) {
   Trainee t{patient, method, std::move(knobs)};
   t.system = o.system;
@@ -69,19 +69,23 @@ Result<Answer> finetune(const Options& o, Context& context) {
   options.dtype = tensor::DType::kF32;
   options.path = o.training.out;
   options.progress = context.terminal.progress();
-  const model::Patient patient = TRY(model::load_patient(o.model));
-  TRY(publish::check_destination(*patient.model, options));  // before the work
+  model::ChatModel patient = TRY(model::load_chat_model(o.model));
+  TRY(publish::check_destination(patient.model, options));  // before the work
+  if (parks(method, knobs)) {
+    TRY(base::make_dirs(o.training.out + ".run"));
+    patient.model = TRY(patient.model.parked(o.training.out + ".run"));
+  }
   Trainee trainee = trainee_of(o.training, patient, method, std::move(knobs), context);
   trainee.forget = std::move(items);
   trainee.out = o.training.out + ".run";  // the folder itself is put in place whole
   TrainedRun run = TRY(run_training(trainee));
   if (!tensor::leads(trainee.group)) return Answer{};
-  TRY(edit::commit(*patient.model, {&run.edit, 1}));
+  const model::Model trained = TRY(edit::apply(patient.model, run.edit));
   run.edit = {};
-  run.record["after"] = TRY(probabilities(trainee));
-  run.record["trained_weights_hash"] = patient.model->weights_hash();
+  run.record["after"] = TRY(probabilities(trainee, trained));
+  run.record["trained_weights_hash"] = trained.weights_hash();
   const auto saved =
-      TRY(publish::save_trained(*patient.model, {{"training", run.record}}, options));
+      TRY(publish::save_trained(trained, {{"training", run.record}}, options));
   TRY(write_record(o.training.out, run.record));
   std::filesystem::remove_all(trainee.out);
   print_run(context.terminal, run.record);
@@ -102,18 +106,21 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
   if (!o.model.empty()) context.globals.model = o.model;
   const auto session =
       TRY(open_session(context, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
-  Trainee trainee = trainee_of(o.training, session->patient(), method, std::move(knobs), context);
+  if (parks(method, knobs)) {
+    TRY(base::make_dirs(o.training.out));
+    TRY(session->park(o.training.out));
+  }
+  const model::ChatModel present = session->present();
+  Trainee trainee = trainee_of(o.training, present, method, std::move(knobs), context);
   trainee.forget = std::move(forget);
   trainee.retain = std::move(retain);
-  const Json before = leads ? TRY(probabilities(trainee)) : Json();
+  const Json before = leads ? TRY(probabilities(trainee, trainee.patient.model)) : Json();
   TrainedRun run = TRY(run_training(trainee));
   if (!leads) return Answer{};
   run.record["before"] = before;
-  {
-    const auto scope = TRY(edit::ScopedEdit::apply(*session->patient().model, run.edit));
-    run.record["after"] = TRY(probabilities(trainee));
-  }
-  session->patient().model->rest();
+  run.record["after"] =
+      TRY(probabilities(trainee, TRY(edit::apply(present.model, run.edit))));
+  present.model.rest();
   journal::Draft draft;
   draft.request = {
       {"intent", "forget"},

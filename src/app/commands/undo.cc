@@ -25,12 +25,11 @@ Result<Answer> replay(Context& context) {
   Terminal& t = context.terminal;
   const base::Stopwatch clock;
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
-  TRY(session->journal().check());
   TRY(session->replay());
-  const std::string hash = session->patient().model->weights_hash();
-  const size_t n = TRY(session->journal().active()).size();
-  const bool is_base = hash == TRY(session->base_hash());
-  const std::string chain = TRY(session->journal().chain());
+  const std::string hash = session->present().model.weights_hash();
+  const size_t n = TRY(session->active()).size();
+  const bool is_base = hash == session->base_hash();
+  const std::string chain = TRY(session->with_journal([](journal::Journal& j) { return j.chain(); }));
   t.line("{} the model's file and {} active {} give weights {:.16}… again ({})",
          t.paint(Tone::kGood, "Replayed:"), n, n == 1 ? "edit" : "edits", hash,
          duration(clock.seconds()));

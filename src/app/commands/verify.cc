@@ -35,7 +35,7 @@ Result<std::optional<std::vector<text::QaItem>>> set_of(const journal::Entry& e,
 Result<std::vector<repair::Verified>> verify_trained(const Options& o, repair::Session& session,
                                                      Context& context) {
   std::vector<repair::Verified> verified;
-  for (const journal::Entry& e : TRY(session.journal().active())) {
+  for (const journal::Entry& e : TRY(session.active())) {
     if (e.sealed || !is_trained(e) || (o.id != 0 && e.id != o.id)) continue;
     auto forget = TRY(set_of(e, "forget", o, o.forget));
     if (!forget) continue;
@@ -44,12 +44,13 @@ Result<std::vector<repair::Verified>> verify_trained(const Options& o, repair::S
       return fail(Code::kConflict,
                   fmt::format("entry {} kept another set than {}", e.id, printable(o.retain)),
                   "give the --retain it was trained with");
-    Trainee trainee{session.patient(), *TRY(unlearn::find_method(e.method)), {}};
+    const model::ChatModel present = session.present();
+    Trainee trainee{present, *TRY(unlearn::find_method(e.method)), {}};
     trainee.forget = *std::move(forget);
     trainee.retain = *std::move(retain);
     trainee.system = e.request.value("system", "");
     trainee.progress = context.terminal.progress();
-    verified.push_back({e.id, trained_report(e, TRY(probabilities(trainee)))});
+    verified.push_back({e.id, trained_report(e, TRY(probabilities(trainee, present.model)))});
   }
   if (!verified.empty()) return verified;
   const std::string set = printable(o.forget);
@@ -66,13 +67,13 @@ Result<Answer> verify_entries(const Options& o, Context& context) {
   if (!o.forget.empty()) verified = TRY(verify_trained(o, *session, context));
   size_t sealed = 0, trained = 0;
   if (o.id == 0)
-    for (const journal::Entry& e : TRY(session->journal().active())) {
+    for (const journal::Entry& e : TRY(session->active())) {
       sealed += e.sealed;
       trained += !e.sealed && is_trained(e) &&
                  !std::ranges::count(verified, e.id, &repair::Verified::entry);
     }
   if (o.id == 0 || verified.empty())
-    for (repair::Verified& v : TRY(session->verify(o.id))) verified.push_back(std::move(v));
+    for (repair::Verified& v : TRY(session->verify(o.id, nullptr, base::Job(t.progress())))) verified.push_back(std::move(v));
   std::ranges::sort(verified, {}, &repair::Verified::entry);
   t.clear_progress();
   Answer answer;

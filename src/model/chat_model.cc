@@ -1,4 +1,4 @@
-#include "model/patient.h"
+#include "model/chat_model.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -102,29 +102,29 @@ Result<std::string> find_model(const std::string& spec) {
               "give a .gguf file, a Hugging Face folder, or an id in the local Hugging Face cache");
 }
 
-Result<Patient> load_patient(const std::string& spec) {
+Result<ChatModel> load_chat_model(const std::string& spec) {
   const std::string path = TRY(find_model(spec));
   auto model = TRY(Model::load(path));
-  const bool gguf = model->file()->format() == tensor::Format::kGguf;
+  const bool gguf = model.file()->format() == tensor::Format::kGguf;
   std::error_code ec;
   const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
   TextSide text =
-      TRY_AT(path, gguf ? text_from_gguf(model->file()->meta()) : text_from_folder(dir));
-  return Patient{path, std::move(model), std::move(text.tokenizer), std::move(text.chat)};
+      TRY_AT(path, gguf ? text_from_gguf(model.file()->meta()) : text_from_folder(dir));
+  return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat)};
 }
 
-Result<std::vector<int32_t>> Patient::encode(std::span<const text::Message> messages,
+Result<std::vector<int32_t>> ChatModel::encode(std::span<const text::Message> messages,
                                              std::string_view prefill) const {
   return TRY(text::encode_chat(tokenizer, chat, messages, text::AddGenerationPrompt::kYes, prefill))
       .tokens.ids;
 }
 
-Result<std::vector<int32_t>> Patient::encode_user(std::string_view question) const {
+Result<std::vector<int32_t>> ChatModel::encode_user(std::string_view question) const {
   const text::Message message{"user", std::string(question)};
   return encode({&message, 1});
 }
 
-Result<Example> Patient::encode_answer(const std::string& system, const std::string& question,
+Result<Example> ChatModel::encode_answer(const std::string& system, const std::string& question,
                                        const std::string& answer) const {
   std::vector<text::Message> messages;
   if (!system.empty()) messages.push_back({"system", system});
@@ -137,14 +137,14 @@ Result<Example> Patient::encode_answer(const std::string& system, const std::str
   // A token may span the end of the prompt; the answer ends with its first end-of-turn token.
   const auto own = std::ranges::mismatch(prompt, e.ids).in1 - prompt.begin();
   e.first = std::max<size_t>(static_cast<size_t>(own), 1);
-  const auto& ends = model->config().end_ids;
+  const auto& ends = model.config().end_ids;
   const auto from = e.ids.begin() + static_cast<std::ptrdiff_t>(e.first);
   const auto end = std::find_first_of(from, e.ids.end(), ends.begin(), ends.end());
   if (end != e.ids.end())
     e.ids.erase(end + 1, e.ids.end());
   else if (!ends.empty())
     e.ids.push_back(ends[0]);
-  TRY(check_prompt(model->config(), e.ids));
+  TRY(check_prompt(model.config(), e.ids));
   return e;
 }
 

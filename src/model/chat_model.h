@@ -1,7 +1,7 @@
-// The served model with its text side: what a chat, a score or an edit works on.
+// A model with its text side (tokenizer and chat template): what a chat, a score or an edit works
+// on. A value like the model: copies share the weights.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "model/model.h"
@@ -11,11 +11,14 @@
 
 namespace expunge::model {
 
-struct Patient {
+struct ChatModel {
   std::string path;  // as resolved
-  std::shared_ptr<Model> model;
+  Model model;
   text::Tokenizer tokenizer;
   text::ChatTemplate chat;
+
+  // The same text side with another model in its place.
+  ChatModel with(Model other) const { return {path, std::move(other), tokenizer, chat}; }
 
   // Ids of a conversation up to where the assistant speaks next, and of plain text.
   base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,
@@ -30,6 +33,6 @@ struct Patient {
 // A GGUF or safetensors file, a Hugging Face folder, a model id that the local Hugging Face cache
 // holds ("HuggingFaceTB/SmolLM2-135M-Instruct"), or "" for the default model.
 base::Result<std::string> find_model(const std::string& spec);
-base::Result<Patient> load_patient(const std::string& spec);
+base::Result<ChatModel> load_chat_model(const std::string& spec);
 
 }  // namespace expunge::model
