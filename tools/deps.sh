@@ -27,8 +27,8 @@ clang_tidy_sha=c725a95c316d15df12f5bf7c1abfdf3cb9e4f3b9a9afb4cb6bb1e9df4e669493
 # What crates/expunge-text/Cargo.lock asks for; Debian 12's package `cargo` is 1.65.
 cargo_minor=85
 apt_packages=(g++ cmake ninja-build python3 python3-pip unzip ccache pkg-config
-  libcli11-dev nlohmann-json3-dev libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev
-  libfmt-dev libspdlog-dev libhwy-dev libzstd-dev libexpected-dev libssl-dev libcurl4-openssl-dev
+  libcli11-dev nlohmann-json3-dev libsqlite3-dev libgtest-dev libgmock-dev
+  libfmt-dev libhwy-dev libzstd-dev libexpected-dev libssl-dev libcurl4-openssl-dev
   zlib1g-dev)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
