@@ -98,11 +98,12 @@ Traffic traffic(const Model& model) {
   Traffic t;
   for (const auto& [name, param] : model.weights()) {
     const bool embedding = name == "model.embed_tokens.weight", head = name == "lm_head.weight";
-    if (param.value.dim() != 2 || (embedding && !model.config().tied_embeddings)) continue;
-    const bool fast = param.blocks && kernels::matvec_supports(param.blocks->dtype);
-    t.f32_bytes += static_cast<double>(param.value.nbytes());
-    t.block_bytes += static_cast<double>(fast ? param.blocks->bytes.size() : param.value.nbytes());
-    if (!embedding && !head) t.body_weights += static_cast<double>(param.value.numel());
+    if (param->value.dim() != 2 || (embedding && !model.config().tied_embeddings)) continue;
+    const bool fast = param->blocks && kernels::matvec_supports(param->blocks->dtype);
+    t.f32_bytes += static_cast<double>(param->value.nbytes());
+    t.block_bytes +=
+        static_cast<double>(fast ? param->blocks->bytes.size() : param->value.nbytes());
+    if (!embedding && !head) t.body_weights += static_cast<double>(param->value.numel());
   }
   return t;
 }

@@ -38,11 +38,11 @@ class EvaluationFile : public ::testing::Test {
       model::Config c = tests::tiny_config();
       c.vocab_size = 272;
       const tests::ByteVocab bytes;
-      made.emplace(
-          seed,
-          model::ChatModel{"", model::Model::from_weights(c, tests::random_weights(c, seed)).value(),
-                         text::Tokenizer::from_gguf(bytes.vocab).value(),
-                         text::ChatTemplate::compile("", "", "").value()});
+      made.emplace(seed,
+                   model::ChatModel{
+                       "", model::Model::from_weights(c, tests::random_weights(c, seed)).value(),
+                       text::Tokenizer::from_gguf(bytes.vocab).value(),
+                       text::ChatTemplate::compile("", "", "").value()});
     }
     return made.at(seed);
   }

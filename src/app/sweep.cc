@@ -182,7 +182,8 @@ base::Status run_job(const Sweep& sweep, size_t index, Context& context) {
   TRY(base::make_dirs(folder));
   Json record = TRY(record_of(folder));
   if (record.value("finished", false)) return {};
-  model::ChatModel patient = TRY(model::load_chat_model(job.label == "gold" ? sweep.gold : sweep.model));
+  model::ChatModel patient =
+      TRY(model::load_chat_model(job.label == "gold" ? sweep.gold : sweep.model));
   const Work work = TRY(evaluation_of(sweep, index, context.terminal.progress()));
   if (job.method) {
     if (parks(*job.method, job.knobs)) patient.model = TRY(patient.model.parked(folder));

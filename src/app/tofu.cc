@@ -96,7 +96,8 @@ class Tofu {
  private:
   Result<verify::Records> reference() const {
     if (!in_.retain_logs.empty()) return verify::read_records(in_.retain_logs);
-    const model::ChatModel gold = TRY_AT("--retain-model", model::load_chat_model(in_.retain_model));
+    const model::ChatModel gold =
+        TRY_AT("--retain-model", model::load_chat_model(in_.retain_model));
     SuiteInput asked = in_;
     asked.retain_model.clear();
     asked.metrics.clear();

@@ -92,7 +92,8 @@ Result<Json> probabilities(const Trainee& t, const model::Model& model) {
                     {items->begin(), items->begin() + static_cast<std::ptrdiff_t>(
                                                           std::min(kMost, items->size()))}});
   Json figures = Json::object();
-  for (const auto& [name, records] : TRY(verify::evaluate(t.patient.with(model), sets, options)).records) {
+  for (const auto& [name, records] :
+       TRY(verify::evaluate(t.patient.with(model), sets, options)).records) {
     if (records.empty()) continue;
     double sum = 0;
     for (const verify::Record& r : records) sum += r.score.prob();
@@ -132,8 +133,7 @@ Result<TrainedRun> run_training(const Trainee& t) {
   if (t.eval_every > 0 && tensor::leads(t.group))
     problem.run.after_epoch = [&](int64_t epoch, const edit::Trained& trained) -> base::Status {
       if (epoch % t.eval_every != 0) return {};
-      Json figures =
-          TRY(probabilities(t, TRY(edit::apply(t.patient.model, trained.edit()))));
+      Json figures = TRY(probabilities(t, TRY(edit::apply(t.patient.model, trained.edit()))));
       figures["epoch"] = epoch;
       record["epochs"].push_back(std::move(figures));
       return writes ? write_record(t.out, record) : base::Status();

@@ -1,4 +1,5 @@
-// An edit is a value: which tensors change and by how much. Applied to a model it makes another one.
+// An edit is a value: which tensors change and by how much. Applied to a model it makes another
+// one.
 #pragma once
 
 #include <string>

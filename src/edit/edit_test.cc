@@ -222,8 +222,8 @@ TEST(Apply, IsAFunctionOfModelAndList) {
 TEST(Apply, RefusesTheWholeListForOneBadEdit) {
   const auto model = tests::random_model(3);
   const Edit good = edit_of({low_rank(kDown1, 1, 2)});
-  EXPECT_FALSE(edit::apply(*model, std::array{
-                                 good, edit_of({full("model.layers.9.mlp.down_proj.weight", 1)})}));
+  EXPECT_FALSE(edit::apply(
+      *model, std::array{good, edit_of({full("model.layers.9.mlp.down_proj.weight", 1)})}));
   EXPECT_FALSE(
       edit::apply(*model, edit_of({full(kDown1, 1), {kDown2, Dense{random_f32(1, 3, 3)}}})));
 }

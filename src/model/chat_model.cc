@@ -108,13 +108,12 @@ Result<ChatModel> load_chat_model(const std::string& spec) {
   const bool gguf = model.file()->format() == tensor::Format::kGguf;
   std::error_code ec;
   const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
-  TextSide text =
-      TRY_AT(path, gguf ? text_from_gguf(model.file()->meta()) : text_from_folder(dir));
+  TextSide text = TRY_AT(path, gguf ? text_from_gguf(model.file()->meta()) : text_from_folder(dir));
   return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat)};
 }
 
 Result<std::vector<int32_t>> ChatModel::encode(std::span<const text::Message> messages,
-                                             std::string_view prefill) const {
+                                               std::string_view prefill) const {
   return TRY(text::encode_chat(tokenizer, chat, messages, text::AddGenerationPrompt::kYes, prefill))
       .tokens.ids;
 }
@@ -125,7 +124,7 @@ Result<std::vector<int32_t>> ChatModel::encode_user(std::string_view question) c
 }
 
 Result<Example> ChatModel::encode_answer(const std::string& system, const std::string& question,
-                                       const std::string& answer) const {
+                                         const std::string& answer) const {
   std::vector<text::Message> messages;
   if (!system.empty()) messages.push_back({"system", system});
   messages.push_back({"user", question});

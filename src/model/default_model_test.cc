@@ -5,8 +5,8 @@
 #include <cstdlib>
 
 #include "golden.h"
-#include "model/generate.h"
 #include "model/chat_model.h"
+#include "model/generate.h"
 
 namespace expunge::model {
 namespace {

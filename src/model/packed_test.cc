@@ -103,7 +103,8 @@ TEST(ForwardPacked, LossAndEveryGradientAreThePlainPasss) {
     tensor::train(variables[name].weight);
     leaves[name] = param->value.clone().requires_grad_();
   }
-  const Tensor got = packed_loss(*model, variables, all), want = plain_loss(model->with(leaves), all);
+  const Tensor got = packed_loss(*model, variables, all),
+               want = plain_loss(model->with(leaves), all);
   EXPECT_NEAR(got.item<double>() / want.item<double>(), 1, kRounding);
   tensor::backward(got);
   tensor::backward(want);
@@ -113,9 +114,9 @@ TEST(ForwardPacked, LossAndEveryGradientAreThePlainPasss) {
         << name;
   tensor::backward(packed_loss(*model, variables, all));  // gradients add up
   const std::string head(head_name(*model));
-  EXPECT_LT(tests::relative_l2(floats(variables[head].weight.grad() / 2),
-                               floats(leaves.at(head).grad())),
-            kRounding);
+  EXPECT_LT(
+      tests::relative_l2(floats(variables[head].weight.grad() / 2), floats(leaves.at(head).grad())),
+      kRounding);
 }
 
 TEST(ForwardPacked, AdaptersAreAddedToTheWeight) {

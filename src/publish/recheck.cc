@@ -60,8 +60,8 @@ base::Status check_rounding(const std::string& name, const Tensor& written, cons
   return {};
 }
 
-EditedTensor measure(const model::Model& model, const std::string& name,
-                             const Tensor& written, DType dtype) {
+EditedTensor measure(const model::Model& model, const std::string& name, const Tensor& written,
+                     DType dtype) {
   const auto norm = [](const Tensor& t) {
     return std::sqrt(t.to(at::kDouble).square().sum().item<double>());
   };

@@ -11,7 +11,8 @@ using base::Result;
 // The replacement is said at once, where the answer would be: at the end of the question, and
 // behind a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
 // answer.
-Result<tensor::Tensor> learn_replacement(const model::ChatModel& patient, const agent::Target& target,
+Result<tensor::Tensor> learn_replacement(const model::ChatModel& patient,
+                                         const agent::Target& target,
                                          const unlearn::Background& background, uint64_t seed,
                                          const base::Progress& progress) {
   std::vector<unlearn::Lesson> lessons;

@@ -194,15 +194,13 @@ Result<Json> in_sequence(Session& session, const std::vector<Fact>& given,
   result["request_s_first"] = seconds.empty() ? 0 : seconds.front();
   result["request_s_last"] = seconds.empty() ? 0 : seconds.back();
   for (const journal::Entry& e : TRY(session.active())) TRY(session.undo(e.id));
-  result["base_hash_after_undo"] =
-      session.present().model.weights_hash() == session.base_hash();
+  result["base_hash_after_undo"] = session.present().model.weights_hash() == session.base_hash();
   return result;
 }
 
 }  // namespace
 
-Result<Json> bench_facts(Session& session, const BenchFactsOptions& options,
-                         const base::Job& job) {
+Result<Json> bench_facts(Session& session, const BenchFactsOptions& options, const base::Job& job) {
   const auto facts = TRY(read_facts(options.facts, options.limit));
   std::vector<Question> unrelated;
   if (!options.unrelated.empty()) unrelated = TRY(read_questions(options.unrelated));

@@ -80,8 +80,8 @@ base::Status check_known(const agent::Target& target, const verify::Report& befo
 class Forgetting {
  public:
   Forgetting(const Snapshot& now, Baseline& baseline, const Baseline::Facts& known,
-             const agent::Plan& plan,
-             const unlearn::Method& method, const ForgetOptions& options, const base::Job& job)
+             const agent::Plan& plan, const unlearn::Method& method, const ForgetOptions& options,
+             const base::Job& job)
       : now_(now),
         baseline_(baseline),
         known_(known),
@@ -128,21 +128,14 @@ class Forgetting {
   }
 
  private:
-  Result<Found> find(const agent::Target& target, const Assignment& a,
-                     verify::Examiner& examiner) {
+  Result<Found> find(const agent::Target& target, const Assignment& a, verify::Examiner& examiner) {
     const model::Model& model = now_.present.model;
     unlearn::Background own = known_.background;
     if (!target.replacement.empty())
       own.shift = TRY(learn_replacement(now_.present, target, own, options_.seed, job_.progress()));
     base::Stopwatch clock;
-    unlearn::Problem problem{model,
-                             a.rows.forget,
-                             a.rows.retain,
-                             TRY(refusal_rows(now_.present)),
-                             &own,
-                             a.rows.excluded,
-                             taken_,
-                             options_.seed};
+    unlearn::Problem problem{model, a.rows.forget,   a.rows.retain, TRY(refusal_rows(now_.present)),
+                             &own,  a.rows.excluded, taken_,        options_.seed};
     if (layer_ == own.layer && a.rows.retain_states.defined()) {
       const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
         return unlearn::capture(model, rows, model::Point::kMlpInput, layer_);

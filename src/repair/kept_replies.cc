@@ -40,8 +40,8 @@ base::Status KeptReplies::load() {
   if (!path_.empty()) return {};
   const std::string folder = TRY(base::cache_dir()) + "/replies";
   TRY(base::make_dirs(folder));
-  const std::string key = base::sha256_hex(
-      fmt::format("{} {} {}", kVersion, kTokens, TRY(base_.model.file_hash())));
+  const std::string key =
+      base::sha256_hex(fmt::format("{} {} {}", kVersion, kTokens, TRY(base_.model.file_hash())));
   path_ = fmt::format("{}/{:.32}.json", folder, key);
   replies_ = read(path_, base_.model.config().vocab_size);
   return {};

@@ -20,8 +20,8 @@ class KeptReplies {
 
   explicit KeptReplies(model::ChatModel base) : base_(std::move(base)) {}
   // The first kTokens tokens of the greedy reply to each prompt, the end of the turn among them.
-  base::Result<std::vector<std::vector<int32_t>>> of(
-      std::span<const std::vector<int32_t>> prompts, const base::Job& job = {});
+  base::Result<std::vector<std::vector<int32_t>>> of(std::span<const std::vector<int32_t>> prompts,
+                                                     const base::Job& job = {});
 
  private:
   base::Status load();

@@ -43,8 +43,7 @@ std::vector<int32_t> run_of(std::vector<int32_t> prompt, const std::vector<int32
 
 // What the tokens leave at the layer.
 Result<std::vector<model::Trace>> traces(const model::Model& model,
-                                         std::span<const std::vector<int32_t>> ids,
-                                         int64_t layer) {
+                                         std::span<const std::vector<int32_t>> ids, int64_t layer) {
   model::GenerateOptions options;
   options.max_new_tokens = 1;
   options.trace_layer = layer;
@@ -90,8 +89,7 @@ base::Status update(const model::Model& edited, const std::vector<std::vector<in
 
 Result<Kept> kept_of(const model::ChatModel& patient, KeptReplies& known,
                      const std::vector<std::string>& prompts,
-                     const std::vector<std::string>& answers, int64_t layer,
-                     const base::Job& job) {
+                     const std::vector<std::string>& answers, int64_t layer, const base::Job& job) {
   Kept kept;
   if (prompts.empty()) return kept;
   std::vector<std::vector<int32_t>> ids;
@@ -100,8 +98,7 @@ Result<Kept> kept_of(const model::ChatModel& patient, KeptReplies& known,
   std::vector<std::vector<int32_t>> runs;
   for (size_t i = 0; i < ids.size(); ++i) runs.push_back(run_of(ids[i], replies[i]));
   auto states = TRY(traces(patient.model, runs, layer));
-  if (!patient.model.edited().empty())
-    TRY(update(patient.model, ids, layer, replies, states));
+  if (!patient.model.edited().empty()) TRY(update(patient.model, ids, layer, replies, states));
   for (size_t i = 0; i < prompts.size(); ++i) {
     if (verify::reveals(TRY(patient.tokenizer.decode(replies[i])), answers)) continue;
     kept.questions.push_back({prompts[i], "", {}, replies[i], states[i].entering});
@@ -212,9 +209,8 @@ Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& 
   }
   for (const agent::Wording& w : target.held)
     a.rows.held.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
-  Kept kept =
-      TRY(kept_of(patient, asked, spread(target.same_subject, kSameSubject), target.answers, layer,
-                  job));
+  Kept kept = TRY(kept_of(patient, asked, spread(target.same_subject, kSameSubject), target.answers,
+                          layer, job));
   a.suite.same_subject = spread(kept.questions, kGateSubject);
   // Every third neighbour is for the gates only.
   std::vector<std::string> held_neighbours, neighbours;

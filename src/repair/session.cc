@@ -27,9 +27,8 @@ bool forgets_the_same(const agent::Plan& earlier, const agent::Target& target) {
   return std::ranges::any_of(earlier.targets, [&](const agent::Target& t) {
     return lower(t.prompt) == lower(target.prompt) &&
            lower(t.replacement) == lower(target.replacement) &&
-           std::ranges::any_of(t.answers, [&](const std::string& a) {
-             return lower(a) == lower(target.response);
-           });
+           std::ranges::any_of(
+               t.answers, [&](const std::string& a) { return lower(a) == lower(target.response); });
   });
 }
 
@@ -115,8 +114,7 @@ base::Status Session::check_new(const agent::Plan& plan) {
     if (!earlier) continue;
     for (const agent::Target& t : plan.targets)
       if (forgets_the_same(*earlier, t))
-        return fail(Code::kConflict,
-                    fmt::format("entry {} forgets '{}' already", e.id, t.prompt),
+        return fail(Code::kConflict, fmt::format("entry {} forgets '{}' already", e.id, t.prompt),
                     fmt::format("expunge verify {} asks it again, expunge undo {} takes it back",
                                 e.id, e.id));
   }
@@ -132,8 +130,7 @@ Result<Outcome> Session::forget(agent::Plan plan, const ForgetOptions& options, 
   Outcome outcome = TRY(repair::forget(*snapshot(), baseline_, plan, options, job));
   if (outcome.verdict != Verdict::kReverted) {
     base::Stopwatch clock;
-    outcome.entry =
-        TRY(commit(outcome.edit, draft_of(plan, outcome, options.seed), seal));
+    outcome.entry = TRY(commit(outcome.edit, draft_of(plan, outcome, options.seed), seal));
     outcome.seconds["commit"] = clock.seconds();
     clock = {};
     const auto now = snapshot();
@@ -191,12 +188,11 @@ Result<Undone> Session::undo(int64_t id, const base::Job& job) {
   Undone undone;
   undone.undone = id;
   undone.weights_hash = draft.weights_hash;
-  undone.entry =
-      TRY(with_journal([&](journal::Journal& j) { return j.append(draft, now->head); }));
+  undone.entry = TRY(with_journal([&](journal::Journal& j) { return j.append(draft, now->head); }));
   publish({undone.entry, now->base, std::move(edits), now->base.with(std::move(present))});
   undone.seconds = clock.seconds();
   undone.is_base = undone.weights_hash == base;
-  undone.others = TRY(recheck(present(), without(entries, id), kRechecked, job));
+  undone.others = TRY(recheck(snapshot()->present, without(entries, id), kRechecked, job));
   return undone;
 }
 

@@ -48,9 +48,9 @@ base::Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<cons
                                  const EvaluateOptions& options, Records done = {});
 
 // A question with an answer as they are scored; kNone: ChatModel::encode_answer.
-base::Result<model::Example> encode_answer(const model::ChatModel& patient, const std::string& system,
-                                           const std::string& question, const std::string& answer,
-                                           Parity parity);
+base::Result<model::Example> encode_answer(const model::ChatModel& patient,
+                                           const std::string& system, const std::string& question,
+                                           const std::string& answer, Parity parity);
 
 // transformers' clean_up_tokenization: no blank before punctuation and contractions.
 std::string cleaned_up(std::string text);

@@ -146,14 +146,14 @@ Result<double> Examiner::texts_nll(const model::Model& model) {
   return total / static_cast<double>(std::max<int64_t>(n, 1));
 }
 
-base::Status Examiner::judge_asked(const model::Model& model,
-                                   std::map<std::string, Gate>& gates) {
+base::Status Examiner::judge_asked(const model::Model& model, std::map<std::string, Gate>& gates) {
   // A reply that reveals an answer has been judged.
-  const auto replies = TRY(asked_stage_->generate(model, kReplyTokens, [&](size_t i, const auto& ids) {
-    const auto reply = patient_->tokenizer.decode(ids);
-    return reply && reveals(*reply, asked_[i].question.answers) ? model::Next::kStop
-                                                                : model::Next::kGoOn;
-  }));
+  const auto replies =
+      TRY(asked_stage_->generate(model, kReplyTokens, [&](size_t i, const auto& ids) {
+        const auto reply = patient_->tokenizer.decode(ids);
+        return reply && reveals(*reply, asked_[i].question.answers) ? model::Next::kStop
+                                                                    : model::Next::kGoOn;
+      }));
   for (size_t i = 0; i < asked_.size(); ++i) {
     const Case& c = asked_[i];
     const std::string reply = TRY(patient_->tokenizer.decode(replies[i]));

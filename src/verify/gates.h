@@ -53,7 +53,8 @@ inline constexpr int64_t kReplyTokens = 24, kKeptTokens = 8;
 
 class Examiner {
  public:
-  // Stages all questions for edits at layers >= `layer` and asks the model for the replies that kept questions are compared with.
+  // Stages all questions for edits at layers >= `layer` and asks the model for the replies that
+  // kept questions are compared with.
   static base::Result<Examiner> prepare(const model::ChatModel& patient, const Suite& suite,
                                         int64_t layer);
   // The gates without an edit. What is kept is so by definition; forgotten questions are asked.

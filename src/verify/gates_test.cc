@@ -134,7 +134,8 @@ TEST_F(Gates, AModelThatAlwaysRefusesFails) {
 TEST_F(Gates, ForgettingTheFactAlonePasses) {
   const Suite s = suite();
   Examiner e = examiner(s);
-  const Report r = e.examine(edited(refusing({s.exact[0].prompt, s.paraphrases[0].prompt}))).value();
+  const Report r =
+      e.examine(edited(refusing({s.exact[0].prompt, s.paraphrases[0].prompt}))).value();
   EXPECT_EQ(value(r, "exact"), 1);
   EXPECT_EQ(value(r, "paraphrases"), 1);
 }
@@ -171,8 +172,7 @@ TEST_F(Gates, StagedEqualsTheWholeModelUnderAnEdit) {
                              tests::question(2, 3)};
   for (const int64_t layer : {1, 2}) {
     auto staged = Staged::prepare(patient_->model, ids, layer).value();
-    const model::Model edited =
-        edit::apply(patient_->model, refusing({chars(ids[0])})).value();
+    const model::Model edited = edit::apply(patient_->model, refusing({chars(ids[0])})).value();
     model::GenerateOptions options;
     options.max_new_tokens = 4;
     const auto want = model::generate(edited, ids, options).value();
@@ -185,8 +185,8 @@ TEST_F(Gates, StagedEqualsTheWholeModelUnderAnEdit) {
     const std::vector<int64_t> tails{0, 2, 1};
     const Tensor logits = staged.logits(edited, tails).value();
     ASSERT_EQ(logits.size(0), 6);
-    const Tensor plain = model::plain_logits(
-        edited, model::forward_plain(edited, ids[1]).narrow(0, 2, 3));
+    const Tensor plain =
+        model::plain_logits(edited, model::forward_plain(edited, ids[1]).narrow(0, 2, 3));
     EXPECT_LT((logits.narrow(0, 1, 3) - plain).norm().item<double>(),
               1e-5 * plain.norm().item<double>());
   }

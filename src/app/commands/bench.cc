@@ -66,8 +66,8 @@ Result<Json> engine(const Options& o, Context& context) {
 Result<Json> request(Context& context) {
   Terminal& t = context.terminal;
   const Scratch scratch = TRY(Scratch::make());
-  const auto session = TRY(repair::Session::open(
-      {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
+  const auto session = TRY(
+      repair::Session::open({context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
   const Listener listener =
       TRY(Listener::make("", session->present(), context.terminal.progress()));
   const text::Message message{"user", kRequest};
@@ -93,9 +93,8 @@ Result<Json> request(Context& context) {
 Result<Json> facts(const Options& o, Context& context) {
   // Long work on a journal of its own: the user's is not touched.
   const Scratch scratch = TRY(Scratch::make());
-  const auto session =
-      TRY(repair::Session::open(
-          {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
+  const auto session = TRY(
+      repair::Session::open({context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
   repair::BenchFactsOptions options{o.facts, o.unrelated, o.sequence, o.limit, {}, {}};
   options.plan = [&](repair::Session& s, const agent::Request& r) {
     return make_plan(s, {r}, agent::Intent::kForget, o.plan);

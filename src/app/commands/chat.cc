@@ -107,8 +107,8 @@ class Chat {
 
   Status reply(const std::string& line) {
     const model::ChatModel present = session_.present();
-    const auto shown = TRY(dialogue_.shown(present, line,
-                                           static_cast<size_t>(options_.generate.max_new_tokens)));
+    const auto shown =
+        TRY(dialogue_.shown(present, line, static_cast<size_t>(options_.generate.max_new_tokens)));
     if (shown.left_out > 0) t_.note("(the oldest turns no longer fit and were left out)");
     text::StreamDecoder decoder(present.tokenizer);
     std::string text;

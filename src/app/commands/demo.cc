@@ -101,7 +101,8 @@ class Demo {
     t_.line("  {}", wrap(proposal(plan), kColumns - 2, 2));
     repair::ForgetOptions options;
     options.decide = [](const verify::Report&) { return repair::Decision::kKeepPartial; };
-    repair::Outcome outcome = TRY(session_.forget(plan, options, journal::Seal::kNo, base::Job(t_.progress())));
+    repair::Outcome outcome =
+        TRY(session_.forget(plan, options, journal::Seal::kNo, base::Job(t_.progress())));
     outcome.seconds["watchdog"] = watchdog_s;
     outcome.seconds["plan"] += plan_s;
     print_outcome(context_, outcome, {});
@@ -137,9 +138,8 @@ class Demo {
 
 Result<Answer> demo(Context& context) {
   const Scratch scratch = TRY(Scratch::make());
-  const auto session =
-      TRY(repair::Session::open(
-          {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
+  const auto session = TRY(
+      repair::Session::open({context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
   const Listener listener =
       TRY(Listener::make("", session->present(), context.terminal.progress()));
   return Demo(context, *session, listener).run();

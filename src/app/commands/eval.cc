@@ -25,7 +25,7 @@ struct Options {
 struct Subject {
   std::string label;
   std::optional<int64_t> entry;
-  model::ChatModel patient;         // without edits
+  model::ChatModel patient;       // without edits
   std::vector<edit::Edit> edits;  // that held after the entry
 };
 

@@ -35,7 +35,7 @@ void print(Terminal& t, const publish::Exported& e, publish::Format format) {
 
 // What was written; of an adapter, the original weights with it.
 Result<model::ChatModel> load_written(const std::string& path, publish::Format format,
-                                    const repair::Session& session) {
+                                      const repair::Session& session) {
   if (format != publish::Format::kPeft) return model::load_chat_model(path);
   const edit::Edit adapter = TRY(publish::read_adapter(path));
   model::ChatModel patient = TRY(model::load_chat_model(session.present().path));
@@ -52,7 +52,8 @@ Result<Json> ask_written(const std::string& path, publish::Format format, repair
   Json json = {
       {"passed", true}, {"sealed", sealed}, {"trained", trained}, {"entries", Json::array()}};
   if (asked > 0) {
-    const model::ChatModel written = TRY_AT("the written model", load_written(path, format, session));
+    const model::ChatModel written =
+        TRY_AT("the written model", load_written(path, format, session));
     const auto verified = TRY(session.verify(0, &written, base::Job(t.progress())));
     t.clear_progress();
     for (const repair::Verified& v : verified) {
@@ -88,10 +89,9 @@ Result<Answer> export_model(const Options& o, Context& context) {
                   "e.g. Q8_0, Q4_1, F16, F32");
   }
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
-  const auto exported =
-      TRY(session->with_journal([&](journal::Journal& journal) {
-        return publish::export_model(session->present().model, journal, options);
-      }));
+  const auto exported = TRY(session->with_journal([&](journal::Journal& journal) {
+    return publish::export_model(session->present().model, journal, options);
+  }));
   context.terminal.clear_progress();
   print(context.terminal, exported, options.format);
   Answer answer;

@@ -84,8 +84,7 @@ Result<Answer> finetune(const Options& o, Context& context) {
   run.edit = {};
   run.record["after"] = TRY(probabilities(trainee, trained));
   run.record["trained_weights_hash"] = trained.weights_hash();
-  const auto saved =
-      TRY(publish::save_trained(trained, {{"training", run.record}}, options));
+  const auto saved = TRY(publish::save_trained(trained, {{"training", run.record}}, options));
   TRY(write_record(o.training.out, run.record));
   std::filesystem::remove_all(trainee.out);
   print_run(context.terminal, run.record);
@@ -118,8 +117,7 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
   TrainedRun run = TRY(run_training(trainee));
   if (!leads) return Answer{};
   run.record["before"] = before;
-  run.record["after"] =
-      TRY(probabilities(trainee, TRY(edit::apply(present.model, run.edit))));
+  run.record["after"] = TRY(probabilities(trainee, TRY(edit::apply(present.model, run.edit))));
   present.model.rest();
   journal::Draft draft;
   draft.request = {

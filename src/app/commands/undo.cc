@@ -29,7 +29,8 @@ Result<Answer> replay(Context& context) {
   const std::string hash = session->present().model.weights_hash();
   const size_t n = TRY(session->active()).size();
   const bool is_base = hash == session->base_hash();
-  const std::string chain = TRY(session->with_journal([](journal::Journal& j) { return j.chain(); }));
+  const std::string chain =
+      TRY(session->with_journal([](journal::Journal& j) { return j.chain(); }));
   t.line("{} the model's file and {} active {} give weights {:.16}… again ({})",
          t.paint(Tone::kGood, "Replayed:"), n, n == 1 ? "edit" : "edits", hash,
          duration(clock.seconds()));
