@@ -3,15 +3,15 @@
 
 #include <cstdlib>
 
-#include "app/bench_engine.h"
+#include "service/bench_engine.h"
 
 int main(int argc, char** argv) {
   expunge::tensor::start();
-  const auto patient = expunge::model::load_patient(argc > 1 ? argv[1] : "");
-  expunge::app::BenchEngineOptions options;
+  const auto patient = expunge::model::load_chat_model(argc > 1 ? argv[1] : "");
+  expunge::service::BenchEngineOptions options;
   if (argc > 2) options.repeats = std::atoi(argv[2]);
   const auto figures =
-      patient ? expunge::app::bench_engine(*patient, options)
+      patient ? expunge::service::bench_engine(*patient, options)
               : expunge::base::Result<expunge::base::Json>(tl::unexpected(patient.error()));
   if (!figures) {
     fmt::print(stderr, "{}\n", figures.error().message);

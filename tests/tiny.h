@@ -55,9 +55,13 @@ inline std::map<std::string, Tensor> random_weights(const model::Config& config,
 }
 
 // Tiny work is done by one thread: with more it waits for them, for ever on a busy machine.
-inline std::shared_ptr<model::Model> random_model(uint64_t seed) {
+inline std::shared_ptr<const model::Model> shared(model::Model model) {
+  return std::make_shared<const model::Model>(std::move(model));
+}
+inline std::shared_ptr<const model::Model> random_model(uint64_t seed) {
   at::set_num_threads(1);
-  return model::Model::from_weights(tiny_config(), random_weights(tiny_config(), seed)).value();
+  return shared(
+      model::Model::from_weights(tiny_config(), random_weights(tiny_config(), seed)).value());
 }
 
 // --- the planted language ----------------------------------------------------------------------
@@ -151,22 +155,24 @@ inline Curriculum curriculum() {
   return c;
 }
 
-// Adam (Kingma and Ba 2015, algorithm 1) on every weight; returns the last loss.
-inline double teach(model::Model& model, const Curriculum& c, int steps) {
+// Adam (Kingma and Ba 2015, algorithm 1) on every weight -> the weights learned.
+inline std::map<std::string, Tensor> teach(const model::Model& untaught, const Curriculum& c,
+                                           int steps) {
   constexpr double kRate = 6e-3, kBeta1 = 0.9, kBeta2 = 0.98;
   struct State {
     Tensor leaf, m, v;
   };
   std::vector<State> states;
-  for (const auto& [name, param] : std::map(model.params())) {
-    const Tensor leaf = param.value.detach().clone().requires_grad_(true);
+  std::map<std::string, Tensor> leaves;
+  for (const auto& [name, param] : untaught.weights()) {
+    const Tensor leaf = param->value.detach().clone().requires_grad_(true);
     states.push_back({leaf, at::zeros_like(leaf), at::zeros_like(leaf)});
-    model.set_weight(name, leaf);
+    leaves[name] = leaf;
   }
+  const model::Model model = untaught.with(leaves);  // sees the leaves as they change
   const int64_t batch = c.ids.size(0), length = c.ids.size(1);
   const Tensor targets = c.targets.flatten();
   const Tensor scored = targets.ge(0).nonzero().squeeze(1);
-  double last = 0;
   for (int step = 1; step <= steps; ++step) {
     BatchOps ops(model, batch, length);
     Tensor x = model.param("model.embed_tokens.weight").value.index_select(0, c.ids.flatten());
@@ -179,7 +185,6 @@ inline double teach(model::Model& model, const Curriculum& c, int steps) {
     const Tensor loss =
         at::cross_entropy_loss(model::plain_logits(model, x), targets.index_select(0, scored));
     loss.backward();
-    last = loss.item<double>();
     const c10::NoGradGuard no_grad;
     const double rate = kRate * (1 - 0.9 * step / steps) * std::min(1.0, step / 20.0);
     for (State& s : states) {
@@ -192,20 +197,15 @@ inline double teach(model::Model& model, const Curriculum& c, int steps) {
       s.leaf.mutable_grad() = Tensor();
     }
   }
-  return last;
+  for (auto& [name, leaf] : leaves) leaf = leaf.detach();
+  return leaves;
 }
 
 // A fresh copy of the model that knows the facts; trained once a process.
-inline std::shared_ptr<model::Model> planted_model() {
+inline std::shared_ptr<const model::Model> planted_model() {
   at::set_num_threads(1);
-  static const std::map<std::string, Tensor> weights = [] {
-    const auto model = random_model(1);
-    teach(*model, curriculum(), 150);
-    std::map<std::string, Tensor> values;
-    for (const auto& [name, param] : model->params()) values[name] = param.value.detach().clone();
-    return values;
-  }();
-  return model::Model::from_weights(tiny_config(), weights).value();
+  static const auto weights = teach(*random_model(1), curriculum(), 150);
+  return shared(model::Model::from_weights(tiny_config(), weights).value());
 }
 
 // Log-probabilities of the token that follows a prompt, [V].

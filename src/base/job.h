@@ -32,6 +32,8 @@ class Job {
     if (progress_) progress_(what, done, total);
   }
 
+  const Progress& progress() const { return progress_; }
+
   // The same work, cancelled together with this, reported elsewhere or ended by a deadline.
   Job reporting(Progress progress) const;
   Job within(double seconds) const;

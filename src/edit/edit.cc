@@ -1,7 +1,6 @@
 #include "edit/edit.h"
 
 #include <cmath>
-#include <set>
 
 namespace expunge::edit {
 
@@ -90,47 +89,18 @@ base::Status validate(const model::Model& model, const Edit& edit) {
   return {};
 }
 
-base::Status commit(model::Model& model, std::span<const Edit> edits) {
+base::Result<model::Model> apply(const model::Model& model, std::span<const Edit> edits) {
   for (const Edit& edit : edits) TRY(validate(model, edit));
-  std::set<std::string> touched;
-  for (const std::string& name : model.changed()) touched.insert(name);
-  for (const Edit& edit : edits)
-    for (const Delta& delta : edit.deltas) touched.insert(delta.tensor);
-  return tensor::guarded([&]() -> base::Status {
-    for (const std::string& name : touched) {
-      TRY(model.restore(name));
-      Tensor value;
-      for (const Edit& edit : edits)
-        for (const Delta& delta : edit.deltas) {
-          if (delta.tensor != name) continue;
-          if (!value.defined()) value = model.param(name).value.clone();
-          value.add_(dense(delta));
-        }
-      if (value.defined()) model.set_weight(name, std::move(value));
-    }
-    return {};
+  return tensor::guarded([&]() -> base::Result<model::Model> {
+    std::map<std::string, Tensor> values;
+    for (const Edit& edit : edits)
+      for (const Delta& delta : edit.deltas) {
+        Tensor& value = values[delta.tensor];
+        if (!value.defined()) value = model.param(delta.tensor).value.clone();
+        value.add_(dense(delta));
+      }
+    return model.with(std::move(values));
   });
-}
-
-base::Result<ScopedEdit> ScopedEdit::apply(model::Model& model, const Edit& edit) {
-  TRY(validate(model, edit));
-  return tensor::guarded([&]() -> base::Result<ScopedEdit> {
-    ScopedEdit scope(model);
-    for (const Delta& delta : edit.deltas) {
-      scope.saved_.emplace_back(delta.tensor, model.param(delta.tensor));
-      model.set_weight(delta.tensor, model.param(delta.tensor).value + dense(delta));
-    }
-    return scope;
-  });
-}
-
-ScopedEdit::ScopedEdit(ScopedEdit&& other) noexcept
-    : model_(std::exchange(other.model_, nullptr)), saved_(std::move(other.saved_)) {}
-
-ScopedEdit::~ScopedEdit() {
-  if (!model_) return;
-  for (auto it = saved_.rbegin(); it != saved_.rend(); ++it)
-    model_->set_param(it->first, std::move(it->second));
 }
 
 }  // namespace expunge::edit

@@ -1,4 +1,5 @@
-// An edit is a value: which tensors change and by how much. Applying one is ScopedEdit's business.
+// An edit is a value: which tensors change and by how much. Applied to a model it makes another
+// one.
 #pragma once
 
 #include <string>
@@ -46,22 +47,12 @@ base::Status validate(const model::Model& model, const Edit& edit);
 base::Result<std::string> serialise(const Edit& edit);
 base::Result<Edit> deserialise(std::string_view blob);
 
-// base weights + edits in this order, for every tensor that an edit names or that differs from the
-// file; everything else is as loaded. The state of a model is a function of its file and the list.
-base::Status commit(model::Model& model, std::span<const Edit> edits);
-
-// The model with `edit` on top of what it holds, as long as the object lives; restores every bit.
-class ScopedEdit {
- public:
-  static base::Result<ScopedEdit> apply(model::Model& model, const Edit& edit);
-  ScopedEdit(ScopedEdit&& other) noexcept;
-  ScopedEdit& operator=(ScopedEdit&&) = delete;
-  ~ScopedEdit();
-
- private:
-  explicit ScopedEdit(model::Model& model) : model_(&model) {}
-  model::Model* model_;
-  std::vector<std::pair<std::string, model::Param>> saved_;
-};
+// The model with these edits on top of what it holds, in this order: another value, which shares
+// every tensor that none of them names. The state of a model is a function of its file and the
+// list of edits, however they were applied, bit for bit. Errors: as validate.
+base::Result<model::Model> apply(const model::Model& model, std::span<const Edit> edits);
+inline base::Result<model::Model> apply(const model::Model& model, const Edit& edit) {
+  return apply(model, {&edit, 1});
+}
 
 }  // namespace expunge::edit

@@ -178,102 +178,54 @@ TEST(Serialise, HostileBlobs) {
   EXPECT_FALSE(deserialise(std::string(64, '\xff')));
 }
 
-TEST(ScopedEdit, RestoresEveryBit) {
+TEST(Apply, MakesAnotherModelAndLeavesTheFirst) {
   const auto model = tests::random_model(3);
   const std::string base = model->weights_hash();
   const Edit edit = edit_of({low_rank(kDown1, 1, 2), full(kDown2, 2), low_rank(kDown1, 3, 1)});
-  {
-    const ScopedEdit scope = ScopedEdit::apply(*model, edit).value();
-    EXPECT_NE(model->weights_hash(), base);
-    const Tensor expected =
-        model->base_weight(kDown1).value() + dense(edit.deltas[0]) + dense(edit.deltas[2]);
-    EXPECT_TRUE(same_bits(model->param(kDown1).value, expected));
-  }
+  const model::Model edited = edit::apply(*model, edit).value();
+  EXPECT_NE(edited.weights_hash(), base);
+  const Tensor expected =
+      model->param(kDown1).value + dense(edit.deltas[0]) + dense(edit.deltas[2]);
+  EXPECT_TRUE(same_bits(edited.param(kDown1).value, expected));
+  EXPECT_THAT(edited.edited(), ::testing::ElementsAre(kDown1, kDown2));
   EXPECT_EQ(model->weights_hash(), base);
-  EXPECT_THAT(model->changed(), IsEmpty());
+  EXPECT_EQ(edited.base().weights_hash(), base);
 }
 
-TEST(ScopedEdit, RestoresAfterMovesNestingAndExceptions) {
+TEST(Apply, SharesEveryTensorThatNoEditNames) {
   const auto model = tests::random_model(3);
-  const std::string base = model->weights_hash();
-  {
-    ScopedEdit first = ScopedEdit::apply(*model, edit_of({low_rank(kDown1, 1, 2)})).value();
-    const std::string once = model->weights_hash();
-    {
-      const ScopedEdit moved = std::move(first);
-      EXPECT_EQ(model->weights_hash(), once);
-      {
-        const auto inner = ScopedEdit::apply(*model, edit_of({full(kDown1, 4)}));
-        ASSERT_TRUE(inner);
-        EXPECT_NE(model->weights_hash(), once);
-      }
-      EXPECT_EQ(model->weights_hash(), once);
-    }
-    EXPECT_EQ(model->weights_hash(), base);
+  const model::Model one = edit::apply(*model, edit_of({low_rank(kDown1, 1, 2)})).value();
+  const model::Model two = edit::apply(*model, edit_of({full(kDown2, 4)})).value();
+  for (const auto& [name, param] : model->weights()) {
+    EXPECT_EQ(&one.param(name) == param.get(), name != kDown1) << name;
+    EXPECT_EQ(&two.param(name) == param.get(), name != kDown2) << name;
   }
-  EXPECT_EQ(model->weights_hash(), base);
-  try {
-    const auto scope = ScopedEdit::apply(*model, edit_of({full(kDown2, 4)}));
-    ASSERT_TRUE(scope);
-    throw std::runtime_error("a gate went wrong");
-  } catch (const std::runtime_error&) {
-  }
-  EXPECT_EQ(model->weights_hash(), base);
 }
 
-TEST(ScopedEdit, RefusedEditLeavesTheModelAlone) {
-  const auto model = tests::random_model(3);
-  const std::string base = model->weights_hash();
-  const auto refused =
-      ScopedEdit::apply(*model, edit_of({full(kDown1, 1), {kDown2, Dense{random_f32(1, 3, 3)}}}));
-  EXPECT_FALSE(refused);
-  EXPECT_EQ(model->weights_hash(), base);
-}
-
-TEST(Commit, IsAFunctionOfFileAndList) {
+TEST(Apply, IsAFunctionOfModelAndList) {
   const Edit a = edit_of({low_rank(kDown1, 1, 2)});
   const Edit b = edit_of({full(kDown1, 2), low_rank(kDown2, 3, 1)});
   const Edit c = edit_of({low_rank(kDown2, 4, 2)});
-  const auto hash_of = [](std::vector<std::vector<Edit>> states) {
-    const auto model = tests::random_model(3);
-    for (const auto& edits : states) EXPECT_TRUE(commit(*model, edits));
-    return model->weights_hash();
-  };
-  const std::string base = tests::random_model(3)->weights_hash();
-  const std::string abc = hash_of({{a, b, c}});
-  EXPECT_EQ(hash_of({{a}, {a, b}, {a, b, c}}), abc);
-  EXPECT_EQ(hash_of({{c, b}, {}, {b}, {a, b, c}}), abc);
-  EXPECT_EQ(hash_of({{a, b, c}, {a, c}}), hash_of({{a, c}}));  // undo of one in the middle
-  EXPECT_NE(hash_of({{a, c}}), abc);
-  EXPECT_EQ(hash_of({{a, b, c}, {}}), base);  // undo of all
-}
-
-TEST(Commit, EqualsAScopeOverTheRest) {
-  const Edit a = edit_of({low_rank(kDown1, 1, 2)}), b = edit_of({low_rank(kDown1, 3, 1)});
   const auto model = tests::random_model(3);
-  ASSERT_TRUE(commit(*model, std::array{a}));
-  EXPECT_THAT(model->changed(), ::testing::ElementsAre(kDown1));
-  std::string scoped;
-  {
-    const auto scope = ScopedEdit::apply(*model, b);
-    ASSERT_TRUE(scope);
-    scoped = model->weights_hash();
-  }
-  EXPECT_THAT(model->changed(), ::testing::ElementsAre(kDown1));
-  ASSERT_TRUE(commit(*model, std::array{a, b}));
-  EXPECT_EQ(model->weights_hash(), scoped);
-  ASSERT_TRUE(commit(*model, {}));
-  EXPECT_THAT(model->changed(), IsEmpty());
+  const auto hash_of = [&](std::vector<std::vector<Edit>> steps) {
+    model::Model edited = *model;
+    for (const auto& edits : steps) edited = edit::apply(edited, edits).value();
+    return edited.weights_hash();
+  };
+  const std::string abc = hash_of({{a, b, c}});
+  EXPECT_EQ(hash_of({{a}, {b}, {c}}), abc);
+  EXPECT_EQ(hash_of({{a}, {}, {b, c}}), abc);
+  EXPECT_NE(hash_of({{a, c}}), abc);
+  EXPECT_EQ(hash_of({{}}), model->weights_hash());
 }
 
-TEST(Commit, RefusesTheWholeListForOneBadEdit) {
+TEST(Apply, RefusesTheWholeListForOneBadEdit) {
   const auto model = tests::random_model(3);
   const Edit good = edit_of({low_rank(kDown1, 1, 2)});
-  ASSERT_TRUE(commit(*model, std::array{good}));
-  const std::string before = model->weights_hash();
-  const Edit bad = edit_of({full("model.layers.9.mlp.down_proj.weight", 1)});
-  EXPECT_FALSE(commit(*model, std::array{good, bad}));
-  EXPECT_EQ(model->weights_hash(), before);
+  EXPECT_FALSE(edit::apply(
+      *model, std::array{good, edit_of({full("model.layers.9.mlp.down_proj.weight", 1)})}));
+  EXPECT_FALSE(
+      edit::apply(*model, edit_of({full(kDown1, 1), {kDown2, Dense{random_f32(1, 3, 3)}}})));
 }
 
 }  // namespace

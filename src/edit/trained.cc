@@ -127,7 +127,7 @@ std::vector<std::string> layer_matrices(const model::Model& model,
 
 std::vector<std::string> all_tensors(const model::Model& model) {
   std::vector<std::string> names;
-  for (const auto& [name, param] : model.params()) names.push_back(name);
+  for (const auto& [name, param] : model.weights()) names.push_back(name);
   return names;
 }
 

@@ -123,8 +123,8 @@ class Journal {
   // `up_to` those that held when that entry was the last one; kNotFound if there is none.
   base::Result<std::vector<Entry>> active(std::optional<int64_t> up_to = {}) const;
   base::Result<edit::Edit> edit(int64_t id) const;
-  base::Result<std::vector<edit::Edit>> active_edits(  // for edit::commit
-      std::optional<int64_t> up_to = {}) const;
+  base::Result<std::vector<edit::Edit>> active_edits(
+      std::optional<int64_t> up_to = {}) const;  // for edit::apply
 
   // Takes the texts of an entry out of the file, its write-ahead log included. kConflict while
   // another process holds the journal open for reading: sealing again finishes the job.

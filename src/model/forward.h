@@ -38,8 +38,10 @@ struct Chunk {
 
 class Runner {
  public:
-  explicit Runner(const Model& model) : model_(model), pool_(model.config()) {}
-  const Model& model() const { return model_; }
+  explicit Runner(const Model& model) : model_(&model), pool_(model.config()) {}
+  const Model& model() const { return *model_; }
+  // The passes to come run under another model of the same shape.
+  void use(const Model& model) { model_ = &model; }
   KvPool& pool() { return pool_; }
 
   // Runs the chunks as one packed batch and extends their sequences.
@@ -61,7 +63,7 @@ class Runner {
   Tensor run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64_t last,
              const Hook& hook);
 
-  const Model& model_;
+  const Model* model_;
   KvPool pool_;
   Sequence unseen_;  // one slot for the keys of all hidden tokens
   RopeTable rope_;

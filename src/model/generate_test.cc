@@ -68,9 +68,9 @@ TEST(Generate, StopsAtTheEndOfTurnWithoutGivingIt) {
   ASSERT_GE(free.size(), 4U);
   Config config = tests::tiny_config();
   config.end_ids = {63, free[3]};
-  const auto model =
+  const Model model =
       Model::from_weights(config, tests::random_weights(tests::tiny_config(), 11)).value();
-  const Generation g = generate(*model, one, options(12)).value()[0];
+  const Generation g = generate(model, one, options(12)).value()[0];
   EXPECT_EQ(g.stop, Stop::kEndOfTurn);
   const auto first = std::ranges::find(free, free[3]);  // it may come earlier, too
   EXPECT_EQ(g.ids, Ids(free.begin(), first));
@@ -79,7 +79,8 @@ TEST(Generate, StopsAtTheEndOfTurnWithoutGivingIt) {
 TEST(Generate, StopsAtItsLengthTheContextAndTheCaller) {
   Config config = tests::tiny_config();
   config.end_ids = {};
-  const auto model = Model::from_weights(config, tests::random_weights(config, 11)).value();
+  const auto model =
+      tests::shared(Model::from_weights(config, tests::random_weights(config, 11)).value());
   const Prompts one = {Ids(60, 5)};
   const Generation full = generate(*model, one, options(100)).value()[0];
   EXPECT_EQ(full.ids.size(), 4U);  // the context holds 64
@@ -139,12 +140,12 @@ TEST(Generate, NonFiniteLogitsAreAnError) {
   const auto model = tests::random_model(1);
   Tensor w = model->param("model.norm.weight").value.clone();
   w.fill_(NAN);
-  model->set_weight("model.norm.weight", w);
+  const Model broken = model->with({{"model.norm.weight", w}});
   const Prompts one = {{1, 2, 3}};
   for (const double temperature : {0.0, 1.0}) {
     GenerateOptions o = options(3);
     o.sampling.temperature = temperature;
-    EXPECT_EQ(generate(*model, one, o).error().code, Code::kNumeric);
+    EXPECT_EQ(generate(broken, one, o).error().code, Code::kNumeric);
   }
 }
 

@@ -16,10 +16,6 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-std::span<const std::byte> bytes_of(const Tensor& t) {
-  return {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()};
-}
-
 // Values of a tensor as float32, large ones in parallel, whole blocks a task.
 Tensor read_values(const tensor::TensorInfo& t) {
   Tensor values = at::empty(t.shape, tensor::f32());
@@ -68,149 +64,114 @@ std::vector<std::byte> permute_rows(std::span<const std::byte> bytes,
   return result;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<Model>> Model::load(const std::string& path) {
-  auto model = std::shared_ptr<Model>(new Model);
-  model->file_ = TRY(tensor::TensorFile::open(path));
-  model->config_ = TRY_AT(path, read_config(path, *model->file_));
-  return tensor::guarded([&]() -> Result<std::shared_ptr<Model>> {
-    for (const TensorSpec& spec : expected_tensors(model->config_)) {
-      TRY_AT(path, model->load_param(spec.name, spec.shape));
-      // Else the file would stay in memory beside the weights made of it.
-      for (const auto& map : model->file_->maps()) map->release();
-    }
-    return model;
-  });
-}
-
-Result<std::shared_ptr<Model>> Model::from_weights(Config config,
-                                                   std::map<std::string, Tensor> weights) {
-  TRY(validate(config));
-  auto model = std::shared_ptr<Model>(new Model);
-  model->config_ = std::move(config);
-  model->generated_ = std::move(weights);
-  for (const TensorSpec& spec : expected_tensors(model->config_))
-    TRY(model->load_param(spec.name, spec.shape));
-  return model;
-}
-
-base::Status Model::load_param(const std::string& name, const std::vector<int64_t>& shape) {
-  Param param = TRY(read_param(name));
-  if (param.value.sizes() != at::IntArrayRef(shape))
-    return fail(Code::kCorrupt,
-                fmt::format("{} has shape [{}], expected [{}]", name,
-                            fmt::join(param.value.sizes(), ","), fmt::join(shape, ",")));
-  if (!tensor::all_finite(param.value))
+base::Status check_values(const std::string& name, const Tensor& values,
+                          const std::vector<int64_t>& shape) {
+  if (values.sizes() != at::IntArrayRef(shape))
+    return fail(Code::kCorrupt, fmt::format("{} has shape [{}], expected [{}]", name,
+                                            fmt::join(values.sizes(), ","), fmt::join(shape, ",")));
+  if (!tensor::all_finite(values))
     return fail(Code::kCorrupt, fmt::format("{} holds NaN or infinity", name),
                 "the file is damaged; download it again");
-  params_[name] = std::move(param);
   return {};
 }
 
-Result<Param> Model::read_param(std::string_view name) const {
-  if (!file_) {
-    const auto found = generated_.find(std::string(name));
-    if (found == generated_.end()) return fail(Code::kNotFound, fmt::format("no tensor {}", name));
-    return Param{found->second.clone(), std::nullopt};
+}  // namespace
+
+Result<Model> Model::load(const std::string& path) {
+  auto source = std::make_shared<Source>();
+  source->file = TRY(tensor::TensorFile::open(path));
+  source->config = TRY_AT(path, read_config(path, *source->file));
+  return tensor::guarded([&]() -> Result<Model> {
+    Weights::Map params;
+    for (const TensorSpec& spec : expected_tensors(source->config)) {
+      params[spec.name] = TRY_AT(path, read_param(*source, spec.name, spec.shape));
+      // Else the file would stay in memory beside the weights made of it.
+      for (const auto& map : source->file->maps()) map->release();
+    }
+    source->weights = Weights(std::move(params));
+    return Model(source, source->weights);
+  });
+}
+
+Result<Model> Model::from_weights(Config config, std::map<std::string, Tensor> weights) {
+  TRY(validate(config));
+  auto source = std::make_shared<Source>();
+  source->config = std::move(config);
+  Weights::Map params;
+  for (const TensorSpec& spec : expected_tensors(source->config)) {
+    const auto found = weights.find(spec.name);
+    if (found == weights.end())
+      return fail(Code::kNotFound, fmt::format("no tensor {}", spec.name));
+    TRY(check_values(spec.name, found->second, spec.shape));
+    params[spec.name] = std::make_shared<const Param>(found->second.clone());
   }
-  const bool gguf = file_->format() == tensor::Format::kGguf;
+  source->weights = Weights(std::move(params));
+  return Model(source, source->weights);
+}
+
+Result<std::shared_ptr<const Param>> Model::read_param(Source& source, const std::string& name,
+                                                       const std::vector<int64_t>& shape) {
+  const bool gguf = source.file->format() == tensor::Format::kGguf;
   const tensor::TensorInfo* stored =
-      file_->find(gguf ? name_to_gguf(name).value_or("") : std::string(name));
+      source.file->find(gguf ? name_to_gguf(name).value_or("") : name);
   if (!stored)
     return fail(Code::kCorrupt, fmt::format("tensor {} is missing", name),
                 "the file is incomplete or of another family");
   tensor::TensorInfo info = *stored;
-  const std::vector<int64_t> order = gguf ? gguf_row_order(config_, name) : std::vector<int64_t>();
+  const auto order = gguf ? gguf_row_order(source.config, name) : std::vector<int64_t>();
   if (!order.empty()) {
     if (info.shape.empty() || info.shape[0] != static_cast<int64_t>(order.size()))
       return fail(Code::kCorrupt,
                   fmt::format("{} has {} rows, expected {}", name,
                               info.shape.empty() ? 0 : info.shape[0], order.size()));
-    auto& bytes = permuted_[std::string(name)];
-    if (bytes.empty()) bytes = permute_rows(info.bytes, order);
-    info.bytes = bytes;
+    source.reordered.push_back(
+        std::make_shared<const std::vector<std::byte>>(permute_rows(info.bytes, order)));
+    info.bytes = *source.reordered.back();
   }
-  Param param{read_values(info), std::nullopt};
+  Tensor values = read_values(info);
+  TRY(check_values(name, values, shape));
+  std::optional<Blocks> blocks;
   if (info.dtype != tensor::DType::kF32 && info.shape.size() == 2)
-    param.blocks = Blocks{info.dtype, info.bytes};
-  return param;
+    blocks = Blocks{info.dtype, info.bytes};
+  return std::make_shared<const Param>(std::move(values), blocks);
 }
 
-const Param& Model::param(std::string_view name) const {
-  const auto found = params_.find(std::string(name));
-  CHECK(found != params_.end(), "no tensor {}", name);
-  return found->second;
+Model Model::with(std::map<std::string, Tensor> values) const {
+  return Model(source_, weights_.with(std::move(values)));
 }
 
-void Model::set_weight(std::string_view name, Tensor value) {
-  Param& p = params_.at(std::string(name));
-  CHECK(p.value.sizes() == value.sizes(), "{}", name);
-  p = {value.contiguous(), std::nullopt, true};
-  hashes_.erase(std::string(name));
-}
-
-void Model::set_param(std::string_view name, Param param) {
-  hashes_.erase(std::string(name));
-  params_.at(std::string(name)) = std::move(param);
-}
-
-Result<Tensor> Model::base_weight(std::string_view name) const {
-  return TRY(read_param(name)).value;
-}
-
-base::Status Model::restore(std::string_view name) {
-  params_.at(std::string(name)) = TRY(read_param(name));
-  hashes_.erase(std::string(name));
-  return {};
-}
-
-std::vector<std::string> Model::changed() const {
+std::vector<std::string> Model::edited() const {
   std::vector<std::string> names;
-  for (const auto& [name, param] : params_)
-    if (param.changed) names.push_back(name);
+  for (const auto& [name, param] : weights_)
+    if (param->edited) names.push_back(name);
   return names;
 }
 
-base::Status Model::park(const std::string& folder) {
-  return tensor::guarded([&]() -> base::Status {
-    for (auto& [name, param] : params_) {
-      const auto bytes = bytes_of(param.value);
+Result<Model> Model::parked(const std::string& folder) const {
+  CHECK(edited().empty(), "park the model first, then edit it");
+  return tensor::guarded([&]() -> Result<Model> {
+    auto source = std::make_shared<Source>(*source_);
+    Weights::Map params;
+    for (const auto& [name, param] : weights_) {
       const auto map = TRY(base::MappedFile::nameless(
-          folder, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-      param.value = tensor::view_of(map, map->bytes(), param.value.sizes());
-      parked_.push_back(map);
+          folder, {static_cast<const char*>(param->value.data_ptr()), param->value.nbytes()}));
+      params[name] = std::make_shared<const Param>(
+          tensor::view_of(map, map->bytes(), param->value.sizes()), param->blocks);
+      source->parked.push_back(map);
     }
-    return {};
+    source->weights = Weights(std::move(params));
+    return Model(source, source->weights);
   });
 }
 
 void Model::rest() const {
-  for (const auto& map : parked_) map->release();
-}
-
-std::string Model::weights_hash() const {
-  std::vector<const std::string*> missing;
-  for (const auto& [name, param] : params_)
-    if (!hashes_.contains(name)) missing.push_back(&name);
-  std::vector<std::string> fresh(missing.size());
-  const auto n_missing = static_cast<int64_t>(missing.size());
-  tensor::kernels::parallel_for(0, n_missing, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const auto k = static_cast<size_t>(i);
-      fresh[k] = base::sha256_hex(bytes_of(params_.at(*missing[k]).value));
-    }
-  });
-  for (size_t i = 0; i < missing.size(); ++i) hashes_[*missing[i]] = fresh[i];
-  base::Sha256 all;
-  for (const auto& [name, hash] : hashes_) all.update(name + " " + hash + "\n");
-  return all.hex();
+  for (const auto& map : source_->parked) map->release();
 }
 
 Result<std::string> Model::file_hash() const {
-  if (!file_) return weights_hash();
+  if (!source_->file) return source_->weights.hash();
   base::Sha256 hash;
-  for (const auto& map : file_->maps()) {
+  for (const auto& map : source_->file->maps()) {
     hash.update(map->bytes());
     map->release();
   }
@@ -219,7 +180,7 @@ Result<std::string> Model::file_hash() const {
 
 size_t Model::weight_bytes() const {
   size_t total = 0;
-  for (const auto& [name, param] : params_) total += param.value.nbytes();
+  for (const auto& [name, param] : weights_) total += param->value.nbytes();
   return total;
 }
 

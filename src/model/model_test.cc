@@ -17,7 +17,7 @@ using base::Code;
 using tensor::DType;
 using testing::HasSubstr;
 using tests::TempDir;
-using Weights = std::map<std::string, Tensor>;
+using Values = std::map<std::string, Tensor>;
 
 std::vector<float> floats(const Tensor& t) {
   const Tensor c = t.contiguous();
@@ -29,7 +29,7 @@ Tensor permuted(const Tensor& w, int64_t heads) {
   return w.reshape({heads, 2, w.size(0) / heads / 2, w.size(1)}).transpose(1, 2).reshape(w.sizes());
 }
 
-tests::GgufBuilder gguf_of(const Config& c, const Weights& weights, DType dtype,
+tests::GgufBuilder gguf_of(const Config& c, const Values& weights, DType dtype,
                            const std::string& leave_out = "") {
   tests::GgufBuilder b;
   b.text("general.architecture", "llama");
@@ -53,7 +53,7 @@ tests::GgufBuilder gguf_of(const Config& c, const Weights& weights, DType dtype,
   return b;
 }
 
-void write_folder(const std::string& dir, const Config& c, const Weights& weights) {
+void write_folder(const std::string& dir, const Config& c, const Values& weights) {
   std::vector<tensor::NamedBytes> list;
   for (const auto& [name, w] : weights)
     list.push_back({name,
@@ -84,7 +84,7 @@ class Files : public testing::Test {
   TempDir dir_;
   std::string path_ = dir_ / "m.gguf";
   Config config_ = block_config();
-  Weights weights_ = tests::random_weights(config_, 3);
+  Values weights_ = tests::random_weights(config_, 3);
 };
 
 TEST_F(Files, GgufFolderAndMemoryHoldTheSameModel) {
@@ -94,19 +94,19 @@ TEST_F(Files, GgufFolderAndMemoryHoldTheSameModel) {
   write_folder(dir_ / "hf", config_, weights_);
   const auto folder = Model::load(dir_ / "hf");
   ASSERT_TRUE(folder) << folder.error().message;
-  EXPECT_EQ((*gguf)->weights_hash(), memory->weights_hash());
-  EXPECT_EQ((*folder)->weights_hash(), memory->weights_hash());
-  EXPECT_EQ((*folder)->config().end_ids, config_.end_ids);
-  EXPECT_EQ((*gguf)->config().n_kv_heads, config_.n_kv_heads);
-  EXPECT_FALSE((*gguf)->config().tied_embeddings);
-  EXPECT_EQ((*gguf)->file_hash().value(), base::sha256_hex(base::read_file(path_).value()));
+  EXPECT_EQ(gguf->weights_hash(), memory.weights_hash());
+  EXPECT_EQ(folder->weights_hash(), memory.weights_hash());
+  EXPECT_EQ(folder->config().end_ids, config_.end_ids);
+  EXPECT_EQ(gguf->config().n_kv_heads, config_.n_kv_heads);
+  EXPECT_FALSE(gguf->config().tied_embeddings);
+  EXPECT_EQ(gguf->file_hash().value(), base::sha256_hex(base::read_file(path_).value()));
 }
 
 TEST_F(Files, AGgufWithoutAHeadIsTied) {
   const auto model = Model::load(write(gguf_of(config_, weights_, DType::kF32, "lm_head.weight")));
   ASSERT_TRUE(model);
-  EXPECT_TRUE((*model)->config().tied_embeddings);
-  EXPECT_FALSE((*model)->has("lm_head.weight"));
+  EXPECT_TRUE(model->config().tied_embeddings);
+  EXPECT_FALSE(model->has("lm_head.weight"));
 }
 
 // One row of activations is multiplied with the blocks themselves, the permuted rows included.
@@ -114,10 +114,10 @@ TEST_F(Files, ProductsFromBlocksEqualThoseOfTheValues) {
   const std::vector<int32_t> ids = {3, 14, 15, 9, 26};
   for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0, DType::kQ5_1, DType::kF16}) {
     const auto model = Model::load(write(gguf_of(config_, weights_, dtype))).value();
-    ASSERT_TRUE(model->param("model.layers.0.self_attn.q_proj.weight").blocks);
+    ASSERT_TRUE(model.param("model.layers.0.self_attn.q_proj.weight").blocks);
     const c10::InferenceMode no_grad;
-    const Tensor want = plain_logits(*model, forward_plain(*model, ids));
-    Runner runner(*model);
+    const Tensor want = plain_logits(model, forward_plain(model, ids));
+    Runner runner(model);
     Sequence sequence;
     Tensor got;
     for (const int32_t id : ids) {
@@ -129,7 +129,7 @@ TEST_F(Files, ProductsFromBlocksEqualThoseOfTheValues) {
 }
 
 TEST_F(Files, DamagedModelsAreRefused) {
-  Weights nan = weights_;
+  Values nan = weights_;
   nan["model.layers.1.mlp.up_proj.weight"] = nan["model.layers.1.mlp.up_proj.weight"].clone();
   for (const float bad : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
     nan["model.layers.1.mlp.up_proj.weight"].data_ptr<float>()[77] = bad;
@@ -176,7 +176,7 @@ TEST_F(Files, RopeFactorsOfAGgufAreTheScalingOfTheirConfig) {
   Config scaled = config_;
   scaled.rope_theta = 500000;
   scaled.rope_scaling = scaling;
-  EXPECT_TRUE(at::equal(rope_table((*model)->config(), 50).cos, rope_table(scaled, 50).cos));
+  EXPECT_TRUE(at::equal(rope_table(model->config(), 50).cos, rope_table(scaled, 50).cos));
   auto odd = gguf_of(config_, weights_, DType::kF32);
   odd.tensor("rope_freqs.weight", {4}, {1, 2, 1, 8});
   EXPECT_EQ(load_error(write(odd)).code, Code::kUnsupported);
@@ -186,34 +186,45 @@ TEST_F(Files, EditsNeverReachTheFileAndAreUndoneBitForBit) {
   const std::string before = write(gguf_of(config_, weights_, DType::kQ4_1));
   const std::string image = base::read_file(before).value();
   const auto model = Model::load(path_).value();
-  const std::string hash = model->weights_hash(), name = "model.layers.1.mlp.down_proj.weight";
+  const std::string hash = model.weights_hash(), name = "model.layers.1.mlp.down_proj.weight";
   const std::string q = "model.layers.0.self_attn.q_proj.weight";
-  const Tensor old = model->param(name).value.clone();
-  for (const std::string& n : {name, q}) model->set_weight(n, model->param(n).value + 1e-3);
-  EXPECT_NE(model->weights_hash(), hash);
-  EXPECT_THAT(model->changed(), testing::UnorderedElementsAre(name, q));
-  EXPECT_FALSE(model->param(name).blocks);
-  EXPECT_TRUE(at::equal(model->base_weight(name).value(), old));
+  const Tensor old = model.param(name).value.clone();
+  std::map<std::string, Tensor> values;
+  for (const std::string& n : {name, q}) values[n] = model.param(n).value + 1e-3;
+  const Model edited = model.with(values);
+  EXPECT_NE(edited.weights_hash(), hash);
+  EXPECT_THAT(edited.edited(), testing::UnorderedElementsAre(name, q));
+  EXPECT_FALSE(edited.param(name).blocks);
+  EXPECT_TRUE(at::equal(model.param(name).value, old));
+  EXPECT_TRUE(model.param(name).blocks && model.param(q).blocks);
+  EXPECT_EQ(model.weights_hash(), hash);
+  EXPECT_EQ(edited.base().weights_hash(), hash);
+  EXPECT_TRUE(edited.base().edited().empty());
   EXPECT_EQ(base::read_file(path_).value(), image);
-  for (const std::string& n : {name, q}) ASSERT_TRUE(model->restore(n));
-  EXPECT_EQ(model->weights_hash(), hash);
-  EXPECT_TRUE(model->changed().empty());
-  EXPECT_TRUE(model->param(name).blocks && model->param(q).blocks);
+}
+
+TEST_F(Files, SnapshotsShareWhatNoEditTouches) {
+  const Model base = Model::load(write(gguf_of(config_, weights_, DType::kQ4_1))).value();
+  const std::string name = "model.layers.1.mlp.down_proj.weight";
+  const Model one = base.with({{name, base.param(name).value + 1}});
+  const Model two = one.with({{"model.norm.weight", base.param("model.norm.weight").value * 2}});
+  for (const auto& [n, param] : base.weights()) {
+    EXPECT_EQ(&one.param(n) == param.get(), n != name) << n;
+    EXPECT_EQ(&two.param(n) == &one.param(n), n != "model.norm.weight") << n;
+  }
 }
 
 TEST_F(Files, ParkedWeightsAreTheSame) {
   const auto model = tests::random_model(7);
   const std::string before = model->weights_hash();
   const Tensor kept = model->param("model.norm.weight").value.clone();
-  ASSERT_TRUE(model->park(dir_ / "."));
-  model->rest();
-  EXPECT_TRUE(at::equal(model->param("model.norm.weight").value, kept));
-  model->set_weight("model.norm.weight", kept + 1);
-  EXPECT_NE(model->weights_hash(), before);
-  ASSERT_TRUE(model->restore("model.norm.weight"));
-  model->rest();
-  EXPECT_EQ(model->weights_hash(), before);
-  EXPECT_EQ(model->park(dir_ / "none").error().code, base::Code::kNotFound);
+  const Model parked = model->parked(dir_ / ".").value();
+  parked.rest();
+  EXPECT_TRUE(at::equal(parked.param("model.norm.weight").value, kept));
+  EXPECT_NE(parked.with({{"model.norm.weight", kept + 1}}).weights_hash(), before);
+  parked.rest();
+  EXPECT_EQ(parked.weights_hash(), before);
+  EXPECT_EQ(model->parked(dir_ / "none").error().code, base::Code::kNotFound);
 }
 
 TEST(Model, TheHashSeesEveryTensor) {
@@ -221,21 +232,20 @@ TEST(Model, TheHashSeesEveryTensor) {
   const std::string hash = model->weights_hash();
   EXPECT_EQ(tests::random_model(1)->weights_hash(), hash);
   EXPECT_NE(tests::random_model(2)->weights_hash(), hash);
-  for (const auto& [name, param] : std::map(model->params())) {
-    Tensor changed = param.value.clone();
+  for (const auto& [name, param] : model->weights()) {
+    Tensor changed = param->value.clone();
     changed.data_ptr<float>()[0] = std::nextafter(changed.data_ptr<float>()[0], 9.0F);
-    model->set_weight(name, changed);
-    EXPECT_NE(model->weights_hash(), hash) << name;
-    ASSERT_TRUE(model->restore(name));
-    EXPECT_EQ(model->weights_hash(), hash) << name;
+    EXPECT_NE(model->with({{name, changed}}).weights_hash(), hash) << name;
   }
+  EXPECT_EQ(model->weights_hash(), hash);
   EXPECT_EQ(model->weight_bytes() % 4, 0U);
 }
 
 TEST(Model, MisuseIsABug) {
   const auto model = tests::random_model(1);
   EXPECT_THROW(model->param("no.such"), base::Bug);
-  EXPECT_THROW(model->set_weight("model.norm.weight", at::ones({3}, tensor::f32())), base::Bug);
+  EXPECT_THROW(model->with({{"model.norm.weight", at::ones({3}, tensor::f32())}}), base::Bug);
+  EXPECT_THROW(model->with({{"no.such", at::ones({3}, tensor::f32())}}), base::Bug);
 }
 
 TEST(Model, MissingAndCircularPathsAreErrors) {

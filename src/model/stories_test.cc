@@ -21,7 +21,7 @@ TEST(Stories260K, LogitsEqualTheReference) {
   const auto model = Model::load(kFolder).value();
   const auto ids = read<int32_t>("ref_ids.i32");
   const auto want = read<float>("ref_logits.f32");
-  Runner runner(*model);
+  Runner runner(model);
   Sequence sequence;
   const Chunk chunk{&sequence, ids};
   const Tensor logits = runner.logits(runner.forward({&chunk, 1}));
@@ -35,7 +35,7 @@ TEST(Stories260K, GreedyTextEqualsTheReference) {
   GenerateOptions options;
   options.max_new_tokens = static_cast<int64_t>(ids.size()) - 1;
   const std::vector<std::vector<int32_t>> prompts = {{ids[0]}};
-  const auto generated = generate(*model, prompts, options).value();
+  const auto generated = generate(model, prompts, options).value();
   EXPECT_EQ(generated[0].ids, std::vector<int32_t>(ids.begin() + 1, ids.end()));
 }
 

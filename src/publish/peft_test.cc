@@ -35,7 +35,7 @@ class PeftTest : public ::testing::Test {
     const std::string path = folder_ / "src/tiny.gguf";
     std::ofstream(path, std::ios::binary)
         << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
-    model_ = model::Model::load(path).value();
+    model_ = std::make_shared<const model::Model>(model::Model::load(path).value());
     journal_.emplace(journal::Journal::open(folder_ / "j.db", {model_->file_hash().value(),
                                                                model_->weights_hash(), path})
                          .value());
@@ -53,7 +53,8 @@ class PeftTest : public ::testing::Test {
     draft.request = {{"text", "a secret request"}};
     draft.method = "npo";
     ASSERT_TRUE(journal_->append(draft, journal_->head().value()));
-    ASSERT_TRUE(edit::commit(*model_, journal_->active_edits().value()));
+    model_ = std::make_shared<const model::Model>(
+        edit::apply(model_->base(), journal_->active_edits().value()).value());
   }
   base::Result<Exported> run(Overwrite overwrite = Overwrite::kNo) {
     ExportOptions o;
@@ -69,7 +70,7 @@ class PeftTest : public ::testing::Test {
   }
 
   fs::path folder_;
-  std::shared_ptr<model::Model> model_;
+  std::shared_ptr<const model::Model> model_;
   std::optional<journal::Journal> journal_;
   std::mt19937_64 rng_{3};
 };

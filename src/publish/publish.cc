@@ -135,8 +135,8 @@ Result<Exported> save_trained(const model::Model& model, const Json& provenance,
   TRY(check_source(model, options));
   TRY(check_destination(model, options));
   return tensor::guarded([&] {
-    const auto changed = model.changed();
-    return write_checked(model, {changed.begin(), changed.end()}, provenance, options);
+    const auto edited = model.edited();
+    return write_checked(model, {edited.begin(), edited.end()}, provenance, options);
   });
 }
 

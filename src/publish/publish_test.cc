@@ -53,7 +53,7 @@ class PublishTest : public ::testing::Test {
   std::string out(const std::string& name) const { return (folder_ / "out" / name).string(); }
 
   void load(const std::string& path) {
-    model_ = model::Model::load(path).value();
+    model_ = std::make_shared<const model::Model>(model::Model::load(path).value());
     base_hash_ = model_->weights_hash();
     journal_.emplace(
         journal::Journal::open(at("j.db"), {model_->file_hash().value(), base_hash_, path})
@@ -77,7 +77,8 @@ class PublishTest : public ::testing::Test {
     draft.request = {{"text", "a secret request"}};
     draft.method = "redirect";
     ASSERT_TRUE(journal_->append(draft, 0));
-    ASSERT_TRUE(edit::commit(*model_, journal_->active_edits().value()));
+    model_ = std::make_shared<const model::Model>(
+        edit::apply(model_->base(), journal_->active_edits().value()).value());
   }
   base::Result<Exported> run(const ExportOptions& options) const {
     return export_model(*model_, *journal_, options);
@@ -98,7 +99,7 @@ class PublishTest : public ::testing::Test {
   }
 
   fs::path folder_;
-  std::shared_ptr<model::Model> model_;
+  std::shared_ptr<const model::Model> model_;
   std::optional<journal::Journal> journal_;
   std::string base_hash_;
 };
@@ -245,13 +246,14 @@ TEST_F(PublishTest, ExistingFilesStayUnlessToldOtherwise) {
 TEST_F(PublishTest, WhatTheJournalDoesNotRecordIsNotShipped) {
   load_gguf(DType::kF32);
   edit();
-  model_->set_weight(kDown, model_->param(kDown).value + 1e-6);
+  model_ = std::make_shared<const model::Model>(
+      model_->with({{kDown, model_->param(kDown).value + 1e-6}}));
   const auto refused = run(to(Format::kGguf, "m.gguf"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kConflict);
   EXPECT_THAT(refused.error().message, HasSubstr(kDown));
-  // Recorded but not committed is no better.
-  ASSERT_TRUE(model_->restore(kDown));
+  // Recorded but not applied is no better.
+  model_ = std::make_shared<const model::Model>(model_->base());
   EXPECT_EQ(run(to(Format::kGguf, "m.gguf")).error().code, Code::kConflict);
   EXPECT_TRUE(outputs().empty());
 }

@@ -60,15 +60,15 @@ base::Status check_rounding(const std::string& name, const Tensor& written, cons
   return {};
 }
 
-Result<EditedTensor> measure(const model::Model& model, const std::string& name,
-                             const Tensor& written, DType dtype) {
+EditedTensor measure(const model::Model& model, const std::string& name, const Tensor& written,
+                     DType dtype) {
   const auto norm = [](const Tensor& t) {
     return std::sqrt(t.to(at::kDouble).square().sum().item<double>());
   };
   const Tensor& values = model.param(name).value;
   const Tensor error = written - values;
   EditedTensor t{name, dtype, 0, 0, 0};
-  const double size = norm(values), change = norm(values - TRY(model.base_weight(name)));
+  const double size = norm(values), change = norm(values - model.base().param(name).value);
   t.relative_error = size > 0 ? norm(error) / size : 0;
   t.change_error = change > 0 ? norm(error) / change : 0;
   t.max_error = error.abs().max().item<double>();
@@ -127,9 +127,9 @@ base::Status recheck(const model::Model& model, const std::set<std::string>& edi
       return wrong(t.name, "differs from the source though it was not edited");
     const Tensor values = values_of(model, name, t, options.format);
     TRY(check_rounding(t.name, values, model.param(name).value, t.dtype));
-    if (is_edited) result.edited.push_back(TRY(measure(model, name, values, t.dtype)));
+    if (is_edited) result.edited.push_back(measure(model, name, values, t.dtype));
   }
-  for (const auto& [name, param] : model.params())
+  for (const auto& [name, param] : model.weights())
     if (!seen.contains(name)) return wrong(name, "is missing");
   const auto map = TRY(base::MappedFile::open(stage.weights_file(options.format)));
   result.size_bytes = map->bytes().size();

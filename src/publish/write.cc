@@ -83,10 +83,10 @@ Result<std::vector<Item>> items(const model::Model& model, const std::set<std::s
                                 const ExportOptions& options) {
   std::vector<Item> list;
   if (model.file()->format() == tensor::Format::kGguf) {
-    for (const auto& [name, param] : model.params()) {
+    for (const auto& [name, param] : model.weights()) {
       const TensorInfo* stored = model.file()->find(model::name_to_gguf(name).value_or(""));
       const DType dtype = TRY(safetensors_type(stored, options));
-      list.push_back({name, dtype, param.value.sizes().vec()});
+      list.push_back({name, dtype, param->value.sizes().vec()});
     }
     return list;
   }
@@ -148,23 +148,16 @@ Result<std::set<std::string>> recorded_changes(const model::Model& model,
   if (const std::string hash = TRY(model.file_hash()); hash != journal.model().file_hash)
     return fail(Code::kConflict, "the journal belongs to another model",
                 "export with the model that the journal was made for");
-  const std::vector<edit::Edit> edits = TRY(journal.active_edits());
-  for (const edit::Edit& edit : edits) TRY(edit::validate(model, edit));
-  std::set<std::string> touched, edited;
-  for (const std::string& name : model.changed()) touched.insert(name);
-  for (const edit::Edit& edit : edits)
-    for (const edit::Delta& delta : edit.deltas) touched.insert(delta.tensor);
-  for (const std::string& name : touched) {
-    const Tensor base = TRY(model.base_weight(name));
-    Tensor expected = base.clone();
-    for (const edit::Edit& edit : edits)
-      for (const edit::Delta& delta : edit.deltas)
-        if (delta.tensor == name) expected.add_(edit::dense(delta));
-    if (!at::equal(expected, model.param(name).value))
+  const model::Model base = model.base();
+  const model::Model recorded = TRY(edit::apply(base, TRY(journal.active_edits())));
+  std::set<std::string> edited;
+  for (const auto& [name, param] : recorded.weights()) {
+    const Tensor& value = model.param(name).value;
+    if (&model.param(name) != param.get() && !at::equal(param->value, value))
       return fail(Code::kConflict,
                   fmt::format("{} holds changes that the journal does not record", name),
                   "only what is recorded is exported: load the model and its journal again");
-    if (!at::equal(expected, base)) edited.insert(name);
+    if (param->edited && !at::equal(param->value, base.param(name).value)) edited.insert(name);
   }
   return edited;
 }

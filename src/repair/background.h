@@ -5,7 +5,7 @@
 
 #include "agent/wordings.h"
 #include "base/run.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "unlearn/background.h"
 
 namespace expunge::repair {
@@ -21,7 +21,7 @@ std::vector<PoolPrompt> pool_prompts(const agent::Wordings& wordings);
 
 // From the cache folder if a file for (model file, layer, wordings, version) lies there, else
 // learned and stored. layer < 0: unlearn::default_layer.
-base::Result<unlearn::Background> load_background(const model::Patient& patient, int64_t layer,
+base::Result<unlearn::Background> load_background(const model::ChatModel& patient, int64_t layer,
                                                   const base::Progress& progress);
 
 }  // namespace expunge::repair

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "model/names.h"
+#include "repair/background.h"
 
 namespace expunge::repair {
 namespace {
@@ -12,7 +13,7 @@ using base::Result;
 using verify::Question;
 
 constexpr size_t kGateNeighbours = 8, kGateSubject = 8, kSameSubject = 18;
-constexpr int64_t kKeptReplyTokens = 10, kOwnReplyTokens = 14;
+constexpr int64_t kOwnReplyTokens = 14;
 
 // The reply up to where the first answer begins; empty if it begins the reply or is not there.
 std::string before_answer(const std::string& reply, const std::vector<std::string>& answers) {
@@ -34,25 +35,77 @@ struct Kept {
   }
 };
 
-Result<Kept> kept_of(const model::Patient& patient, const std::vector<std::string>& prompts,
-                     const std::vector<std::string>& answers, int64_t layer) {
+// A prompt with its reply but the reply's last token, which is only predicted.
+std::vector<int32_t> run_of(std::vector<int32_t> prompt, const std::vector<int32_t>& reply) {
+  prompt.insert(prompt.end(), reply.begin(), reply.end() - 1);
+  return prompt;
+}
+
+// What the tokens leave at the layer.
+Result<std::vector<model::Trace>> traces(const model::Model& model,
+                                         std::span<const std::vector<int32_t>> ids, int64_t layer) {
+  model::GenerateOptions options;
+  options.max_new_tokens = 1;
+  options.trace_layer = layer;
+  std::vector<model::Trace> list;
+  for (auto& g : TRY(model::generate(model, ids, options))) list.push_back(std::move(g.trace));
+  return list;
+}
+
+// Replies under a model that has edits: those of the unedited one where it still gives them, which
+// is seen from the states that enter the layer; the others are asked again.
+base::Status update(const model::Model& edited, const std::vector<std::vector<int32_t>>& prompts,
+                    int64_t layer, std::vector<std::vector<int32_t>>& replies,
+                    std::vector<model::Trace>& states) {
+  std::vector<std::vector<int32_t>> ids;
+  std::vector<tensor::Tensor> entering;
+  std::vector<int64_t> tails;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    ids.push_back(run_of(prompts[i], replies[i]));
+    entering.push_back(states[i].entering);
+    tails.push_back(static_cast<int64_t>(replies[i].size()) - 1);
+  }
+  auto stage = TRY(verify::Staged::prepare(edited, ids, layer, entering));
+  const tensor::Tensor best = TRY(stage.logits(edited, tails)).argmax(1);
+  const int64_t* next = best.data_ptr<int64_t>();
+  std::vector<std::vector<int32_t>> again;
+  std::vector<size_t> which;
+  for (size_t i = 0; i < prompts.size(); next += replies[i++].size()) {
+    if (std::ranges::equal(replies[i], std::span(next, replies[i].size()))) continue;
+    again.push_back(prompts[i]);
+    which.push_back(i);
+  }
+  if (again.empty()) return {};
+  model::GenerateOptions options;
+  options.max_new_tokens = KeptReplies::kTokens;
+  options.trace_layer = layer;
+  const auto fresh = TRY(model::generate(edited, again, options));
+  for (size_t k = 0; k < which.size(); ++k) {
+    replies[which[k]] = verify::reply_ids(edited, fresh[k]);
+    states[which[k]] = fresh[k].trace;
+  }
+  return {};
+}
+
+Result<Kept> kept_of(const model::ChatModel& patient, KeptReplies& known,
+                     const std::vector<std::string>& prompts,
+                     const std::vector<std::string>& answers, int64_t layer, const base::Job& job) {
+  Kept kept;
+  if (prompts.empty()) return kept;
   std::vector<std::vector<int32_t>> ids;
   for (const std::string& p : prompts) ids.push_back(TRY(encode(patient, p)));
-  model::GenerateOptions options;
-  options.max_new_tokens = kKeptReplyTokens;
-  options.trace_layer = layer;
-  const auto replies = TRY(model::generate(*patient.model, ids, options));
-  Kept kept;
+  auto replies = TRY(known.of(ids, job));
+  std::vector<std::vector<int32_t>> runs;
+  for (size_t i = 0; i < ids.size(); ++i) runs.push_back(run_of(ids[i], replies[i]));
+  auto states = TRY(traces(patient.model, runs, layer));
+  if (!patient.model.edited().empty()) TRY(update(patient.model, ids, layer, replies, states));
   for (size_t i = 0; i < prompts.size(); ++i) {
-    const auto& [reply, stop, trace] = replies[i];
-    if (verify::reveals(TRY(patient.tokenizer.decode(reply)), answers)) continue;
-    kept.questions.push_back(
-        {prompts[i], "", {}, verify::reply_ids(*patient.model, replies[i]), trace.entering});
+    if (verify::reveals(TRY(patient.tokenizer.decode(replies[i])), answers)) continue;
+    kept.questions.push_back({prompts[i], "", {}, replies[i], states[i].entering});
     const auto first = static_cast<int64_t>(ids[i].size()) - 1;
-    const int64_t count = trace.mlp_input.size(0) - first;
-    ids[i].insert(ids[i].end(), reply.begin(), reply.begin() + (count - 1));
-    kept.rows.push_back({ids[i], first, count});
-    kept.states.push_back(trace.mlp_input.narrow(0, first, count));
+    const int64_t count = states[i].mlp_input.size(0) - first;
+    kept.rows.push_back({run_of(ids[i], replies[i]), first, count});
+    kept.states.push_back(states[i].mlp_input.narrow(0, first, count));
   }
   return kept;
 }
@@ -74,6 +127,16 @@ std::vector<Question> probing(const agent::Target& target) {
   return probes;
 }
 
+// The states of the unedited model at the background's layer hold at no other.
+verify::References references_at(const Baseline::Facts& known, int64_t layer) {
+  if (layer == known.background.layer) return known.references;
+  verify::References plain;
+  for (const verify::Question& q : known.references.unrelated)
+    plain.unrelated.push_back({q.prompt, "", {}, q.reply});
+  for (const verify::Text& t : known.references.texts) plain.texts.push_back({t.ids});
+  return plain;
+}
+
 std::map<std::string, double, std::less<>> bounds_of(const agent::GateBounds& g) {
   return {
       {"exact", g.exact},           {"paraphrases", g.paraphrases},   {"probing", g.probing},
@@ -82,6 +145,17 @@ std::map<std::string, double, std::less<>> bounds_of(const agent::GateBounds& g)
 }
 
 }  // namespace
+
+bool tells_apart(const std::string& answer) {
+  static constexpr std::string_view kEverywhere[] = {
+      "a",  "an", "the", "is",   "are", "was", "of",  "to", "in",  "it",  "and", "or",
+      "on", "at", "by",  "that", "i",   "you", "for", "as", "not", "but", "be",  "with"};
+  std::string word;
+  for (const char c : answer)
+    if (std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80)
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return !word.empty() && std::ranges::find(kEverywhere, word) == std::end(kEverywhere);
+}
 
 // The layer below which neither the plan's method nor an active edit changes anything.
 int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
@@ -93,27 +167,30 @@ int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit
   return std::max<int64_t>(layer, 1);
 }
 
-Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
+Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const std::string& prompt,
                                     const std::string& prefill) {
   const text::Message message{"user", prompt};
   return patient.encode({&message, 1}, prefill);
 }
 
-Result<std::vector<std::string>> ask(const model::Patient& patient,
+Result<std::vector<std::string>> ask(const model::ChatModel& patient,
                                      std::span<const Question> questions, int64_t max_new_tokens) {
   std::vector<std::vector<int32_t>> prompts;
   for (const Question& q : questions) prompts.push_back(TRY(encode(patient, q.prompt, q.prefill)));
   model::GenerateOptions options;
   options.max_new_tokens = max_new_tokens;
   std::vector<std::string> replies;
-  for (const auto& g : TRY(model::generate(*patient.model, prompts, options)))
+  for (const auto& g : TRY(model::generate(patient.model, prompts, options)))
     replies.push_back(TRY(patient.tokenizer.decode(g.ids)));
   return replies;
 }
 
-Result<Assignment> assign(const model::Patient& patient, const agent::Target& target,
-                          const agent::GateBounds& bounds, const verify::References& references,
-                          int64_t layer) {
+Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
+                          const agent::GateBounds& bounds, Baseline& baseline, int64_t layer,
+                          const base::Job& job) {
+  const Baseline::Facts* known = TRY(baseline.facts(job));
+  const verify::References references = references_at(*known, layer);
+  KeptReplies& asked = baseline.replies();
   Assignment a;
   // Where the model would say the answer: at the end of each wording, and inside its own replies.
   std::vector<Question> own;
@@ -132,14 +209,14 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
   }
   for (const agent::Wording& w : target.held)
     a.rows.held.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
-  Kept kept =
-      TRY(kept_of(patient, spread(target.same_subject, kSameSubject), target.answers, layer));
+  Kept kept = TRY(kept_of(patient, asked, spread(target.same_subject, kSameSubject), target.answers,
+                          layer, job));
   a.suite.same_subject = spread(kept.questions, kGateSubject);
   // Every third neighbour is for the gates only.
   std::vector<std::string> held_neighbours, neighbours;
   for (size_t i = 0; i < target.neighbours.size(); ++i)
     (i % 3 == 2 ? held_neighbours : neighbours).push_back(target.neighbours[i]);
-  kept.append(TRY(kept_of(patient, neighbours, {}, layer)));
+  kept.append(TRY(kept_of(patient, asked, neighbours, {}, layer, job)));
   a.rows.retain = std::move(kept.rows);
   if (!kept.states.empty()) a.rows.retain_states = at::cat(kept.states);
   const agent::Wordings& wordings = agent::Wordings::builtin();
@@ -157,7 +234,8 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
   }
   a.suite.probing = probing(target);
   a.suite.neighbours =
-      TRY(kept_of(patient, spread(held_neighbours, kGateNeighbours), {}, layer)).questions;
+      TRY(kept_of(patient, asked, spread(held_neighbours, kGateNeighbours), {}, layer, job))
+          .questions;
   a.suite.unrelated = references.unrelated;
   a.suite.texts = references.texts;
   a.suite.bounds = bounds_of(bounds);

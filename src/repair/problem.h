@@ -4,8 +4,8 @@
 
 #include "agent/plan.h"
 #include "agent/wordings.h"
-#include "model/patient.h"
-#include "repair/background.h"
+#include "model/chat_model.h"
+#include "repair/baseline.h"
 #include "unlearn/method.h"
 #include "verify/references.h"
 
@@ -25,18 +25,22 @@ struct Assignment {
 
 // `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped
 // from what is to be kept. `layer` is the one that will be examined.
-base::Result<Assignment> assign(const model::Patient& patient, const agent::Target& target,
-                                const agent::GateBounds& bounds,
-                                const verify::References& references, int64_t layer);
+base::Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
+                                const agent::GateBounds& bounds, Baseline& baseline, int64_t layer,
+                                const base::Job& job = {});
+
+// Whether an answer can be recognised in a reply: not an article, a letter or the like alone.
+bool tells_apart(const std::string& answer);
 
 // The layer below which neither the method nor an edit changes anything; 1 or more.
 int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
                        const unlearn::Background& background);
 
-base::Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
+base::Result<std::vector<int32_t>> encode(const model::ChatModel& patient,
+                                          const std::string& prompt,
                                           const std::string& prefill = {});
 // Greedy replies to the questions under the present weights.
-base::Result<std::vector<std::string>> ask(const model::Patient& patient,
+base::Result<std::vector<std::string>> ask(const model::ChatModel& patient,
                                            std::span<const verify::Question> questions,
                                            int64_t max_new_tokens);
 

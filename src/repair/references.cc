@@ -27,7 +27,7 @@ bool fits(const verify::References& r, const std::vector<std::vector<int32_t>>& 
 
 }  // namespace
 
-base::Result<verify::References> load_references(const model::Patient& patient, int64_t layer) {
+base::Result<verify::References> load_references(const model::ChatModel& patient, int64_t layer) {
   constexpr const char* kVersion = "1";
   constexpr size_t kUnrelated = 12, kTexts = 2;
   const agent::Wordings& wordings = agent::Wordings::builtin();
@@ -38,15 +38,15 @@ base::Result<verify::References> load_references(const model::Patient& patient, 
     texts.push_back(TRY(patient.tokenizer.encode(t)).ids);
   // The tokens name wordings and template at once.
   const std::string key =
-      base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(patient.model->file_hash()),
+      base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(patient.model.file_hash()),
                                    layer, fmt::join(ids, ";"), fmt::join(texts, ";")));
   const std::string folder = TRY(base::cache_dir()) + "/backgrounds";
   const std::string path = fmt::format("{}/{}.references", folder, key.substr(0, 32));
   if (const auto bytes = base::read_file(path))
     if (auto cached = verify::deserialise_references(*bytes);
-        cached && fits(*cached, ids, texts, patient.model->config()))
+        cached && fits(*cached, ids, texts, patient.model.config()))
       return std::move(*cached);
-  auto learned = TRY(verify::learn_references(*patient.model, prompts, ids, texts, layer));
+  auto learned = TRY(verify::learn_references(patient.model, prompts, ids, texts, layer));
   TRY(base::make_dirs(folder));
   TRY(base::write_file_atomic(path, verify::serialise(learned)));
   return learned;

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "base/run.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "verify/references.h"
 
 namespace expunge::repair {
 
 // From the cache folder if a file for (model file, layer, wordings, chat template) lies there, else
 // asked of the model as it is now and stored.
-base::Result<verify::References> load_references(const model::Patient& patient, int64_t layer);
+base::Result<verify::References> load_references(const model::ChatModel& patient, int64_t layer);
 
 }  // namespace expunge::repair

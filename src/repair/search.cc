@@ -47,17 +47,18 @@ bool better(const Report& a, const Report& b) {
 
 Result<Found> search(const unlearn::Method& method, const unlearn::Problem& problem,
                      const Knobs& given, verify::Examiner& examiner, double budget_s,
-                     const base::Progress& progress) {
+                     const base::Job& job) {
   Found found;
   const base::Stopwatch clock;
   const auto examine = [&](const Knobs& knobs) -> base::Status {
     const base::Stopwatch solve;
-    if (progress) progress("editing", found.tried.size() + 1, 0);
+    TRY(job.check());
+    job.report("editing", found.tried.size() + 1);
     Candidate c{TRY(unlearn::propose(method, problem, knobs)), {}};
     found.seconds["solve"] += solve.seconds();
     const base::Stopwatch gates;
-    if (progress) progress("asking the gates", found.tried.size() + 1, 0);
-    c.report = TRY(examiner.examine(c.edit));
+    job.report("asking the gates", found.tried.size() + 1);
+    c.report = TRY(examiner.examine(TRY(edit::apply(problem.model, c.edit))));
     found.seconds["gates"] += gates.seconds();
     base::Json figures = base::Json::object();
     for (const verify::Gate& g : c.report.gates)

@@ -25,6 +25,6 @@ bool better(const verify::Report& a, const verify::Report& b);
 // when the budget is spent; at least one candidate is examined.
 base::Result<Found> search(const unlearn::Method& method, const unlearn::Problem& problem,
                            const unlearn::Knobs& knobs, verify::Examiner& examiner, double budget_s,
-                           const base::Progress& progress);
+                           const base::Job& job);
 
 }  // namespace expunge::repair

@@ -164,7 +164,7 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source, std::string 
   ffi::Bytes error{};
   if (ffi::expunge_template_compile(source.data(), source.size(), &handle, &error))
     return ffi::failed("chat template", error);
-  t.handle_.reset(handle);
+  t.handle_.reset(handle, Free());
   t.bos_token_ = std::move(bos_token);
   t.eos_token_ = std::move(eos_token);
   return t;

@@ -25,7 +25,7 @@ class ChatTemplate {
   struct Free {
     void operator()(void* handle) const;
   };
-  std::unique_ptr<void, Free> handle_;
+  std::shared_ptr<void> handle_;  // immutable: copies share it
   std::string bos_token_, eos_token_;
 };
 

@@ -17,7 +17,7 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_json) {
   if (ffi::expunge_tokenizer_from_json(tokenizer_json.data(), tokenizer_json.size(), &handle,
                                        &error))
     return ffi::failed("tokenizer.json", error, "is the file complete?");
-  t.handle_.reset(handle);
+  t.handle_.reset(handle, Free());
   if (ffi::expunge_tokenizer_specials(handle, &list, &error))
     return ffi::failed("special tokens", error);
   const base::Json specials = TRY(base::parse_json(ffi::take(list), "special tokens"));

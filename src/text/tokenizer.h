@@ -67,7 +67,7 @@ class Tokenizer {
   struct Free {
     void operator()(void* handle) const;
   };
-  std::unique_ptr<void, Free> handle_;
+  std::shared_ptr<void> handle_;  // immutable: copies share it
   std::vector<Special> specials_;
 };
 

@@ -14,7 +14,7 @@ double relative(const Tensor& got, const Tensor& want) { return l2(got - want) /
 
 // A tiny model some way off its reference, and three examples of each kind. One matrix is trained.
 struct TinyStep {
-  std::shared_ptr<model::Model> reference = tests::random_model(5);
+  std::shared_ptr<const model::Model> reference = tests::random_model(5);
   model::Variables variables;
   std::vector<model::Example> examples;
   Chosen whole;
@@ -149,7 +149,7 @@ TEST(Steps, SmoothedReferenceDividesTheAttentionLogits) {
   for (auto& [name, w] : weights)
     if (name.find("q_proj") != name.npos) w = w / 2.5;
   const auto smoothed = model::Model::from_weights(tests::tiny_config(), weights).value();
-  Batches twin(*smoothed, {}, -1);
+  Batches twin(smoothed, {}, -1);
   Piece twins(twin, step.whole, count({step.whole}));
   const Tensor got = piece.forget().reference_states({2.5});
   EXPECT_LT(relative(got, twins.forget().reference_states()), 2e-6);

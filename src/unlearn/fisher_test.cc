@@ -39,13 +39,13 @@ std::vector<const model::Example*> pointers(const std::vector<model::Example>& a
 
 // Mean over the examples of squared gradients of the mean −log p over an answer.
 Map by_definition(const std::vector<model::Example>& all) {
-  const auto model = tests::random_model(5);
+  auto model = tests::random_model(5);
   Map leaves, sums;
   for (const std::string& name : kNames) {
     leaves[name] = model->param(name).value.clone().requires_grad_(true);
     sums[name] = at::zeros_like(leaves[name].detach());
-    model->set_weight(name, leaves[name]);
   }
+  model = tests::shared(model->with({leaves.begin(), leaves.end()}));
   for (const model::Example& e : all) {
     const auto n = static_cast<int64_t>(e.ids.size()) - 1, first = static_cast<int64_t>(e.first);
     tests::BatchOps ops(*model, 1, n);
@@ -136,7 +136,7 @@ class Fila : public ::testing::Test {
     const c10::NoGradGuard no_grad;
     return v.b.to(at::kDouble).mm(v.a.to(at::kDouble)) * v.scale;
   }
-  std::shared_ptr<model::Model> model_ = tests::random_model(5);
+  std::shared_ptr<const model::Model> model_ = tests::random_model(5);
   TrainingSet apart_{examples(6, 1), examples(6, 2)};
   TrainingSet alike_{examples(6, 1), examples(6, 1)};
 };

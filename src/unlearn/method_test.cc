@@ -24,15 +24,15 @@ struct Effect {
 };
 
 Effect effect_of(const edit::Edit& edit) {
-  const auto base = tests::planted_model(), edited = tests::planted_model();
-  EXPECT_TRUE(edit::commit(*edited, {&edit, 1}));
+  const auto base = tests::planted_model();
+  const model::Model edited = edit::apply(*base, edit).value();
   Effect e;
   int n_retain = 0, n_held = 0;
   for (int32_t r = 0; r < tests::kRelations; ++r)
     for (int32_t s = 0; s < tests::kSubjects; ++s)
       for (const auto& prompt : {question(r, s), subject_first(r, s)}) {
         const Tensor before = tests::next_log_probs(*base, prompt),
-                     after = tests::next_log_probs(*edited, prompt);
+                     after = tests::next_log_probs(edited, prompt);
         if (r == kRelation && s == kSubject) {
           e.forget_before += before[answer(r, s)].item<double>() / 2;
           e.forget_after += after[answer(r, s)].item<double>() / 2;
@@ -77,7 +77,7 @@ class Contract : public ::testing::TestWithParam<const Method*> {
     return !method().objective ||
            std::ranges::find(method().needs, Needs::kRetainExamples) != method().needs.end();
   }
-  std::shared_ptr<model::Model> model_ = tests::planted_model();
+  std::shared_ptr<const model::Model> model_ = tests::planted_model();
 };
 
 TEST_P(Contract, ForgetsAndSparesTheRest) {
@@ -100,7 +100,6 @@ TEST_P(Contract, ProposingLeavesTheModelAlone) {
   const std::string before = model_->weights_hash();
   ASSERT_TRUE(run());
   EXPECT_EQ(model_->weights_hash(), before);
-  EXPECT_TRUE(model_->changed().empty());
 }
 
 TEST_P(Contract, StrengthZeroIsNoEdit) {
@@ -130,26 +129,14 @@ TEST_P(Contract, RecordsHowItWasMade) {
 TEST_P(Contract, TouchesOnlyTheTensorsThatItNames) {
   const edit::Edit edit = run().value();
   ASSERT_TRUE(edit::validate(*model_, edit));
-  ASSERT_TRUE(edit::commit(*model_, {&edit, 1}));
+  const model::Model edited = edit::apply(*model_, edit).value();
   std::set<std::string> declared;
   for (const edit::Delta& d : edit.deltas) declared.insert(d.tensor);
-  const auto base = tests::planted_model();
-  for (const auto& [name, param] : model_->params()) {
-    EXPECT_EQ(declared.contains(name), !at::equal(param.value, base->param(name).value)) << name;
+  for (const auto& [name, param] : model_->weights()) {
+    EXPECT_EQ(declared.contains(name), !at::equal(param->value, edited.param(name).value)) << name;
     EXPECT_TRUE(method().objective || !declared.contains(name) || name.find(".mlp.") != name.npos)
         << name;
   }
-}
-
-TEST_P(Contract, RevertRestoresEveryBit) {
-  const std::string before = model_->weights_hash();
-  const edit::Edit edit = run().value();
-  {
-    const auto scope = edit::ScopedEdit::apply(*model_, edit);
-    ASSERT_TRUE(scope);
-    EXPECT_NE(model_->weights_hash(), before);
-  }
-  EXPECT_EQ(model_->weights_hash(), before);
 }
 
 TEST_P(Contract, KnobsAreNamedInErrors) {

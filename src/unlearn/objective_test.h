@@ -107,14 +107,14 @@ struct GivenStep {
     return loss.item<double>();
   }
   // Only its sizes matter.
-  static const std::shared_ptr<model::Model>& model() {
-    static const std::shared_ptr<model::Model> m = [] {
+  static const std::shared_ptr<const model::Model>& model() {
+    static const std::shared_ptr<const model::Model> m = [] {
       at::set_num_threads(1);
       model::Config c = tests::tiny_config();
       c.vocab_size = golden().value("vocabulary").get<int64_t>();
       c.d_model = golden().value("width").get<int64_t>();
       c.n_layers = 1;
-      return model::Model::from_weights(c, tests::random_weights(c, 1)).value();
+      return tests::shared(model::Model::from_weights(c, tests::random_weights(c, 1)).value());
     }();
     return m;
   }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/run.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "text/qa_set.h"
 #include "verify/blocks.h"
 #include "verify/record.h"
@@ -44,13 +44,13 @@ struct Evaluated {
   double scoring_s = 0, generation_s = 0;
   int64_t scored_tokens = 0, generated_tokens = 0;
 };
-base::Result<Evaluated> evaluate(const model::Patient& patient, std::span<const QaSet> sets,
+base::Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
                                  const EvaluateOptions& options, Records done = {});
 
-// A question with an answer as they are scored; kNone: Patient::encode_answer.
-base::Result<model::Example> encode_answer(const model::Patient& patient, const std::string& system,
-                                           const std::string& question, const std::string& answer,
-                                           Parity parity);
+// A question with an answer as they are scored; kNone: ChatModel::encode_answer.
+base::Result<model::Example> encode_answer(const model::ChatModel& patient,
+                                           const std::string& system, const std::string& question,
+                                           const std::string& answer, Parity parity);
 
 // transformers' clean_up_tokenization: no blank before punctuation and contractions.
 std::string cleaned_up(std::string text);

@@ -19,7 +19,7 @@
 
 #include "base/json.h"
 #include "base/run.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "verify/blocks.h"
 
 namespace expunge::verify {
@@ -54,7 +54,7 @@ base::Result<Extraction> extraction(const model::Model& model,
                                     const ExtractionOptions& options = {},
                                     std::vector<ExtractionRecord> done = {});
 // Texts as they stand: no chat template, no beginning-of-text token.
-base::Result<Extraction> extraction(const model::Patient& patient,
+base::Result<Extraction> extraction(const model::ChatModel& patient,
                                     std::span<const std::string> texts,
                                     const ExtractionOptions& options = {},
                                     std::vector<ExtractionRecord> done = {});

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "edit/edit.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "verify/report.h"
 #include "verify/staged.h"
 
@@ -53,16 +53,16 @@ inline constexpr int64_t kReplyTokens = 24, kKeptTokens = 8;
 
 class Examiner {
  public:
-  // Stages all questions for edits at layers >= `layer` and asks the model, as it is now, for the
-  // replies that kept questions are compared with.
-  static base::Result<Examiner> prepare(const model::Patient& patient, const Suite& suite,
+  // Stages all questions for edits at layers >= `layer` and asks the model for the replies that
+  // kept questions are compared with.
+  static base::Result<Examiner> prepare(const model::ChatModel& patient, const Suite& suite,
                                         int64_t layer);
   // The gates without an edit. What is kept is so by definition; forgotten questions are asked.
   base::Result<Report> before();
   // Mean nats a token of the texts that perplexity is compared with.
   double base_nll() const { return base_nll_; }
-  // The gates with `edit` on top of the present weights, which are left as they were.
-  base::Result<Report> examine(const edit::Edit& edit);
+  // The gates of another model, which differs from it at layers >= `layer` only.
+  base::Result<Report> examine(const model::Model& edited);
 
  private:
   struct Case {
@@ -72,15 +72,15 @@ class Examiner {
     std::vector<int32_t>
         reference;  // a kept question's reply so far; empty where answers are known
   };
-  explicit Examiner(const model::Patient& patient) : patient_(&patient) {}
+  explicit Examiner(const model::ChatModel& patient) : patient_(&patient) {}
   base::Status refer(std::vector<Case>& cases);
-  base::Result<double> texts_nll();
-  base::Status judge_asked(std::map<std::string, Gate>& gates);
-  base::Status judge_followed(std::map<std::string, Gate>& gates);
+  base::Result<double> texts_nll(const model::Model& model);
+  base::Status judge_asked(const model::Model& model, std::map<std::string, Gate>& gates);
+  base::Status judge_followed(const model::Model& model, std::map<std::string, Gate>& gates);
   base::Result<Report> report(std::map<std::string, Gate> gates, Gate perplexity) const;
   base::Result<double> reply_nll(const Gate& exact) const;
 
-  const model::Patient* patient_;
+  const model::ChatModel* patient_;
   std::map<std::string, double, std::less<>> bounds_;
   std::vector<Case> asked_, followed_;
   std::optional<Staged> asked_stage_;     // continued by generation

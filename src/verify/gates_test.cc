@@ -2,46 +2,21 @@
 #include "verify/gates.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 
 #include "model/generate.h"
-#include "tiny_gguf.h"
+#include "tiny_chat.h"
 
 namespace expunge::verify {
 namespace {
 
 using ::testing::ElementsAre;
+using tests::chars;
 using tests::Ids;
-
-std::string chars(const Ids& ids) {
-  std::string text;
-  for (const int32_t id : ids) text += static_cast<char>('0' + id);
-  return text;
-}
 
 constexpr int64_t kLayer = 2;
 
 class Gates : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    const auto path = std::filesystem::temp_directory_path() /
-                      ("expunge-gates-" + std::to_string(::getpid()) + ".gguf");
-    std::ofstream(path, std::ios::binary)
-        << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
-    auto loaded = model::load_patient(path.string());
-    std::filesystem::remove(path);
-    ASSERT_TRUE(loaded) << loaded.error().message;
-    patient_ = new model::Patient(std::move(*loaded));
-    patient_->model = tests::planted_model();
-  }
-  static void TearDownTestSuite() {
-    delete patient_;
-    patient_ = nullptr;
-  }
-
   // Forget relation 0 of subject 0; keep other subjects, its other relations, everything else.
   static Suite suite() {
     Suite s;
@@ -68,7 +43,7 @@ class Gates : public testing::Test {
   static edit::Edit refusing(const std::vector<std::string>& prompts) {
     std::vector<Tensor> keys, streams;
     const auto see = [&](Ids ids) {
-      model::Runner runner(*patient_->model);
+      model::Runner runner(patient_->model);
       model::Sequence sequence;
       const model::Chunk chunk{&sequence, ids};
       Tensor key;
@@ -106,6 +81,10 @@ class Gates : public testing::Test {
     return e;
   }
 
+  static model::Model edited(const edit::Edit& edit) {
+    return edit::apply(patient_->model, edit).value();
+  }
+
   static std::vector<std::string> prompts(const Suite& s) {
     std::vector<std::string> all;
     for (const auto* list :
@@ -121,13 +100,13 @@ class Gates : public testing::Test {
   }
   static double value(const Report& r, std::string_view gate) { return r.find(gate)->value; }
 
-  static model::Patient* patient_;
+  static const model::ChatModel* patient_;
 };
-model::Patient* Gates::patient_ = nullptr;
+const model::ChatModel* Gates::patient_ = &tests::planted_chat();
 
 TEST_F(Gates, WithoutAnEditTheFactIsThereAndTheRestIsKept) {
   Examiner e = examiner(suite());
-  for (const Report& r : {e.before().value(), e.examine({}).value()}) {
+  for (const Report& r : {e.before().value(), e.examine(patient_->model).value()}) {
     EXPECT_FALSE(r.passed());
     EXPECT_EQ(r.n_failed(), 3);
     for (const char* gate : {"exact", "paraphrases", "probing"}) EXPECT_EQ(value(r, gate), 0);
@@ -140,9 +119,9 @@ TEST_F(Gates, WithoutAnEditTheFactIsThereAndTheRestIsKept) {
 TEST_F(Gates, AModelThatAlwaysRefusesFails) {
   const Suite s = suite();
   Examiner e = examiner(s);
-  const std::string hash = patient_->model->weights_hash();
-  const Report r = e.examine(refusing(prompts(s))).value();
-  EXPECT_EQ(patient_->model->weights_hash(), hash);
+  const std::string hash = patient_->model.weights_hash();
+  const Report r = e.examine(edited(refusing(prompts(s)))).value();
+  EXPECT_EQ(patient_->model.weights_hash(), hash);
   EXPECT_THAT(r.find("exact")->items[0].reply, ::testing::StartsWith(chars(tests::refusal())));
   for (const char* gate : {"exact", "paraphrases", "probing"}) EXPECT_EQ(value(r, gate), 1);
   for (const char* gate : {"neighbours", "same_subject", "unrelated"}) {
@@ -155,7 +134,8 @@ TEST_F(Gates, AModelThatAlwaysRefusesFails) {
 TEST_F(Gates, ForgettingTheFactAlonePasses) {
   const Suite s = suite();
   Examiner e = examiner(s);
-  const Report r = e.examine(refusing({s.exact[0].prompt, s.paraphrases[0].prompt})).value();
+  const Report r =
+      e.examine(edited(refusing({s.exact[0].prompt, s.paraphrases[0].prompt}))).value();
   EXPECT_EQ(value(r, "exact"), 1);
   EXPECT_EQ(value(r, "paraphrases"), 1);
 }
@@ -170,7 +150,7 @@ TEST_F(Gates, RepliesAndStatesKnownBeforehandChangeNothing) {
     for (Question& q : *list) {
       if (!q.answers.empty()) continue;
       const std::vector<Ids> ids{patient_->encode_user(q.prompt).value()};
-      const auto g = model::generate(*patient_->model, ids, options).value()[0];
+      const auto g = model::generate(patient_->model, ids, options).value()[0];
       q.reply = g.ids;
       q.reply.push_back(tests::kEnd);
       q.entering = g.trace.entering;
@@ -178,7 +158,7 @@ TEST_F(Gates, RepliesAndStatesKnownBeforehandChangeNothing) {
   Examiner a = examiner(plain), b = examiner(known);
   for (const auto& edit :
        {edit::Edit{}, refusing({plain.neighbours[0].prompt}), refusing(prompts(plain))}) {
-    const Report x = a.examine(edit).value(), y = b.examine(edit).value();
+    const Report x = a.examine(edited(edit)).value(), y = b.examine(edited(edit)).value();
     for (size_t g = 0; g < x.gates.size(); ++g) {
       EXPECT_NEAR(x.gates[g].value, y.gates[g].value, 1e-5) << x.gates[g].name;
       for (size_t i = 0; i < x.gates[g].items.size(); ++i)
@@ -191,22 +171,22 @@ TEST_F(Gates, StagedEqualsTheWholeModelUnderAnEdit) {
   const std::vector<Ids> ids{tests::question(0, 1), tests::subject_first(1, 2),
                              tests::question(2, 3)};
   for (const int64_t layer : {1, 2}) {
-    auto staged = Staged::prepare(*patient_->model, ids, layer).value();
-    const auto scope = edit::ScopedEdit::apply(*patient_->model, refusing({chars(ids[0])})).value();
+    auto staged = Staged::prepare(patient_->model, ids, layer).value();
+    const model::Model edited = edit::apply(patient_->model, refusing({chars(ids[0])})).value();
     model::GenerateOptions options;
     options.max_new_tokens = 4;
-    const auto want = model::generate(*patient_->model, ids, options).value();
-    const auto got = staged.generate(4).value();
-    const auto again = staged.generate(4).value();
+    const auto want = model::generate(edited, ids, options).value();
+    const auto got = staged.generate(edited, 4).value();
+    const auto again = staged.generate(edited, 4).value();
     for (size_t i = 0; i < ids.size(); ++i) {
       EXPECT_EQ(got[i], want[i].ids);
       EXPECT_EQ(again[i], want[i].ids);
     }
     const std::vector<int64_t> tails{0, 2, 1};
-    const Tensor logits = staged.logits(tails).value();
+    const Tensor logits = staged.logits(edited, tails).value();
     ASSERT_EQ(logits.size(0), 6);
-    const Tensor plain = model::plain_logits(
-        *patient_->model, model::forward_plain(*patient_->model, ids[1]).narrow(0, 2, 3));
+    const Tensor plain =
+        model::plain_logits(edited, model::forward_plain(edited, ids[1]).narrow(0, 2, 3));
     EXPECT_LT((logits.narrow(0, 1, 3) - plain).norm().item<double>(),
               1e-5 * plain.norm().item<double>());
   }

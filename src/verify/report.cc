@@ -67,4 +67,33 @@ base::Json to_json(const Report& report, Detail detail) {
   return {{"passed", report.passed()}, {"gates", std::move(gates)}};
 }
 
+Report report_from_json(const base::Json& json) {
+  Report report;
+  if (!json.is_object() || !json.contains("gates") || !json["gates"].is_array()) return report;
+  const auto number = [](const base::Json& j, const char* key) {
+    return j.contains(key) && j[key].is_number() ? j[key].get<double>() : 0.0;
+  };
+  const auto text = [](const base::Json& j, const char* key) {
+    return j.contains(key) && j[key].is_string() ? j[key].get<std::string>() : std::string();
+  };
+  for (const base::Json& j : json["gates"]) {
+    if (!j.is_object()) continue;
+    Gate g;
+    g.name = text(j, "name");
+    g.sense = text(j, "sense") == "at_most" ? Sense::kAtMost : Sense::kAtLeast;
+    g.value = number(j, "value");
+    g.bound = number(j, "bound");
+    g.absent = text(j, "absent");
+    if (g.absent.empty() && !j.contains("value")) g.absent = "sealed";
+    if (j.contains("items") && j["items"].is_array())
+      for (const base::Json& i : j["items"])
+        if (i.is_object())
+          g.items.push_back(
+              {text(i, "prompt"), text(i, "prefill"), text(i, "reply"),
+               i.contains("good") && i["good"].is_boolean() && i["good"].get<bool>()});
+    report.gates.push_back(std::move(g));
+  }
+  return report;
+}
+
 }  // namespace expunge::verify

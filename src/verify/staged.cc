@@ -70,7 +70,8 @@ Tensor Staged::resume() {
   return runner_->resume(chunks, layer_, hidden_);
 }
 
-base::Result<Tensor> Staged::logits(std::span<const int64_t> tail) {
+base::Result<Tensor> Staged::logits(const model::Model& edited, std::span<const int64_t> tail) {
+  runner_->use(edited);
   TRY(base::check_cancel());
   return tensor::guarded([&] {
     std::vector<int64_t> index;
@@ -80,8 +81,10 @@ base::Result<Tensor> Staged::logits(std::span<const int64_t> tail) {
   });
 }
 
-base::Result<std::vector<std::vector<int32_t>>> Staged::generate(int64_t max_new_tokens,
+base::Result<std::vector<std::vector<int32_t>>> Staged::generate(const model::Model& edited,
+                                                                 int64_t max_new_tokens,
                                                                  const model::OnToken& on_token) {
+  runner_->use(edited);
   CHECK(continuable_);
   std::vector<std::vector<int32_t>> replies(prompts_.size());
   if (prompts_.empty()) return replies;

@@ -29,11 +29,12 @@ class Staged {
   // Leading tokens that all prompts have in common; they are run once and have no logits.
   size_t n_shared() const { return prefix_.length(); }
 
-  // Logits under the model's present weights at the last `tail[i] + 1` tokens of each prompt,
-  // packed in order: [sum(tail + 1), V].
-  base::Result<Tensor> logits(std::span<const int64_t> tail);
-  // Greedy continuations under the present weights, without the end-of-turn token.
-  base::Result<std::vector<std::vector<int32_t>>> generate(int64_t max_new_tokens,
+  // Logits under `edited`, which differs from the model at layers >= `layer` only, at the last
+  // `tail[i] + 1` tokens of each prompt, packed in order: [sum(tail + 1), V].
+  base::Result<Tensor> logits(const model::Model& edited, std::span<const int64_t> tail);
+  // Greedy continuations under such a model, without the end-of-turn token.
+  base::Result<std::vector<std::vector<int32_t>>> generate(const model::Model& edited,
+                                                           int64_t max_new_tokens,
                                                            const model::OnToken& on_token = {});
 
  private:

@@ -1,3 +1,0 @@
-#include "app/pipeline.h"
-
-int main(int argc, char** argv) { return expunge::app::run(argc, argv); }

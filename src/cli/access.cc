@@ -1,0 +1,51 @@
+#include "cli/access.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cli/layout.h"
+
+namespace expunge::cli {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+}  // namespace
+
+base::Status join_group(Context& context) {
+  context.group = TRY(tensor::Group::join());
+  if (!tensor::leads(context.group.get())) context.terminal.configure(Output::kNone, Notes::kQuiet);
+  return {};
+}
+
+service::Place place_of(const Context& context) {
+  return {context.globals.model, context.globals.journal};
+}
+
+Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode) {
+  return service::open_session(place_of(context), mode);
+}
+
+Result<std::string> read_stdin() {
+  constexpr size_t kMost = size_t{16} << 20;
+  std::string text;
+  char bytes[65536];
+  for (;;) {
+    TRY(base::check_cancel());
+    const ssize_t n = ::read(STDIN_FILENO, bytes, sizeof bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(Code::kIo, fmt::format("cannot read stdin: {}", std::strerror(errno)));
+    if (n == 0) break;
+    text.append(bytes, static_cast<size_t>(n));
+    if (text.size() > kMost) return fail(Code::kInvalid, "stdin exceeds 16 MB");
+  }
+  if (!is_utf8(text))
+    return fail(Code::kInvalid, "stdin is not UTF-8", "convert the text, e.g. with iconv -t UTF-8");
+  return text;
+}
+
+}  // namespace expunge::cli

@@ -1,0 +1,22 @@
+// How a command comes to its model, its journal and its input.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/command.h"
+#include "service/access.h"
+
+namespace expunge::cli {
+
+// Joins the group of processes that the environment speaks of; all but rank 0 fall silent.
+base::Status join_group(Context& context);
+
+// What -m and --journal name.
+service::Place place_of(const Context& context);
+base::Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode);
+
+// Whole stdin; kInvalid if it is not UTF-8 or above 16 MB.
+base::Result<std::string> read_stdin();
+
+}  // namespace expunge::cli

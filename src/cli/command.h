@@ -1,0 +1,51 @@
+// What a command is: one file in commands/ that defines `extern const Command command_<name>`.
+//
+// `declare` adds the command's arguments to its parser and returns what runs once they are read.
+// The answer's JSON is printed with --json; otherwise the command prints through the terminal.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "cli/terminal.h"
+#include "tensor/group.h"
+
+namespace expunge::cli {
+
+// Options that every command takes.
+struct Globals {
+  std::string model, journal, device = "cpu";
+  int threads = 0;
+  bool json = false, quiet = false;
+};
+
+struct Context {
+  Globals globals;
+  Terminal terminal;
+  std::unique_ptr<tensor::Group> group = nullptr;  // see join_group()
+};
+
+struct Answer {
+  base::Json json = base::Json::object();
+  int exit_status = 0;
+};
+using Action = std::function<base::Result<Answer>(Context&)>;
+
+// Whose journal a command works on: the one that --journal names, or a temporary one of its own.
+enum class JournalUse { kNamed, kOwn };
+
+struct Command {
+  std::string_view name;
+  std::string_view help;      // one line
+  std::string_view examples;  // shown below the command's own help
+  Action (*declare)(CLI::App& cli);
+  JournalUse journal = JournalUse::kNamed;
+};
+
+}  // namespace expunge::cli

@@ -1,0 +1,63 @@
+// expunge undo and replay: what changes or rebuilds the state that the journal describes.
+#include "cli/access.h"
+#include "cli/evidence.h"
+#include "cli/layout.h"
+#include "service/json.h"
+
+namespace expunge::cli {
+namespace {
+
+using base::Json;
+using base::Result;
+using service::to_json;
+
+Result<Answer> undo(Context& context, int64_t id) {
+  Terminal& t = context.terminal;
+  const auto session = TRY(open_session(context, journal::Mode::kUpdate));
+  const service::Undone undone = TRY(session->undo(id));
+  t.line("{} entry {} in {}", t.paint(Tone::kGood, "Undone:"), undone.undone,
+         duration(undone.seconds));
+  t.line("weights {:.16}…{}", undone.weights_hash,
+         undone.is_base ? ", bit for bit the model's file" : "");
+  if (const std::string line = recheck_line(t, undone.others); !line.empty()) t.line("{}", line);
+  return Answer{to_json(undone)};
+}
+
+Result<Answer> replay(Context& context) {
+  Terminal& t = context.terminal;
+  const base::Stopwatch clock;
+  const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
+  TRY(session->replay());
+  const std::string hash = session->present().model.weights_hash();
+  const size_t n = TRY(session->active()).size();
+  const bool is_base = hash == session->base_hash();
+  const std::string chain =
+      TRY(session->with_journal([](journal::Journal& j) { return j.chain(); }));
+  t.line("{} the model's file and {} active {} give weights {:.16}… again ({})",
+         t.paint(Tone::kGood, "Replayed:"), n, n == 1 ? "edit" : "edits", hash,
+         duration(clock.seconds()));
+  return Answer{Json{{"weights_hash", hash},
+                     {"is_base", is_base},
+                     {"active", n},
+                     {"chain", chain},
+                     {"seconds", clock.seconds()}}};
+}
+
+}  // namespace
+
+extern const Command command_undo, command_replay;
+const Command command_undo{
+    "undo", "take an edit back, bit for bit", "Examples:\n  expunge undo\n  expunge undo 3",
+    [](CLI::App& cli) -> Action {
+      auto id = std::make_shared<int64_t>(0);
+      cli.add_option("id", *id, "an entry's number; default: the last active one")
+          ->type_name("")
+          ->check(CLI::PositiveNumber);
+      return [id](Context& context) { return undo(context, *id); };
+    }};
+const Command command_replay{
+    "replay", "build the weights again from file and journal, compare hashes",
+    "Also checks every hash and link of the journal.",
+    [](CLI::App&) -> Action { return [](Context& context) { return replay(context); }; }};
+
+}  // namespace expunge::cli

@@ -1,0 +1,160 @@
+#include "cli/parse.h"
+
+#include <map>
+
+#include "cli/layout.h"
+#include "tensor/version.h"
+
+#ifndef EXPUNGE_VERSION
+#error "EXPUNGE_VERSION comes from CMake"
+#endif
+
+namespace expunge::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "expunge makes a local language model forget on request, shows the evidence,\n"
+    "and can make it remember again. The model's file is never written.";
+constexpr const char* kFooter =
+    "\"expunge COMMAND --help\" tells more. Documentation: docs/commands.md\n"
+    "EXPUNGE_HOME: where journals lie. EXPUNGE_CACHE: models, what is learned once.";
+constexpr const char* kCommon = "Common options";
+constexpr size_t kNameColumns = 28;
+
+// CLI11's help, without its type labels and in 80 columns.
+class Formatter : public CLI::Formatter {
+ public:
+  explicit Formatter(std::span<const CommandGroup> groups) : groups_(groups) {}
+
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string usage = "Usage: " + name;
+    for (const CLI::Option* o : app->get_options())
+      if (o->get_positional())
+        usage += o->get_required() ? " " + o->get_name() : " [" + o->get_name() + "]";
+    if (app->get_parent() == nullptr)
+      usage += " COMMAND";
+    else if (!app->get_subcommands({}).empty())
+      usage += " [WHAT]";
+    return usage + " [options]\n";
+  }
+  std::string make_subcommands(const CLI::App* app, CLI::AppFormatMode) const override {
+    std::string out;
+    const auto row = [&](std::string_view name, std::string_view help) {
+      out += "  " + entry(std::string(name), 12, std::string(help));
+    };
+    if (app->get_parent() == nullptr) {
+      for (const CommandGroup& g : groups_) {
+        out += fmt::format("\n{}:\n", g.title);
+        for (const Command* c : g.commands) row(c->name, c->help);
+      }
+    } else if (const auto subs = app->get_subcommands({}); !subs.empty()) {
+      out += "\nWhat:\n";
+      for (const CLI::App* sub : subs) row(sub->get_name(), sub->get_description());
+    }
+    return out;
+  }
+  std::string make_option(const CLI::Option* o, bool positional) const override {
+    std::string name = positional ? o->get_name(true) : o->get_name(false, true);
+    for (size_t at; (at = name.find(',')) != name.npos && name.find(", ") != at;)
+      name.replace(at, 1, ", ");
+    if (!positional && o->get_items_expected_max() > 0 && !o->get_type_name().empty())
+      name += " " + o->get_type_name();
+    return "  " + entry(name, kNameColumns, o->get_description());
+  }
+  std::string make_group(std::string group, bool positional,
+                         std::vector<const CLI::Option*> options) const override {
+    std::string out = "\n" + (group == "Positionals" ? "Arguments" : group) + ":\n";
+    for (const CLI::Option* o : options) out += make_option(o, positional);
+    return out;
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    return app->get_footer().empty() ? "" : "\n" + app->get_footer() + "\n";
+  }
+
+ private:
+  static std::string entry(const std::string& name, size_t width, const std::string& help) {
+    const bool fits = columns(name) + 2 <= width;
+    const std::string head = fits ? pad(name, width) : name + "\n" + std::string(width + 2, ' ');
+    const std::string text = wrap(help, kColumns - 2 - width, width + 2);
+    return head + text + "\n";
+  }
+  std::span<const CommandGroup> groups_;
+};
+
+// With a journal of its own a command takes --journal only to refuse it, and its help leaves it
+// out.
+void add_common(CLI::App& app, Globals& g, JournalUse journal) {
+  const auto common = [](CLI::Option* o) { return o->group(kCommon); };
+  common(app.add_option("-m,--model", g.model,
+                        "GGUF file, Hugging Face folder, or an id in its local cache; default: "
+                        "SmolLM2-135M-Instruct"))
+      ->type_name("MODEL");
+  common(app.add_option("--journal", g.journal, "the record of edits; default: one per model"))
+      ->type_name("FILE")
+      ->group(journal == JournalUse::kOwn ? "" : kCommon);
+  common(app.add_option("--threads", g.threads, "processor threads; default: all cores"))
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  common(app.add_option("--device", g.device, "cpu (cuda: not in this version)"))
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  common(app.add_flag("--json", g.json, "one JSON object on stdout, nothing else there"));
+  common(app.add_flag("-q,--quiet", g.quiet, "no progress and notes on stderr"));
+  common(app.set_help_flag("-h,--help", "this text"));
+}
+
+std::string sentence(std::string text) {
+  while (text.ends_with('\n') || text.ends_with('.')) text.pop_back();
+  if (!text.empty() && text[0] == 'T' && text.starts_with("The ")) text[0] = 't';
+  return printable(one_line(text));
+}
+
+}  // namespace
+
+base::Result<Parsed> parse(std::span<const CommandGroup> groups, int argc, char** argv,
+                           Globals& globals) {
+  CLI::App app(kAbout, "expunge");
+  app.formatter(std::make_shared<Formatter>(groups));
+  app.footer(kFooter);
+  app.require_subcommand(0, 1);
+  add_common(app, globals, JournalUse::kNamed);
+  const std::string version =
+      fmt::format("expunge {} (LibTorch {})\n", EXPUNGE_VERSION, tensor::libtorch_version());
+  app.set_version_flag("--version", version)->group(kCommon);
+  std::map<const CLI::App*, std::pair<Action, JournalUse>> actions;
+  for (const CommandGroup& group : groups)
+    for (const Command* c : group.commands) {
+      CLI::App* sub = app.add_subcommand(std::string(c->name), std::string(c->help));
+      add_common(*sub, globals, c->journal);
+      sub->footer(std::string(c->examples));
+      actions[sub] = {c->declare(*sub), c->journal};
+      for (CLI::App* inner : sub->get_subcommands({})) add_common(*inner, globals, c->journal);
+    }
+  // Before parsing, so that a wrong flag is answered as asked.
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
+    globals.json |= std::string_view(argv[i]) == "--json";
+  std::string where = "expunge";
+  for (const auto& [sub, action] : actions)
+    if (argc > 1 && sub->get_name() == argv[1]) where += " " + sub->get_name();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Parsed{{}, app.help()};
+  } catch (const CLI::CallForVersion&) {
+    return Parsed{{}, version};
+  } catch (const CLI::ParseError& e) {
+    return base::fail(base::Code::kUsage, sentence(e.what()),
+                      fmt::format("'{} --help' lists what it takes", where));
+  }
+  const auto chosen = app.get_subcommands();
+  if (chosen.empty()) return Parsed{{}, app.help()};
+  const auto& [action, journal] = actions.at(chosen.front());
+  if (journal == JournalUse::kOwn && !globals.journal.empty())
+    return base::fail(
+        base::Code::kUsage,
+        fmt::format("{} works on a temporary journal of its own", chosen.front()->get_name()),
+        "leave out --journal");
+  return Parsed{action, std::nullopt};
+}
+
+}  // namespace expunge::cli

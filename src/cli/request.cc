@@ -1,0 +1,123 @@
+#include "cli/request.h"
+
+#include "agent/endpoint.h"
+#include "cli/evidence.h"
+#include "cli/layout.h"
+#include "unlearn/method.h"
+
+namespace expunge::cli {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+using base::Status;
+
+Result<repair::Decision> decide(Context& context, const verify::Report& best,
+                                const RequestOptions& options) {
+  if (options.partial == Partial::kKeep) return repair::Decision::kKeepPartial;
+  if (options.partial == Partial::kRevert || !context.terminal.interactive())
+    return repair::Decision::kRevert;
+  context.terminal.print(gate_table(context.terminal, nullptr, best));
+  context.terminal.note("Not all gates pass: " + failures(best) + ".");
+  const auto choice = context.terminal.choose("Keep this partial edit, or none? [p/N]", "pn");
+  return choice && *choice == 'p' ? repair::Decision::kKeepPartial : repair::Decision::kRevert;
+}
+
+}  // namespace
+
+void add_request_options(CLI::App& cli, RequestOptions& o) {
+  cli.add_flag_function(
+      "-y,--yes", [&o](int64_t) { o.consent = Consent::kGiven; }, "edit without asking");
+  cli.add_flag_function(
+      "--keep-partial", [&o](int64_t) { o.partial = Partial::kKeep; },
+      "keep the best edit even if it fails a gate");
+  cli.add_flag("--seal", o.seal, "keep only hashes, figures and factors in the journal");
+  cli.add_flag("--details", o.details, "every question of the gates with its reply");
+  cli.add_option("--seed", o.seed, "of the search (1)")->type_name("N");
+  cli.add_option("--budget", o.budget_s, "seconds that the search may take (20)")
+      ->type_name("S")
+      ->check(CLI::Range(0.1, 86400.0));
+}
+
+void add_plan_options(CLI::App& cli, service::PlanOptions& o) {
+  cli.add_option("--method", o.method, "how the edit is made; see 'expunge methods'")
+      ->type_name("NAME");
+  cli.add_option("--knob", o.knobs, "a setting of the method; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->take_all();
+  cli.add_option("--rank", o.rank, "short for --knob rank=R (stamp: 0 = full)")->type_name("R");
+  cli.add_option("--surgeon", o.surgeon, "an OpenAI-compatible endpoint that writes the plan")
+      ->type_name("URL");
+}
+
+Result<std::optional<repair::Outcome>> carry_out(Context& context, service::Session& session,
+                                                 const agent::Plan& plan,
+                                                 const RequestOptions& options) {
+  Terminal& t = context.terminal;
+  if (options.consent == Consent::kAsk) {
+    if (!t.interactive())
+      return fail(Code::kUsage, "nothing is edited without a yes, and nobody can be asked here",
+                  "look at 'expunge plan' first, then add --yes");
+    if (!TRY(t.confirm(proposal(plan) + "?"))) return std::nullopt;
+  }
+  repair::ForgetOptions carry;
+  carry.seed = options.seed;
+  carry.budget_s = options.budget_s;
+  carry.decide = [&](const verify::Report& best) {
+    t.clear_progress();
+    return decide(context, best, options).value_or(repair::Decision::kRevert);
+  };
+  auto outcome =
+      session.forget(plan, carry, options.seal ? journal::Seal::kYes : journal::Seal::kNo,
+                     base::Job(t.progress()));
+  t.clear_progress();
+  return TRY(std::move(outcome));
+}
+
+std::string timings(const std::map<std::string, double>& seconds) {
+  std::string out;
+  for (const char* name :
+       {"background", "watchdog", "plan", "capture", "solve", "search", "gates", "commit"})
+    if (const auto it = seconds.find(name); it != seconds.end() && it->second >= 5e-5)
+      out += fmt::format("{}{} {}", out.empty() ? "" : " · ", name, duration(it->second));
+  return out;
+}
+
+void print_outcome(Context& context, const repair::Outcome& o, const RequestOptions& options) {
+  Terminal& t = context.terminal;
+  t.print(gate_table(t, &o.before, o.after));
+  if (const auto* exact = o.before.find("exact"); exact && exact->value == 1)
+    t.line("{}", t.paint(Tone::kDim, "The model did not give this answer before either."));
+  if (options.details) t.print(reply_list(t, o.after));
+  const auto total = o.seconds.find("total");
+  const std::string time =
+      total == o.seconds.end() ? "" : fmt::format(" in {}", duration(total->second));
+  switch (o.verdict) {
+    case repair::Verdict::kPassed:
+      t.line("{}{}: entry {} of the journal", t.paint(Tone::kGood, "Forgotten"), time, o.entry);
+      break;
+    case repair::Verdict::kPartial:
+      t.line("{}{}: entry {}; {}", t.paint(Tone::kWarn, "Partly forgotten"), time, o.entry,
+             wrap(failures(o.after), kColumns - 30, 2));
+      break;
+    case repair::Verdict::kReverted:
+      t.line("{}{}: {}", t.paint(Tone::kBad, "Nothing was changed"), time,
+             wrap(failures(o.after), kColumns - 30, 2));
+      break;
+  }
+  if (const std::string line = recheck_line(t, o.earlier); !line.empty()) t.line("{}", line);
+  if (o.active > service::kMeasuredEdits)
+    t.line("{}", t.paint(Tone::kWarn,
+                         wrap(fmt::format("{} edits are active. Beyond {} more than one in ten "
+                                          "neighbours was lost when measured: undo what may be "
+                                          "known again.",
+                                          o.active, service::kMeasuredEdits),
+                              kColumns, 0)));
+  if (const std::string split = timings(o.seconds); !split.empty())
+    t.line("{}", t.paint(Tone::kDim, wrap(split, kColumns, 0)));
+}
+
+}  // namespace expunge::cli

@@ -1,0 +1,73 @@
+#include "cli/signals.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <csignal>
+
+#include "base/run.h"
+
+namespace expunge::cli {
+namespace {
+
+char g_folder[PATH_MAX];
+std::atomic<bool> g_has_folder = false;
+
+// System calls only: nothing else may be used in a signal handler. Repeated where another thread is
+// making a file.
+void remove_folder() {
+  if (!g_has_folder) return;
+  for (int pass = 0; pass < 8; ++pass) {
+    const int folder = open(g_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    alignas(dirent64) char entries[4096];
+    for (ssize_t n; (n = getdents64(folder, entries, sizeof entries)) > 0;)
+      for (ssize_t at = 0; at < n;) {
+        const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
+        unlinkat(folder, entry->d_name, 0);
+        at += entry->d_reclen;
+      }
+    close(folder);
+    if (rmdir(g_folder) == 0) return;
+  }
+}
+
+extern "C" void on_end(int signal) {
+  remove_folder();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+extern "C" void on_interrupt(int signal) {
+  if (base::cancel_requested()) on_end(signal);
+  base::request_cancel();
+}
+
+}  // namespace
+
+void handle_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;  // no SA_RESTART: a waiting read returns
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // A terminal that is closed; nohup has it ignored.
+  struct sigaction hangup {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler == SIG_DFL) std::signal(SIGHUP, on_end);
+  // A closed pipe is an error of write(2), so that an edit under way is finished first.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void remove_on_signal(const std::string& folder) {
+  g_has_folder = false;
+  if (folder.empty() || folder.size() >= sizeof g_folder) return;
+  folder.copy(g_folder, folder.size());
+  g_folder[folder.size()] = '\0';
+  g_has_folder = true;
+}
+
+}  // namespace expunge::cli

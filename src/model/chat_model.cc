@@ -1,0 +1,150 @@
+#include "model/chat_model.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "model/generate.h"
+#include "model/hf_files.h"
+
+namespace expunge::model {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+
+constexpr const char* kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
+// Used when a model brings no template: turns without control tokens.
+constexpr const char* kPlainTemplate =
+    "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}";
+
+// $HF_HOME/hub/models--org--name/snapshots/<the newest>.
+std::string find_in_hub(const std::string& id) {
+  const auto env = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  std::string hub = env("HF_HUB_CACHE");
+  if (hub.empty() && !env("HF_HOME").empty()) hub = env("HF_HOME") + "/hub";
+  if (hub.empty()) hub = env("HOME") + "/.cache/huggingface/hub";
+  std::string folder = "models--" + id;
+  for (size_t at; (at = folder.find('/')) != folder.npos;) folder.replace(at, 1, "--");
+  std::error_code ec;
+  std::string newest;
+  fs::file_time_type newest_time{};
+  for (const auto& entry : fs::directory_iterator(fs::path(hub) / folder / "snapshots", ec))
+    if (newest.empty() || entry.last_write_time(ec) > newest_time) {
+      newest = entry.path().string();
+      newest_time = entry.last_write_time(ec);
+    }
+  return newest;
+}
+
+struct TextSide {
+  text::Tokenizer tokenizer;
+  text::ChatTemplate chat;
+};
+
+Result<TextSide> text_from_gguf(const tensor::GgufMeta& meta) {
+  const text::GgufVocab vocab = TRY(vocab_from_gguf(meta));
+  const auto token = [&](const char* key) {
+    const int64_t id = meta.integer_or(key, -1);
+    return id >= 0 && id < static_cast<int64_t>(vocab.tokens.size())
+               ? std::string(vocab.tokens[static_cast<size_t>(id)])
+               : std::string();
+  };
+  return TextSide{TRY(text::Tokenizer::from_gguf(vocab)),
+                  TRY(text::ChatTemplate::compile(
+                      meta.text_or("tokenizer.chat_template", kPlainTemplate),
+                      token("tokenizer.ggml.bos_token_id"), token("tokenizer.ggml.eos_token_id")))};
+}
+
+// A special token of tokenizer_config.json is a string or {"content": …}.
+std::string token_text(const Json& config, const char* key) {
+  if (!config.is_object() || !config.contains(key)) return {};
+  const Json& v = config[key];
+  if (v.is_string()) return v.get<std::string>();
+  return v.is_object() ? v.value("content", std::string()) : std::string();
+}
+
+Result<TextSide> text_from_folder(const fs::path& dir) {
+  const std::string json = TRY(base::read_file((dir / "tokenizer.json").string()));
+  const auto read = base::read_json((dir / "tokenizer_config.json").string());
+  const Json config = read ? *read : Json::object();
+  std::string source = kPlainTemplate;
+  if (const auto file = base::read_file((dir / "chat_template.jinja").string()))
+    source = *file;
+  else if (config.contains("chat_template") && config["chat_template"].is_string())
+    source = config["chat_template"].get<std::string>();
+  return TextSide{TRY(text::Tokenizer::from_json(json)),
+                  TRY(text::ChatTemplate::compile(source, token_text(config, "bos_token"),
+                                                  token_text(config, "eos_token")))};
+}
+
+}  // namespace
+
+Result<std::string> find_model(const std::string& spec) {
+  if (spec.empty()) {
+    const std::string path = TRY(base::cache_dir()) + "/models/" + kDefaultModel;
+    if (fs::exists(path)) return path;
+    return fail(Code::kNotFound, fmt::format("the default model is not at {}", path),
+                "run 'make deps' in the project, or give a model with -m");
+  }
+  std::error_code ec;
+  if (fs::exists(spec, ec)) return spec;
+  if (spec.find("..") == spec.npos && !spec.starts_with('/'))
+    if (const std::string found = find_in_hub(spec); !found.empty()) return found;
+  return fail(Code::kNotFound, fmt::format("no model at '{}'", spec),
+              "give a .gguf file, a Hugging Face folder, or an id in the local Hugging Face cache");
+}
+
+Result<ChatModel> load_chat_model(const std::string& spec) {
+  const std::string path = TRY(find_model(spec));
+  auto model = TRY(Model::load(path));
+  const bool gguf = model.file()->format() == tensor::Format::kGguf;
+  std::error_code ec;
+  const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
+  TextSide text = TRY_AT(path, gguf ? text_from_gguf(model.file()->meta()) : text_from_folder(dir));
+  return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat)};
+}
+
+Result<std::vector<int32_t>> ChatModel::encode(std::span<const text::Message> messages,
+                                               std::string_view prefill) const {
+  return TRY(text::encode_chat(tokenizer, chat, messages, text::AddGenerationPrompt::kYes, prefill))
+      .tokens.ids;
+}
+
+Result<std::vector<int32_t>> ChatModel::encode_user(std::string_view question) const {
+  const text::Message message{"user", std::string(question)};
+  return encode({&message, 1});
+}
+
+Result<Example> ChatModel::encode_answer(const std::string& system, const std::string& question,
+                                         const std::string& answer) const {
+  std::vector<text::Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", question});
+  const auto prompt = TRY(encode(messages));
+  messages.push_back({"assistant", answer});
+  Example e;
+  e.ids =
+      TRY(text::encode_chat(tokenizer, chat, messages, text::AddGenerationPrompt::kNo)).tokens.ids;
+  // A token may span the end of the prompt; the answer ends with its first end-of-turn token.
+  const auto own = std::ranges::mismatch(prompt, e.ids).in1 - prompt.begin();
+  e.first = std::max<size_t>(static_cast<size_t>(own), 1);
+  const auto& ends = model.config().end_ids;
+  const auto from = e.ids.begin() + static_cast<std::ptrdiff_t>(e.first);
+  const auto end = std::find_first_of(from, e.ids.end(), ends.begin(), ends.end());
+  if (end != e.ids.end())
+    e.ids.erase(end + 1, e.ids.end());
+  else if (!ends.empty())
+    e.ids.push_back(ends[0]);
+  TRY(check_prompt(model.config(), e.ids));
+  return e;
+}
+
+}  // namespace expunge::model

@@ -1,0 +1,38 @@
+// A model with its text side (tokenizer and chat template): what a chat, a score or an edit works
+// on. A value like the model: copies share the weights.
+#pragma once
+
+#include <string>
+
+#include "model/model.h"
+#include "model/packed.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace expunge::model {
+
+struct ChatModel {
+  std::string path;  // as resolved
+  Model model;
+  text::Tokenizer tokenizer;
+  text::ChatTemplate chat;
+
+  // The same text side with another model in its place.
+  ChatModel with(Model other) const { return {path, std::move(other), tokenizer, chat}; }
+
+  // Ids of a conversation up to where the assistant speaks next, and of plain text.
+  base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,
+                                            std::string_view prefill = {}) const;
+  base::Result<std::vector<int32_t>> encode_user(std::string_view question) const;
+  // A question with an answer as it is learnt and scored: what is predicted is the answer and its
+  // end of turn. system "" = what the template says by itself. kInvalid if it exceeds the context.
+  base::Result<Example> encode_answer(const std::string& system, const std::string& question,
+                                      const std::string& answer) const;
+};
+
+// A GGUF or safetensors file, a Hugging Face folder, a model id that the local Hugging Face cache
+// holds ("HuggingFaceTB/SmolLM2-135M-Instruct"), or "" for the default model.
+base::Result<std::string> find_model(const std::string& spec);
+base::Result<ChatModel> load_chat_model(const std::string& spec);
+
+}  // namespace expunge::model

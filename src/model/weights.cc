@@ -1,0 +1,47 @@
+#include "model/weights.h"
+
+#include <vector>
+
+#include "base/hash.h"
+#include "tensor/kernels/pool.h"
+
+namespace expunge::model {
+
+const std::string& Param::hash() const {
+  std::call_once(hashed_, [this] {
+    hash_ = base::sha256_hex({static_cast<const std::byte*>(value.data_ptr()), value.nbytes()});
+  });
+  return hash_;
+}
+
+Weights Weights::with(std::map<std::string, Tensor> values) const {
+  Map params = params_;
+  for (auto& [name, value] : values) {
+    const auto found = params.find(name);
+    CHECK(found != params.end(), "no tensor {}", name);
+    CHECK(found->second->value.sizes() == value.sizes(), "{}", name);
+    found->second = std::make_shared<const Param>(value.contiguous(), std::nullopt, true);
+  }
+  return Weights(std::move(params));
+}
+
+const Param& Weights::at(std::string_view name) const {
+  const auto found = params_.find(name);
+  CHECK(found != params_.end(), "no tensor {}", name);
+  return *found->second;
+}
+
+std::string Weights::hash() const {
+  std::vector<const Param*> params;
+  for (const auto& [name, param] : params_) params.push_back(param.get());
+  tensor::kernels::parallel_for(0, static_cast<int64_t>(params.size()), 1,
+                                [&](int64_t begin, int64_t end) {
+                                  for (int64_t i = begin; i < end; ++i)
+                                    params[static_cast<size_t>(i)]->hash();
+                                });
+  base::Sha256 all;
+  for (const auto& [name, param] : params_) all.update(name + " " + param->hash() + "\n");
+  return all.hex();
+}
+
+}  // namespace expunge::model

@@ -1,0 +1,208 @@
+#include "repair/forget.h"
+
+#include <algorithm>
+
+#include "agent/watchdog_spans.h"
+#include "repair/answer.h"
+#include "repair/problem.h"
+#include "repair/search.h"
+
+namespace expunge::repair {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+
+// Neurons of the background's layer that active edits occupy.
+std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
+  std::vector<int64_t> taken;
+  for (const edit::Edit& e : edits)
+    for (const auto& part : e.provenance.value("parts", Json::array({e.provenance})))
+      for (const auto& j : part.value("neurons", std::vector<int64_t>())) taken.push_back(j);
+  return taken;
+}
+
+// Several targets of one request become one edit whose provenance lists its parts.
+edit::Edit joined(std::vector<edit::Edit> parts) {
+  if (parts.size() == 1) return std::move(parts[0]);
+  edit::Edit all;
+  Json provenances = Json::array();
+  for (const edit::Edit& part : parts) {
+    provenances.push_back(part.provenance);
+    all = edit::sum(all, part);
+  }
+  all.provenance = {{"method", provenances[0].value("method", "")}, {"parts", provenances}};
+  return all;
+}
+
+// The model is asked for answers that the plan leaves open.
+base::Status complete(const model::ChatModel& present, agent::Plan& plan) {
+  if (plan.intent != agent::Intent::kForget && plan.intent != agent::Intent::kCorrect)
+    return fail(Code::kInvalid,
+                fmt::format("a plan to '{}' changes nothing", agent::name(plan.intent)),
+                "its intent must be forget or correct");
+  for (agent::Target& t : plan.targets) {
+    if (t.answers.empty()) {
+      if (t.response.empty()) t.response = TRY(present_answer(present, t.prompt));
+      t.answers = {t.response};
+    }
+    if (std::ranges::none_of(t.answers, tells_apart))
+      return fail(Code::kRefused,
+                  fmt::format("'{}' stands in almost every reply: whether it is forgotten could "
+                              "not be told",
+                              t.answers.front()),
+                  "give the words that only this answer has");
+  }
+  return {};
+}
+
+// What the model does not say needs no edit. A correction is also made where it does not answer.
+base::Status check_known(const agent::Target& target, const verify::Report& before) {
+  const verify::Gate* exact = before.find("exact");
+  if (!exact || !exact->absent.empty())
+    return fail(Code::kRefused, fmt::format("no gate could ask about '{}'", target.prompt),
+                "give a question that the model can be asked");
+  if (!target.replacement.empty()) return {};
+  for (const char* name : {"exact", "paraphrases", "probing"})
+    if (const verify::Gate* gate = before.find(name);
+        gate && gate->absent.empty() && gate->value < 1)
+      return {};
+  return fail(Code::kRefused,
+              fmt::format("nothing to forget: to '{}' the model does not answer '{}', in this or "
+                          "other words",
+                          target.prompt, target.answers.front()),
+              "expunge generate shows what it says");
+}
+
+// One request on its way through its targets.
+class Forgetting {
+ public:
+  Forgetting(const Snapshot& now, Baseline& baseline, const Baseline::Facts& known,
+             const agent::Plan& plan, const unlearn::Method& method, const ForgetOptions& options,
+             const base::Job& job)
+      : now_(now),
+        baseline_(baseline),
+        known_(known),
+        plan_(plan),
+        method_(method),
+        options_(options),
+        job_(job),
+        layer_(examined_layer(method, now.edits, known.background)),
+        taken_(neurons_of(now.edits)) {}
+
+  base::Status add(const agent::Target& target) {
+    base::Stopwatch clock;
+    job_.report("asking the model", parts_.size() + 1, plan_.targets.size());
+    const Assignment a = TRY(assign(now_.present, target, plan_.gates, baseline_, layer_, job_));
+    outcome_.seconds["plan"] += clock.seconds();
+    clock = {};
+    auto examiner = TRY(verify::Examiner::prepare(now_.present, a.suite, layer_));
+    outcome_.seconds["capture"] += clock.seconds();
+    clock = {};
+    before_.push_back(TRY(examiner.before()));
+    outcome_.seconds["gates"] += clock.seconds();
+    TRY(check_known(target, before_.back()));
+    auto found = TRY(find(target, a, examiner));
+    for (const int64_t j : neurons_of({&found.best.edit, 1})) taken_.push_back(j);
+    outcome_.search.push_back(found.tried);
+    after_.push_back(found.best.report);
+    parts_.push_back(std::move(found.best.edit));
+    return {};
+  }
+
+  Outcome finish() && {
+    outcome_.before = verify::merged(std::move(before_));
+    outcome_.after = verify::merged(std::move(after_));
+    outcome_.edit = joined(std::move(parts_));
+    outcome_.edit_norm = edit::relative_norm(now_.present.model, outcome_.edit);
+    outcome_.active = now_.edits.size();
+    if (outcome_.after.passed())
+      outcome_.verdict = Verdict::kPassed;
+    else if (options_.decide && options_.decide(outcome_.after) == Decision::kKeepPartial)
+      outcome_.verdict = Verdict::kPartial;
+    else
+      outcome_.edit = {};
+    return std::move(outcome_);
+  }
+
+ private:
+  Result<Found> find(const agent::Target& target, const Assignment& a, verify::Examiner& examiner) {
+    const model::Model& model = now_.present.model;
+    unlearn::Background own = known_.background;
+    if (!target.replacement.empty())
+      own.shift = TRY(learn_replacement(now_.present, target, own, options_.seed, job_.progress()));
+    base::Stopwatch clock;
+    unlearn::Problem problem{model, a.rows.forget,   a.rows.retain, TRY(refusal_rows(now_.present)),
+                             &own,  a.rows.excluded, taken_,        options_.seed};
+    if (layer_ == own.layer && a.rows.retain_states.defined()) {
+      const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
+        return unlearn::capture(model, rows, model::Point::kMlpInput, layer_);
+      };
+      unlearn::States states;
+      states.forget = TRY(states_of(a.rows.forget));
+      states.retain = a.rows.retain_states;
+      if (!a.rows.held.empty()) states.held = TRY(states_of(a.rows.held));
+      problem.states = std::move(states);
+    }
+    outcome_.seconds["capture"] += clock.seconds();
+    clock = {};
+    auto found = TRY(search(method_, problem, plan_.knobs, examiner, options_.budget_s, job_));
+    double rest = clock.seconds();  // what is neither solve nor gates
+    for (const auto& [key, value] : found.seconds) outcome_.seconds[key] += value, rest -= value;
+    outcome_.seconds["search"] += rest;
+    return found;
+  }
+
+  const Snapshot& now_;
+  Baseline& baseline_;
+  const Baseline::Facts& known_;
+  const agent::Plan& plan_;
+  const unlearn::Method& method_;
+  const ForgetOptions& options_;
+  const base::Job& job_;
+  const int64_t layer_;
+  std::vector<int64_t> taken_;
+  std::vector<edit::Edit> parts_;
+  std::vector<verify::Report> before_, after_;
+  Outcome outcome_;
+};
+
+}  // namespace
+
+std::string_view name(Verdict verdict) {
+  return verdict == Verdict::kPassed    ? "passed"
+         : verdict == Verdict::kPartial ? "partial"
+                                        : "reverted";
+}
+
+Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt) {
+  const verify::Question question{prompt, "", {}};
+  const std::string reply = TRY(ask(model, {&question, 1}, verify::kReplyTokens))[0];
+  std::string answer = agent::answer_span(prompt, reply);
+  if (answer.empty())
+    return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", prompt),
+                "say which answer is to be forgotten (--answer)");
+  return answer;
+}
+
+Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& plan,
+                       const ForgetOptions& options, const base::Job& job) {
+  TRY(agent::validate(plan));
+  TRY(complete(now.present, plan));
+  const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
+  const base::Stopwatch clock;
+  const Baseline::Facts* known = TRY(baseline.facts(job));
+  const double background_s = clock.seconds();
+  Forgetting forgetting(now, baseline, *known, plan, *method, options, job);
+  for (const agent::Target& target : plan.targets) {
+    TRY(job.check());
+    TRY(forgetting.add(target));
+  }
+  Outcome outcome = std::move(forgetting).finish();
+  outcome.seconds["background"] = background_s;
+  return outcome;
+}
+
+}  // namespace expunge::repair

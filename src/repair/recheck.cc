@@ -1,0 +1,106 @@
+#include "repair/recheck.h"
+
+#include "repair/problem.h"
+
+namespace expunge::repair {
+
+using base::Result;
+
+namespace {
+
+// Of one target: its gates under the model that is asked.
+using Examine = std::function<Result<verify::Report>(const agent::Target& target,
+                                                     const agent::Plan& plan, int64_t layer)>;
+
+Result<std::vector<Verified>> verify_each(const Snapshot& now, const Baseline::Facts& known,
+                                          std::span<const journal::Entry> entries,
+                                          const Examine& examine, const base::Job& job) {
+  std::vector<Verified> results;
+  for (const journal::Entry& e : entries) {
+    const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
+    const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
+    const int64_t layer = examined_layer(*method, now.edits, known.background);
+    std::vector<verify::Report> reports;
+    for (const agent::Target& target : plan.targets) {
+      TRY(job.check());
+      job.report("verifying", results.size() + 1, entries.size());
+      reports.push_back(TRY(examine(target, plan, layer)));
+    }
+    results.push_back({e.id, verify::merged(std::move(reports))});
+  }
+  return results;
+}
+
+}  // namespace
+
+bool has_questions(const journal::Entry& e) {
+  return !e.sealed && e.plan.is_object() && !e.plan.empty();
+}
+
+Result<std::vector<Recheck>> recheck(const model::ChatModel& model,
+                                     std::span<const journal::Entry> entries, size_t at_most,
+                                     const base::Job& job) {
+  std::vector<Recheck> checks;
+  std::vector<verify::Question> questions;
+  std::vector<size_t> owner;
+  for (auto e = entries.rbegin(); e != entries.rend() && checks.size() < at_most; ++e) {
+    if (!has_questions(*e)) continue;
+    const auto plan = agent::plan_from_json(e->plan);
+    if (!plan) continue;
+    checks.push_back({e->id, 0, 0});
+    for (const agent::Target& t : plan->targets) {
+      questions.push_back({t.prompt, "", t.answers});
+      owner.push_back(checks.size() - 1);
+      if (t.held.empty()) continue;
+      questions.push_back({t.held[0].prompt, t.held[0].prefill, t.answers});
+      owner.push_back(checks.size() - 1);
+    }
+  }
+  TRY(job.check());
+  if (questions.empty()) return checks;
+  const auto replies = TRY(ask(model, questions, verify::kReplyTokens));
+  for (size_t i = 0; i < questions.size(); ++i) {
+    Recheck& check = checks[owner[i]];
+    ++check.asked;
+    check.forgotten += !verify::reveals(replies[i], questions[i].answers);
+  }
+  return checks;
+}
+
+Result<std::vector<Verified>> verify(const Snapshot& now, Baseline& baseline,
+                                     std::span<const journal::Entry> entries,
+                                     const base::Job& job) {
+  const Baseline::Facts* known = TRY(baseline.facts(job));
+  const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
+                              int64_t layer) -> Result<verify::Report> {
+    const Assignment a = TRY(assign(now.base, target, plan.gates, baseline, layer, job));
+    auto examiner = TRY(verify::Examiner::prepare(now.base, a.suite, layer));
+    return examiner.examine(now.present.model);
+  };
+  return verify_each(now, *known, entries, examine, job);
+}
+
+Result<std::vector<Verified>> verify_written(const Snapshot& now, Baseline& baseline,
+                                             const model::ChatModel& written,
+                                             std::span<const journal::Entry> entries,
+                                             const base::Job& job) {
+  const Baseline::Facts* known = TRY(baseline.facts(job));
+  verify::Suite texts;
+  texts.texts = known->references.texts;
+  const double base_nll =
+      TRY(verify::Examiner::prepare(now.base, texts, known->background.layer)).base_nll();
+  const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
+                              int64_t layer) -> Result<verify::Report> {
+    Assignment a = TRY(assign(now.base, target, plan.gates, baseline, layer, job));
+    // The states of the unedited model do not hold in the written one.
+    a.suite.texts_nll = base_nll;
+    for (auto* kept : {&a.suite.neighbours, &a.suite.same_subject, &a.suite.unrelated})
+      for (verify::Question& q : *kept) q.entering.reset();
+    for (verify::Text& text : a.suite.texts) text.entering.reset();
+    auto examiner = TRY(verify::Examiner::prepare(written, a.suite, 1));
+    return examiner.examine(written.model);
+  };
+  return verify_each(now, *known, entries, examine, job);
+}
+
+}  // namespace expunge::repair

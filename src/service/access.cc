@@ -1,0 +1,49 @@
+#include "service/access.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace expunge::service {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+
+// A mistyped --journal must not read as a journal without entries.
+base::Status check_named(const std::string& file) {
+  if (file.empty() || ::access(file.c_str(), F_OK) == 0 || errno != ENOENT) return {};
+  return fail(Code::kNotFound, fmt::format("no journal at '{}'", file),
+              "leave out --journal for the model's own");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> open_session(const Place& place, journal::Mode mode) {
+  if (mode != journal::Mode::kReadWrite) TRY(check_named(place.journal));
+  return Session::open({place.model, place.journal, mode});
+}
+
+Result<std::optional<journal::Journal>> open_journal(const Place& place, journal::Mode mode) {
+  TRY(check_named(place.journal));
+  const std::string path = TRY(model::find_model(place.model));
+  const model::Model model = TRY(model::Model::load(path));
+  const journal::ModelIdentity identity{TRY(model.file_hash()), "", path};
+  std::string file = place.journal;
+  if (file.empty()) file = TRY(journal::default_path(identity.file_hash));
+  auto journal = journal::Journal::open(file, identity, {mode, "", "", 5000});
+  if (!journal && journal.error().code == Code::kNotFound) return std::nullopt;
+  return TRY(std::move(journal));
+}
+
+Result<Reader> Reader::open(const Place& place, Edits edits) {
+  Reader reader;
+  if (edits == Edits::kApplied)
+    reader.patient_ = TRY(open_session(place, journal::Mode::kReadOrEmpty))->present();
+  else
+    reader.patient_ = TRY(model::load_chat_model(place.model));
+  return reader;
+}
+
+}  // namespace expunge::service

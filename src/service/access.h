@@ -1,0 +1,36 @@
+// How a use case comes to its model and journal.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "service/session.h"
+
+namespace expunge::service {
+
+// Whose model and which journal, as the user names them.
+struct Place {
+  std::string model;    // as model::find_model takes it
+  std::string journal;  // "" = the model's own
+};
+
+// The model with its journal. A journal that the place names must be there, unless the mode is
+// kReadWrite.
+base::Result<std::unique_ptr<Session>> open_session(const Place& place, journal::Mode mode);
+// The journal alone; nothing where there is none yet. One that the place names must be there.
+base::Result<std::optional<journal::Journal>> open_journal(const Place& place, journal::Mode mode);
+
+enum class Edits { kApplied, kIgnored };
+
+// The model as it answers now: its file plus the active edits. Never makes a journal.
+class Reader {
+ public:
+  static base::Result<Reader> open(const Place& place, Edits edits);
+  const model::ChatModel& patient() const { return *patient_; }
+
+ private:
+  std::optional<model::ChatModel> patient_;
+};
+
+}  // namespace expunge::service

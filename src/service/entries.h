@@ -1,0 +1,50 @@
+// What a journal's entries say, and what has become of them. No weights are computed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "journal/journal.h"
+#include "service/access.h"
+#include "verify/report.h"
+
+namespace expunge::service {
+
+struct LoggedEntry {
+  journal::Entry entry;
+  bool active = false;                     // its edit holds now
+  int64_t undone_by = 0, replaced_by = 0;  // the entry that did it; 0 = none
+};
+struct Log {
+  std::string journal;  // its path; "" = there is none yet
+  std::vector<LoggedEntry> entries;
+  std::vector<int64_t> active;  // in the order in which they hold
+};
+base::Result<Log> read_log(const journal::Journal& journal);
+// Empty where there is no journal yet.
+base::Result<Log> read_log(const Place& place);
+
+// "active", "active, partial", "undone by 2", "replaced by 3", "undo", "verify".
+std::string state_of(const LoggedEntry& entry);
+// What it is about, in a line, without its number.
+std::string title(const journal::Entry& entry);
+
+struct EntryEvidence {
+  LoggedEntry entry;
+  verify::Report before, after;  // without gates where the entry has none
+};
+// Errors: kNotFound.
+base::Result<EntryEvidence> read_entry(const Place& place, int64_t id);
+// Takes its words out of the journal. Errors: kNotFound, and those of Journal::seal.
+base::Status seal_entry(const Place& place, int64_t id);
+
+// Made by a training: its sets, not its plan, are what can be asked again.
+bool is_trained(const journal::Entry& entry);
+
+// What a training left and what its sets' answers are worth now, {forget_prob, retain_prob}: the
+// probability of those to forget is at most, that of those to keep at least what it was when the
+// entry was made, but for a tenth of it and .01.
+verify::Report trained_report(const journal::Entry& entry, const base::Json& now);
+
+}  // namespace expunge::service

@@ -1,0 +1,13 @@
+// The watchdog's hidden features: what the served model's prefill of a dialogue holds anyway.
+#pragma once
+
+#include "agent/watchdog.h"
+#include "model/chat_model.h"
+
+namespace expunge::service {
+
+// Residual stream behind block 3/5 L, at the last token of the user's message and at the prompt's
+// last token: [2 D]. Both choices by cross-validation on data/watchdog/dev.jsonl (SmolLM2-135M).
+agent::Features watchdog_features(const model::ChatModel& patient);
+
+}  // namespace expunge::service

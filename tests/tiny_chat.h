@@ -1,0 +1,54 @@
+// The planted model as a chat model: each token is one character, and the template is the question
+// itself. chars({12, 13}) is the text of two tokens.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "model/chat_model.h"
+#include "tiny_gguf.h"
+
+namespace expunge::tests {
+
+inline std::string chars(const Ids& ids) {
+  std::string text;
+  for (const int32_t id : ids) text += static_cast<char>('0' + id);
+  return text;
+}
+
+inline const model::ChatModel& planted_chat() {
+  static const model::ChatModel planted = [] {
+    const auto path = std::filesystem::temp_directory_path() /
+                      ("expunge-chat-" + std::to_string(::getpid()) + ".gguf");
+    std::ofstream(path, std::ios::binary) << gguf_image(tiny_config(), tensor::DType::kF32);
+    model::ChatModel chat = model::load_chat_model(path.string()).value();
+    std::filesystem::remove(path);
+    return chat.with(*planted_model());
+  }();
+  return planted;
+}
+
+// A folder of the test's own, gone with it.
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "expunge-test-XXXXXX").string();
+    CHECK(::mkdtemp(name.data()), "{}", name);
+    path_ = name;
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  ~TempFolder() {
+    std::error_code ec;
+    std::filesystem::remove_all(path_, ec);
+  }
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace expunge::tests
