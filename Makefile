@@ -10,15 +10,17 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
 CACHE := $(or $(EXPUNGE_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/expunge,$(HOME)/.cache/expunge))
-export PATH := $(CACHE)/bin:$(PATH)
 FUZZ_SECONDS ?= 300
 SANITIZED := base text agent tensor_files
 FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan
 
-# Configures build/$(1) when that has not been done, or LibTorch has moved.
+# Configures build/$(1) when that has not been done, or LibTorch has moved. deps.sh links the cargo and
+# the rustc that it chose into $(CACHE)/bin.
 configure = root=$$(cat "$(CACHE)/torch-root"); \
-  if [ ! -f build/$(1)/build.ninja ] || ! grep -qxF "TORCH_ROOT:PATH=$$root" build/$(1)/CMakeCache.txt; then \
-    cmake -S . -B build/$(1) -G Ninja -DTORCH_ROOT="$$root" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
+  if [ ! -f build/$(1)/build.ninja ] || ! grep -qxF "TORCH_ROOT:PATH=$$root" build/$(1)/CMakeCache.txt \
+      || ! grep -qxF "CARGO:FILEPATH=$(CACHE)/bin/cargo" build/$(1)/CMakeCache.txt; then \
+    cmake -S . -B build/$(1) -G Ninja -DTORCH_ROOT="$$root" -DCARGO:FILEPATH="$(CACHE)/bin/cargo" \
+      -DRUSTC:FILEPATH="$(CACHE)/bin/rustc" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
   fi
 
 .PHONY: build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz results golden clean
@@ -61,7 +63,7 @@ sanitize: configure-asan
 	@python3 tools/run_tests.py build/asan $(SANITIZED) $(FUZZERS)
 fuzz: configure-asan
 	@ninja -C build/asan $(FUZZERS)
-	@for target in $(FUZZERS); do build/asan/$$target --seconds $(FUZZ_SECONDS); done
+	@printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I{} build/asan/{} --seconds $(FUZZ_SECONDS)
 
 results: build
 	@build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \

@@ -53,10 +53,23 @@ def sees_torch(path, known):
     return known[path]
 
 
+def tidy_commands(build):
+    """The build's commands as clang understands them, without GCC's precompiled headers, in a folder."""
+    commands = json.loads((build / "compile_commands.json").read_text())
+    for command in commands:
+        command["command"] = re.sub(r" -fpch-preprocess| -Winvalid-pch| -include \S+/cmake_pch\.hxx", "",
+                                    command["command"])
+    folder = build / "tidy"
+    folder.mkdir(exist_ok=True)
+    (folder / "compile_commands.json").write_text(json.dumps(commands))
+    return folder, commands
+
+
 def check_tidy(clang, build, everything):
     program = clang / "clang_tidy/data/bin/clang-tidy"
     known, units = {}, set()
-    for command in json.loads((build / "compile_commands.json").read_text()):
+    folder, commands = tidy_commands(build)
+    for command in commands:
         path = Path(command["file"])
         # Tests repeat macros that the checks misread.
         if path.exists() and path.is_relative_to(ROOT / "src") and not path.stem.endswith("_test"):
@@ -65,7 +78,7 @@ def check_tidy(clang, build, everything):
 
     def run(path):
         # libstdc++ 12 uses what it deprecates; gcc is silent about its own headers.
-        command = [program, "-p", build, "--quiet", "--extra-arg=-Wno-deprecated-declarations", path]
+        command = [program, "-p", folder, "--quiet", "--extra-arg=-Wno-deprecated-declarations", path]
         return path, subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
 
     ok = True

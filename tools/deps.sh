@@ -5,6 +5,7 @@
 #   tools/deps.sh            what building, testing and the demo need
 #   tools/deps.sh --check    besides, the clang-format and clang-tidy that `make check` uses
 #   tools/deps.sh --golden   besides, python3-venv for the generators of the golden files
+#   tools/deps.sh --print-cargo   changes nothing: the cargo and the rustc that a build would use
 #
 # Folders: $EXPUNGE_CACHE, else $XDG_CACHE_HOME/expunge, else ~/.cache/expunge.
 # TORCH_ROOT=/path/to/torch uses an installed PyTorch (2.11 or newer) instead of the wheel.
@@ -26,9 +27,10 @@ clang_format_sha=2de122b8aa78ba49e326f974131caab2c79f4ae877c227cd4e3e5d82a98d21e
 clang_tidy_sha=c725a95c316d15df12f5bf7c1abfdf3cb9e4f3b9a9afb4cb6bb1e9df4e669493
 # What crates/expunge-text/Cargo.lock asks for; Debian 12's package `cargo` is 1.65.
 cargo_minor=85
+system_folders=(/usr/local/bin /usr/bin)
 apt_packages=(g++ cmake ninja-build python3 python3-pip unzip ccache pkg-config
   libcli11-dev nlohmann-json3-dev libsqlite3-dev libgtest-dev libgmock-dev
-  libfmt-dev libhwy-dev libzstd-dev libexpected-dev libssl-dev libcurl4-openssl-dev
+  libfmt-dev libhwy-dev libexpected-dev libssl-dev libcurl4-openssl-dev
   zlib1g-dev)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
@@ -50,10 +52,65 @@ missing_packages() {
   done
 }
 
-cargo_is_new_enough() {  # program
-  local version
-  version=$("$1" --version 2>/dev/null | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p') || return 1
-  [ -n "$version" ] && [ "$version" -ge $cargo_minor ]
+# The first line that a cargo or rustc prints about itself: its version, or the complaint of rustup's
+# programs when they have no toolchain. It is asked not to fetch one.
+rust_version() {  # program
+  RUSTUP_AUTO_INSTALL=0 timeout 20 "$1" --version 2>&1 </dev/null | sed -n 1p || true
+}
+
+rust_minor() {  # version line
+  sed -n 's/^\(cargo\|rustc\) 1\.\([0-9][0-9]*\)\..*/\2/p' <<<"$1"
+}
+
+# Every program that may be a cargo, the user's wish first: $CARGO, PATH in its order, where rustup and
+# distributions put one, versioned ones the newest first.
+cargo_candidates() {
+  local folders folder file home=${HOME:-/nonexistent}
+  [ -z "${CARGO:-}" ] || echo "$CARGO"
+  IFS=: read -ra folders <<<"$PATH"
+  for folder in "${folders[@]}" "${system_folders[@]}" "${CARGO_HOME:-$home/.cargo}/bin"; do
+    # A link in $cache/bin is an earlier choice.
+    if [[ $folder = /* && $folder != "$cache/bin" && -x $folder/cargo ]]; then echo "$folder/cargo"; fi
+  done
+  for folder in "${folders[@]}" "${system_folders[@]}"; do
+    for file in "$folder"/cargo-1.*; do
+      if [[ $folder = /* && -x $file ]]; then echo "$file"; fi
+    done | sort -rV
+  done
+  for file in "${RUSTUP_HOME:-$home/.rustup}"/toolchains/*/bin/cargo; do
+    if [ -x "$file" ]; then echo "$file"; fi
+  done | sort -rV
+}
+
+# The rustc beside a cargo, then those on PATH.
+rustc_candidates() {  # cargo
+  local name=${1##*/}
+  name=${name/cargo/rustc}
+  printf '%s\n' "${1%/*}/$name"
+  type -aP "$name" rustc | grep -vxF "$cache/bin/rustc" || true
+}
+
+# Prints the first cargo that is new enough and, on a second line, a rustc of its version. Why the
+# others were refused goes to stderr when none is left.
+choose_cargo() {
+  local cargo rustc version minor refused=
+  while read -r cargo; do
+    version=$(rust_version "$cargo")
+    minor=$(rust_minor "$version")
+    if [ "${minor:-0}" -lt $cargo_minor ]; then
+      refused+=$'\n'"  $cargo: $version"
+      continue
+    fi
+    while read -r rustc; do
+      if [ "$(rust_minor "$(rust_version "$rustc")")" = "$minor" ]; then
+        printf '%s\n%s\n' "$cargo" "$rustc"
+        return
+      fi
+    done < <(rustc_candidates "$cargo")
+    refused+=$'\n'"  $cargo: $version, but no rustc 1.$minor"
+  done < <(cargo_candidates)
+  say "no cargo 1.$cargo_minor or newer with its rustc; found:${refused:- none}"
+  return 1
 }
 
 # The package that brings a new enough cargo: cargo-web on Debian 12, cargo-1.NN on Ubuntu 24.04,
@@ -68,21 +125,15 @@ cargo_package() {
   echo cargo
 }
 
-# Ubuntu's versioned packages install cargo-1.NN and rustc-1.NN: the build finds them as cargo and
-# rustc through $cache/bin, which the Makefile puts first in PATH.
+# The build takes cargo and rustc from $cache/bin, whatever comes first in PATH.
 link_cargo() {
-  local cargo
-  cargo_is_new_enough cargo && return
-  for cargo in /usr/bin/cargo-1.*; do
-    if cargo_is_new_enough "$cargo"; then
-      mkdir -p "$cache/bin"
-      ln -sf "$cargo" "$cache/bin/cargo"
-      ln -sf "${cargo/cargo-/rustc-}" "$cache/bin/rustc"
-      return
-    fi
-  done
-  die "cargo 1.$cargo_minor or newer is needed, found: $(cargo --version 2>/dev/null || echo none)
-  install it with rustup (https://rustup.rs) and run make again"
+  local chosen
+  mapfile -t chosen < <(choose_cargo)
+  [ ${#chosen[@]} -eq 2 ] ||
+    die "cargo 1.$cargo_minor or newer is needed: install it with rustup (https://rustup.rs) and run make again"
+  mkdir -p "$cache/bin"
+  ln -sfn "${chosen[0]}" "$cache/bin/cargo"
+  ln -sfn "${chosen[1]}" "$cache/bin/rustc"
 }
 
 as_root() {
@@ -90,14 +141,14 @@ as_root() {
 }
 
 install_apt() {
-  PATH=$cache/bin:$PATH
   if ! command -v dpkg-query >/dev/null; then
     say "not a Debian system: install by hand what is missing of ${apt_packages[*]} and cargo 1.$cargo_minor"
+    link_cargo
     return
   fi
   local missing need_cargo=
   mapfile -t missing < <(missing_packages "${apt_packages[@]}")
-  cargo_is_new_enough cargo || need_cargo=yes
+  choose_cargo >/dev/null 2>&1 || need_cargo=yes
   if [ ${#missing[@]} -gt 0 ] || [ -n "$need_cargo" ]; then
     if [ "$(id -u)" -ne 0 ] && ! { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }; then
       # shellcheck disable=SC2046 # one or two package names
@@ -187,8 +238,9 @@ install_clang() {
 mode=${1:-}
 case $mode in
   --golden) apt_packages+=(python3-venv) ;;
+  --print-cargo) choose_cargo; exit ;;
   --check | '') ;;
-  *) die "usage: tools/deps.sh [--check|--golden]" ;;
+  *) die "usage: tools/deps.sh [--check|--golden|--print-cargo]" ;;
 esac
 mkdir -p "$cache"
 exec 9>"$cache/deps.lock"
