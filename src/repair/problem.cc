@@ -44,7 +44,7 @@ Result<Kept> kept_of(const model::Patient& patient, const std::vector<std::strin
   const auto replies = TRY(model::generate(*patient.model, ids, options));
   Kept kept;
   for (size_t i = 0; i < prompts.size(); ++i) {
-    const auto& [reply, stop, trace] = replies[i];
+    const auto& [reply, stop, trace, end_id] = replies[i];
     if (verify::reveals(TRY(patient.tokenizer.decode(reply)), answers)) continue;
     kept.questions.push_back(
         {prompts[i], "", {}, verify::reply_ids(*patient.model, replies[i]), trace.entering});

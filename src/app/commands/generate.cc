@@ -90,7 +90,7 @@ Result<Answer> generate(const Options& o, Context& context) {
   const base::Progress progress = context.terminal.progress();
   size_t tokens = 0;
   const auto results = TRY(model::generate(
-      *patient.model, ids, o.generate, [&](size_t, std::span<const int32_t> so_far) {
+      *patient.model, ids, o.generate, {}, [&](size_t, std::span<const int32_t> so_far) {
         if (streamed) return stream(so_far);
         progress(fmt::format("{} tokens generated", ++tokens), 0, 0);
         return model::Next::kGoOn;
