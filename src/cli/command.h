@@ -4,15 +4,13 @@
 // The answer's JSON is printed with --json; otherwise the command prints through the terminal.
 #pragma once
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/json.h"
+#include "cli/arguments.h"
 #include "cli/terminal.h"
 #include "tensor/group.h"
 
@@ -44,7 +42,7 @@ struct Command {
   std::string_view name;
   std::string_view help;      // one line
   std::string_view examples;  // shown below the command's own help
-  Action (*declare)(CLI::App& cli);
+  Action (*declare)(Arguments& cli);
   JournalUse journal = JournalUse::kNamed;
 };
 

@@ -1,5 +1,8 @@
 #include "cli/parse.h"
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <map>
 
 #include "cli/layout.h"
@@ -127,7 +130,8 @@ base::Result<Parsed> parse(std::span<const CommandGroup> groups, int argc, char*
       CLI::App* sub = app.add_subcommand(std::string(c->name), std::string(c->help));
       add_common(*sub, globals, c->journal);
       sub->footer(std::string(c->examples));
-      actions[sub] = {c->declare(*sub), c->journal};
+      Arguments arguments(*sub);
+      actions[sub] = {c->declare(arguments), c->journal};
       for (CLI::App* inner : sub->get_subcommands({})) add_common(*inner, globals, c->journal);
     }
   // Before parsing, so that a wrong flag is answered as asked.

@@ -27,21 +27,20 @@ Result<repair::Decision> decide(Context& context, const verify::Report& best,
 
 }  // namespace
 
-void add_request_options(CLI::App& cli, RequestOptions& o) {
-  cli.add_flag_function(
-      "-y,--yes", [&o](int64_t) { o.consent = Consent::kGiven; }, "edit without asking");
-  cli.add_flag_function(
-      "--keep-partial", [&o](int64_t) { o.partial = Partial::kKeep; },
+void add_request_options(Arguments& cli, RequestOptions& o) {
+  cli.add_flag("-y,--yes", [&o] { o.consent = Consent::kGiven; }, "edit without asking");
+  cli.add_flag(
+      "--keep-partial", [&o] { o.partial = Partial::kKeep; },
       "keep the best edit even if it fails a gate");
   cli.add_flag("--seal", o.seal, "keep only hashes, figures and factors in the journal");
   cli.add_flag("--details", o.details, "every question of the gates with its reply");
   cli.add_option("--seed", o.seed, "of the search (1)")->type_name("N");
   cli.add_option("--budget", o.budget_s, "seconds that the search may take (20)")
       ->type_name("S")
-      ->check(CLI::Range(0.1, 86400.0));
+      ->range(0.1, 86400.0);
 }
 
-void add_plan_options(CLI::App& cli, service::PlanOptions& o) {
+void add_plan_options(Arguments& cli, service::PlanOptions& o) {
   cli.add_option("--method", o.method, "how the edit is made; see 'expunge methods'")
       ->type_name("NAME");
   cli.add_option("--knob", o.knobs, "a setting of the method; may be repeated")

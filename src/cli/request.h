@@ -20,10 +20,10 @@ struct RequestOptions {
   double budget_s = 20;
 };
 // --yes, --keep-partial, --seal, --seed, --budget, --details.
-void add_request_options(CLI::App& cli, RequestOptions& options);
+void add_request_options(Arguments& cli, RequestOptions& options);
 
 // --method, --knob, --rank, --surgeon.
-void add_plan_options(CLI::App& cli, service::PlanOptions& options);
+void add_plan_options(Arguments& cli, service::PlanOptions& options);
 // Asks for consent unless given, carries out and prints the evidence. Nothing: the user said no.
 base::Result<std::optional<repair::Outcome>> carry_out(Context& context, service::Session& session,
                                                        const agent::Plan& plan,

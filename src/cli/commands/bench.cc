@@ -27,7 +27,7 @@ struct Options {
   int repeats = 5;
   bool words_only = false;
   service::PlanOptions plan;
-  CLI::App *engine = nullptr, *facts_cli = nullptr, *watchdog = nullptr;
+  bool engine = false, one_by_one = false, watchdog = false;  // which WHAT
 };
 
 std::string number(const Json& value) {
@@ -159,43 +159,45 @@ Result<Json> watchdog(const Options& o, Context& context) {
 }
 
 Result<Answer> bench(const Options& o, Context& context) {
-  if (o.engine->parsed()) return Answer{TRY(engine(o, context))};
-  if (o.facts_cli->parsed()) return Answer{TRY(facts(o, context))};
-  if (o.watchdog->parsed()) return Answer{TRY(watchdog(o, context))};
+  if (o.engine) return Answer{TRY(engine(o, context))};
+  if (o.one_by_one) return Answer{TRY(facts(o, context))};
+  if (o.watchdog) return Answer{TRY(watchdog(o, context))};
   const Json first = TRY(engine(o, context));
   return Answer{Json{{"engine", first}, {"request", TRY(request(context))}}};
 }
 
-Action declare(CLI::App& cli) {
+Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
-  cli.require_subcommand(0, 1);
-  o->engine = cli.add_subcommand("engine", "speed and memory, against what the machine can do");
-  o->engine->add_option("--repeats", o->repeats, "of each figure; medians are shown (5)")
+  Arguments* engine =
+      cli.add_subcommand("engine", o->engine, "speed and memory, against what the machine can do");
+  engine->add_option("--repeats", o->repeats, "of each figure; medians are shown (5)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000));
-  o->facts_cli = cli.add_subcommand("facts", "forget every fact of a file, one by one");
-  o->facts_cli->add_option("file", o->facts, "JSON lines as in data/facts")
+      ->range(1, 1000);
+  Arguments* facts =
+      cli.add_subcommand("facts", o->one_by_one, "forget every fact of a file, one by one");
+  facts->add_option("file", o->facts, "JSON lines as in data/facts")
       ->type_name("")
       ->required()
-      ->check(CLI::ExistingFile);
-  o->facts_cli->add_option("--unrelated", o->unrelated, "JSON lines {question, answer}")
+      ->existing_file();
+  facts->add_option("--unrelated", o->unrelated, "JSON lines {question, answer}")
       ->type_name("FILE")
-      ->check(CLI::ExistingFile);
-  o->facts_cli->add_option("--sequence", o->sequence, "then this many one after another (0)")
+      ->existing_file();
+  facts->add_option("--sequence", o->sequence, "then this many one after another (0)")
       ->type_name("N")
-      ->check(CLI::Range(0, 100000));
-  o->facts_cli
+      ->range(0, 100000);
+  facts
       ->add_option("--written", o->written_type,
                    "after the sequence, measure a GGUF with edited matrices of this type too")
       ->type_name("TYPE");
-  add_plan_options(*o->facts_cli, o->plan);
-  o->facts_cli->add_option("--limit", o->limit, "the first facts only; 0: all (0)")->type_name("N");
-  o->watchdog = cli.add_subcommand("watchdog", "read every dialogue of a labelled file");
-  o->watchdog->add_option("file", o->dialogues, "JSON lines as in data/watchdog")
+  add_plan_options(*facts, o->plan);
+  facts->add_option("--limit", o->limit, "the first facts only; 0: all (0)")->type_name("N");
+  Arguments* watchdog =
+      cli.add_subcommand("watchdog", o->watchdog, "read every dialogue of a labelled file");
+  watchdog->add_option("file", o->dialogues, "JSON lines as in data/watchdog")
       ->type_name("")
       ->required()
-      ->check(CLI::ExistingFile);
-  o->watchdog->add_flag("--words-only", o->words_only, "without the model's hidden states");
+      ->existing_file();
+  watchdog->add_flag("--words-only", o->words_only, "without the model's hidden states");
   return [o](Context& context) { return bench(*o, context); };
 }
 

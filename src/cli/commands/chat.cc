@@ -267,7 +267,7 @@ Result<Answer> chat(const Options& o, Context& context) {
   return Chat(context, *session, listener, o).run();
 }
 
-Action declare(CLI::App& cli) {
+Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("--system", o->system, "a system message")->type_name("TEXT");
   add_request_options(cli, o->request);
@@ -276,7 +276,7 @@ Action declare(CLI::App& cli) {
       ->type_name("URL");
   cli.add_option("--max-tokens", o->generate.max_new_tokens, "of a reply, at most (256)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000000));
+      ->range(1, 1000000);
   cli.add_option("--temperature", o->generate.sampling.temperature, "0: the likeliest token (0)")
       ->type_name("T");
   return [o](Context& context) { return chat(*o, context); };

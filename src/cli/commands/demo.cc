@@ -154,7 +154,7 @@ Result<Answer> demo(Context& context) {
 extern const Command command_demo;
 const Command command_demo{
     "demo", "see it work, without touching your journal", "",
-    [](CLI::App&) -> Action { return [](Context& context) { return demo(context); }; },
+    [](Arguments&) -> Action { return [](Context& context) { return demo(context); }; },
     JournalUse::kOwn};
 
 }  // namespace expunge::cli

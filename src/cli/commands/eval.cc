@@ -106,7 +106,7 @@ Result<Answer> eval(const Options& o, Context& context) {
   return answer;
 }
 
-Action declare(CLI::App& cli) {
+Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
   service::SuiteInput& in = o->input;
   cli.add_option("what", o->what,
@@ -116,7 +116,7 @@ Action declare(CLI::App& cli) {
   for (const service::Suite& suite : service::suites()) names.emplace_back(suite.name);
   cli.add_option("--suite", o->suite, "tofu, mcq, ppl or tdec (tofu); see expunge suites")
       ->type_name("NAME")
-      ->check(CLI::IsMember(names));
+      ->one_of(names);
   cli.add_option("--data", in.data, "the suite's file or folder (data/tofu)")->type_name("PATH");
   cli.add_option("--examples", in.examples, "mcq: worked examples, a file or folder")
       ->type_name("PATH");
@@ -130,7 +130,7 @@ Action declare(CLI::App& cli) {
   cli.add_option("--sets", in.sets, "forget,retain,real_authors,world_facts,holdout (all)")
       ->type_name("A,B")
       ->delimiter(',')
-      ->check(CLI::IsMember({"forget", "retain", "real_authors", "world_facts", "holdout"}));
+      ->one_of({"forget", "retain", "real_authors", "world_facts", "holdout"});
   cli.add_option("--limit", in.limit,
                  "the first items of each set or subject, tokens of ppl; 0: all (0)")
       ->type_name("N");
@@ -147,7 +147,7 @@ Action declare(CLI::App& cli) {
       ->type_name("TEXT");
   cli.add_option("--max-tokens", in.max_new_tokens, "of a generated answer (200)")
       ->type_name("N")
-      ->check(CLI::Range(1, 100000));
+      ->range(1, 100000);
   cli.add_flag("--no-generation", in.no_generation, "score only: no ROUGE");
   cli.add_option("--parity", in.parity, "open-unlearning: that project's numbers (none)")
       ->type_name("NAME");

@@ -104,7 +104,7 @@ Result<Answer> export_model(const Options& o, Context& context) {
   return answer;
 }
 
-Action declare(CLI::App& cli) {
+Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("out", o->path, "a file (gguf) or a folder (safetensors, peft)")
       ->type_name("")

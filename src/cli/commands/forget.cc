@@ -145,7 +145,7 @@ Result<Answer> show_plan(const Options& o, Context& context) {
   return Answer{json};
 }
 
-void add_sources(CLI::App& cli, Options& o) {
+void add_sources(Arguments& cli, Options& o) {
   cli.add_option("request", o.words, "in plain words: \"that …\", \"about …\"")->type_name("");
   cli.add_option("--prompt", o.prompt, "the question")->type_name("Q");
   cli.add_option("--answer", o.answers,
@@ -169,14 +169,14 @@ void add_sources(CLI::App& cli, Options& o) {
       ->type_name("URL");
 }
 
-Action declare_forget(CLI::App& cli) {
+Action declare_forget(Arguments& cli) {
   auto o = std::make_shared<Options>();
   add_sources(cli, *o);
   add_request_options(cli, o->request);
   return [o](Context& context) { return forget(*o, context); };
 }
 
-Action declare_plan(CLI::App& cli) {
+Action declare_plan(Arguments& cli) {
   auto o = std::make_shared<Options>();
   add_sources(cli, *o);
   return [o](Context& context) { return show_plan(*o, context); };

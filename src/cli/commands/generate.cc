@@ -111,7 +111,7 @@ Result<Answer> generate(const Options& o, Context& context) {
   return Answer{o.batch.empty() ? items[0] : Json{{"items", items}}};
 }
 
-Action declare(CLI::App& cli) {
+Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("prompt", o->prompt, "what is asked; default or '-': stdin")->type_name("");
   cli.add_option("--system", o->system, "a system message")->type_name("TEXT");
@@ -124,7 +124,7 @@ Action declare(CLI::App& cli) {
   auto& g = o->generate;
   cli.add_option("--max-tokens", g.max_new_tokens, "at most (256)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000000));
+      ->range(1, 1000000);
   cli.add_option("--temperature", g.sampling.temperature, "0: the likeliest token (0)")
       ->type_name("T");
   cli.add_option("--top-k", g.sampling.top_k, "the K likeliest tokens; 0: all (0)")->type_name("K");

@@ -90,6 +90,6 @@ base::Result<Answer> list(Context& context) {
 extern const Command command_methods;
 const Command command_methods{
     "methods", "how edits can be made, with their settings", "",
-    [](CLI::App&) -> Action { return [](Context& context) { return list(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return list(context); }; }};
 
 }  // namespace expunge::cli

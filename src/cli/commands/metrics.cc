@@ -45,9 +45,9 @@ base::Result<Answer> list_suites(Context& context) {
 extern const Command command_metrics, command_suites;
 const Command command_metrics{
     "metrics", "what eval can measure, with sources", "",
-    [](CLI::App&) -> Action { return [](Context& context) { return metrics(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return metrics(context); }; }};
 const Command command_suites{
     "suites", "data sets and what eval does with them", "",
-    [](CLI::App&) -> Action { return [](Context& context) { return list_suites(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return list_suites(context); }; }};
 
 }  // namespace expunge::cli

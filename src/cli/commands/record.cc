@@ -133,11 +133,11 @@ Result<Answer> seal(Context& context, int64_t id) {
   return Answer{Json{{"sealed", id}}};
 }
 
-void add_id(CLI::App& cli, int64_t& id) {
+void add_id(Arguments& cli, int64_t& id) {
   cli.add_option("id", id, "an entry's number, as 'expunge log' shows it")
       ->type_name("")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->positive();
 }
 
 }  // namespace
@@ -145,9 +145,9 @@ void add_id(CLI::App& cli, int64_t& id) {
 extern const Command command_log, command_show, command_seal;
 const Command command_log{
     "log", "what has been forgotten, and undone", "",
-    [](CLI::App&) -> Action { return [](Context& context) { return log(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return log(context); }; }};
 const Command command_show{"show", "one entry with its evidence", "Example:\n  expunge show 1",
-                           [](CLI::App& cli) -> Action {
+                           [](Arguments& cli) -> Action {
                              auto id = std::make_shared<int64_t>(0);
                              add_id(cli, *id);
                              return [id](Context& context) { return show(context, *id); };
@@ -156,7 +156,7 @@ const Command command_seal{
     "seal", "take an entry's words out of the journal",
     "Hashes, figures and the edit stay: the entry can be undone, not asked again.\n"
     "Example:\n  expunge seal 1",
-    [](CLI::App& cli) -> Action {
+    [](Arguments& cli) -> Action {
       auto id = std::make_shared<int64_t>(0);
       add_id(cli, *id);
       return [id](Context& context) { return seal(context, *id); };

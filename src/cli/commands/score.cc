@@ -113,7 +113,7 @@ Result<Answer> score(const Options& o, Context& context) {
                        : score_ids(o, context, reader.patient());
 }
 
-Action declare(CLI::App& cli) {
+Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("--prompt", o->prompt, "what is asked")->type_name("P");
   cli.add_option("--answer", o->answers, "what is scored behind it; may be repeated")

@@ -118,7 +118,7 @@ Result<Answer> sweep(const Options& o, Context& context) {
   return answer;
 }
 
-Action declare(CLI::App& cli) {
+Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("spec", o->spec, "what to try, TOML")->type_name("")->required();
   cli.add_option("--job", o->job, "only this one, from 0; jobs are independent")->type_name("N");

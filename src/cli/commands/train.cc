@@ -141,7 +141,7 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
 }
 
 // --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --out.
-void add_training_options(CLI::App& cli, service::TrainingOptions& o) {
+void add_training_options(Arguments& cli, service::TrainingOptions& o) {
   cli.add_option("--epochs", o.epochs, "passes over the set")->type_name("N");
   cli.add_option("--lr", o.lr, "learning rate at its height")->type_name("X");
   cli.add_option("--batch", o.batch, "examples a step")->type_name("N");
@@ -157,7 +157,7 @@ void add_training_options(CLI::App& cli, service::TrainingOptions& o) {
   cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
 }
 
-Action declare_finetune(CLI::App& cli) {
+Action declare_finetune(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("model", o->model, "what to begin with (the default model)")->type_name("");
   cli.add_option("--data", o->files, "questions and answers, JSON lines; may be repeated")
@@ -170,7 +170,7 @@ Action declare_finetune(CLI::App& cli) {
   };
 }
 
-Action declare_unlearn(CLI::App& cli) {
+Action declare_unlearn(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("model", o->model, "the model (the one of -m)")->type_name("");
   cli.add_option("--method", o->method, "how (npo); see expunge methods")->type_name("NAME");

@@ -48,16 +48,16 @@ Result<Answer> replay(Context& context) {
 extern const Command command_undo, command_replay;
 const Command command_undo{
     "undo", "take an edit back, bit for bit", "Examples:\n  expunge undo\n  expunge undo 3",
-    [](CLI::App& cli) -> Action {
+    [](Arguments& cli) -> Action {
       auto id = std::make_shared<int64_t>(0);
       cli.add_option("id", *id, "an entry's number; default: the last active one")
           ->type_name("")
-          ->check(CLI::PositiveNumber);
+          ->positive();
       return [id](Context& context) { return undo(context, *id); };
     }};
 const Command command_replay{
     "replay", "build the weights again from file and journal, compare hashes",
     "Also checks every hash and link of the journal.",
-    [](CLI::App&) -> Action { return [](Context& context) { return replay(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return replay(context); }; }};
 
 }  // namespace expunge::cli

@@ -109,13 +109,13 @@ const Command command_verify{
     "Exit status 8: a gate fails now.\n"
     "Examples:\n  expunge verify\n"
     "  expunge verify 3 -m models/full --forget forget05 --retain retain95",
-    [](CLI::App& cli) -> Action {
+    [](Arguments& cli) -> Action {
       auto o = std::make_shared<Options>();
       cli.add_option("id", o->id, "an entry's number; default: all active ones")
           ->type_name("")
-          ->check(CLI::PositiveNumber);
+          ->positive();
       cli.add_flag("--details", o->details, "every question of the gates with its reply");
-      CLI::Option* forget =
+      Option* forget =
           cli.add_option("--forget", o->forget, "the set that a training was to forget")
               ->type_name("F");
       cli.add_option("--retain", o->retain, "the set that it was to keep")
