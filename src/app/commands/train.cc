@@ -1,11 +1,9 @@
-// expunge finetune and expunge unlearn: what is learnt and unlearnt from examples.
-#include <sys/stat.h>
-#include <unistd.h>
-
+// expunge finetune and expunge unlearn: training on examples, to know them or to forget them.
 #include <filesystem>
 
 #include "app/access.h"
 #include "app/layout.h"
+#include "app/signals.h"
 #include "app/training.h"
 #include "publish/publish.h"
 #include "unlearn/train.h"
@@ -13,9 +11,6 @@
 namespace expunge::app {
 namespace {
 
-using base::Code;
-using base::fail;
-using base::Json;
 using base::Result;
 
 struct Options {
@@ -24,114 +19,172 @@ struct Options {
   TrainingOptions training;
 };
 
-Result<std::vector<text::QaItem>> read_set(const Options& o, const std::string& split) {
-  return text::read_qa(TRY(qa_file(o.data, split)), o.training.limit);
+// --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --checkpoint-every, --out.
+void add_training_options(CLI::App& cli, TrainingOptions& o) {
+  cli.add_option("--epochs", o.epochs, "passes over the set")->type_name("N");
+  cli.add_option("--lr", o.lr, "learning rate at its height")->type_name("X");
+  cli.add_option("--batch", o.batch, "examples a step")->type_name("N");
+  cli.add_option("--lora", o.lora, "rank of low-rank adapters; 0 trains the weights")
+      ->type_name("R");
+  cli.add_option("--knob", o.knobs, "any other setting; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->take_all();
+  cli.add_option("--seed", o.seed, "of orders, draws and adapters (1)")->type_name("N");
+  cli.add_option("--system", o.system, "a system message before every question")->type_name("TEXT");
+  cli.add_option("--limit", o.limit, "the first items of each set; 0: all (0)")->type_name("N");
+  cli.add_option("--checkpoint-every", o.checkpoint_every,
+                 "steps between two checkpoints; 0: about 2 % of the time goes into them (0)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
 }
 
-void print_run(Terminal& t, const Json& record) {
+Result<ExampleSet> read_set(const Options& o, const std::string& split) {
+  const std::string file = TRY(qa_file(o.data, split));
+  return read_examples({&file, 1}, o.training.limit);
+}
+
+std::string figures_text(const SetFigures& f) {
+  return fmt::format("answers' probability {:.3f}{}", *f.forget_prob,
+                     f.retain_prob ? fmt::format(", to be kept {:.3f}", *f.retain_prob) : "");
+}
+
+void print_run(Terminal& t, const RunSummary& s) {
   t.clear_progress();
-  const Json losses = record.value("losses", Json::array());  // none of a closed form
-  if (!losses.empty())
-    t.line("{} steps, loss {:.4g} to {:.4g}; {}, {:.2f} GB", losses.size(),
-           losses.front().get<double>(), losses.back().get<double>(),
-           duration(record["seconds"].get<double>()), record["peak_memory_gb"].get<double>());
-  for (const auto& [when, label] : {std::pair("before", "before"), std::pair("after", "after")})
-    if (record.contains(when) && record[when].contains("forget_prob"))
-      t.line("  {}  answers' probability {:.3f}{}", pad(label, 6),
-             record[when]["forget_prob"].get<double>(),
-             record[when].contains("retain_prob")
-                 ? fmt::format(", to be kept {:.3f}", record[when]["retain_prob"].get<double>())
-                 : "");
+  if (s.fitted && !s.fitted->losses.empty())  // none of a closed form
+    t.line("{} steps, loss {:.4g} to {:.4g}; {}, {:.2f} GB", s.fitted->losses.size(),
+           s.fitted->losses.front(), s.fitted->losses.back(), duration(s.seconds.value_or(0)),
+           s.peak_memory_gb.value_or(0));
+  for (const auto& [figures, label] :
+       {std::pair(&s.before, "before"), std::pair(&s.after, "after")})
+    if (*figures && (*figures)->forget_prob)
+      t.line("  {}  {}", pad(label, 6), figures_text(**figures));
 }
 
-Trainee trainee_of(const TrainingOptions& o, const model::Patient& patient,
-                   const unlearn::Method& method, unlearn::Knobs knobs, Context& context) {
-  Trainee t{patient, method, std::move(knobs)};
-  t.system = o.system;
-  t.seed = o.seed;
-  t.eval_every = o.eval_every;
-  t.progress = context.terminal.progress();
-  t.out = o.out;
-  t.group = context.group.get();
-  return t;
+TrainingRequest request_of(const TrainingOptions& o, const model::Patient& patient,
+                           const unlearn::Method& method, unlearn::Knobs knobs, Context& context) {
+  TrainingRequest r{patient, method, std::move(knobs)};
+  r.system = o.system;
+  r.seed = o.seed;
+  r.eval_every = o.eval_every;
+  r.checkpoint_every = o.checkpoint_every;
+  r.out = o.out;
+  r.group = context.group.get();
+  r.note = [&t = context.terminal](const std::string& text) {
+    t.clear_progress();
+    t.note(text);
+  };
+  return r;
 }
 
-Result<Answer> finetune(const Options& o, Context& context) {
+// The result is there already: a record of it that cannot be written does not undo it.
+void write_or_note(const std::string& out, const RunSummary& summary,
+                   const TrainingRequest& request) {
+  if (const base::Status written = write_summary(out, summary); !written)
+    request.note(fmt::format("run.json was not written: {}", written.error().message));
+}
+
+// What save_trained writes: float32 weights; tokenizer and other small files.
+uint64_t saved_bytes(const model::Model& model) {
+  uint64_t bytes = 32 << 20;
+  for (const auto& [name, param] : model.params())
+    bytes += static_cast<uint64_t>(param.value.numel()) * sizeof(float);
+  return bytes;
+}
+
+Result<Answer> finetune(Options o, Context& context) {
   TRY(join_group(context));
+  const base::Job job = foreground_job().reporting(context.terminal.progress());
   const unlearn::Method& method = unlearn::finetuning();
   auto knobs = TRY(knobs_of(method, o.training));
-  std::vector<text::QaItem> items;
-  for (const std::string& file : o.files)
-    for (text::QaItem& item : TRY(text::read_qa(file, o.training.limit)))
-      items.push_back(std::move(item));
+  while (o.training.out.size() > 1 && o.training.out.ends_with('/')) o.training.out.pop_back();
   publish::ExportOptions options;
   options.format = publish::Format::kSafetensors;
   options.dtype = tensor::DType::kF32;
   options.path = o.training.out;
   options.progress = context.terminal.progress();
+  ExampleSet examples = TRY(read_examples(o.files, o.training.limit));
   const model::Patient patient = TRY(model::load_patient(o.model));
   TRY(publish::check_destination(*patient.model, options));  // before the work
-  Trainee trainee = trainee_of(o.training, patient, method, std::move(knobs), context);
-  trainee.forget = std::move(items);
-  trainee.out = o.training.out + ".run";  // the folder itself is put in place whole
-  TrainedRun run = TRY(run_training(trainee));
-  if (!tensor::leads(trainee.group)) return Answer{};
+  TrainingRequest request = request_of(o.training, patient, method, std::move(knobs), context);
+  request.forget = std::move(examples);
+  request.out = o.training.out + ".run";  // the folder itself is put in place whole
+  request.result_folder = request.out;
+  request.result_bytes = saved_bytes(*patient.model);
+  TrainingResult run = TRY(run_training(request, job));
+  if (!tensor::leads(request.group)) return Answer{};
   TRY(edit::commit(*patient.model, {&run.edit, 1}));
   run.edit = {};
-  run.record["after"] = TRY(probabilities(trainee));
-  run.record["trained_weights_hash"] = patient.model->weights_hash();
+  run.summary.after = TRY(probabilities(patient, request.system, request.forget.items, {}, job));
+  run.summary.trained_weights_hash = patient.model->weights_hash();
+  run.space.release();
   const auto saved =
-      TRY(publish::save_trained(*patient.model, {{"training", run.record}}, options));
-  TRY(write_record(o.training.out, run.record));
-  std::filesystem::remove_all(trainee.out);
-  print_run(context.terminal, run.record);
+      TRY(publish::save_trained(*patient.model, {{"training", to_json(run.summary)}}, options));
+  std::filesystem::remove_all(request.out);
+  write_or_note(o.training.out, run.summary, request);
+  print_run(context.terminal, run.summary);
   context.terminal.line("The model: {} ({:.0f} MB, float32)", printable(saved.path),
                         static_cast<double>(saved.size_bytes) / 1e6);
-  run.record["model"] = saved.path;
-  return Answer{run.record};
+  Answer answer{to_json(run.summary)};
+  answer.json["model"] = saved.path;
+  return answer;
+}
+
+journal::Draft draft_of(const TrainingRequest& request, const RunSummary& s) {
+  journal::Draft draft;
+  draft.request = {{"intent", "forget"},
+                   {"examples", {{"forget", to_json(s.forget)}, {"retain", to_json(s.retain)}}},
+                   {"system", request.system}};
+  draft.method = request.method.name;
+  draft.report = {{"before", to_json(*s.before)},
+                  {"after", to_json(*s.after)},
+                  {"edit_norm", *s.edit_norm},
+                  {"seconds", *s.seconds}};
+  draft.verdict = "trained";
+  draft.seed = request.seed;
+  return draft;
 }
 
 Result<Answer> unlearn_examples(const Options& o, Context& context) {
   TRY(join_group(context));
+  const base::Job job = foreground_job().reporting(context.terminal.progress());
   const bool leads = tensor::leads(context.group.get());
   const unlearn::Method& method = *TRY(unlearn::find_method(o.method));
   auto knobs = TRY(knobs_of(method, o.training));
   auto forget = TRY(read_set(o, o.forget));
-  std::vector<text::QaItem> retain;
+  ExampleSet retain;
   if (!o.retain.empty()) retain = TRY(read_set(o, o.retain));
   if (!o.model.empty()) context.globals.model = o.model;
   const auto session =
       TRY(open_session(context, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
-  Trainee trainee = trainee_of(o.training, session->patient(), method, std::move(knobs), context);
-  trainee.forget = std::move(forget);
-  trainee.retain = std::move(retain);
-  const Json before = leads ? TRY(probabilities(trainee)) : Json();
-  TrainedRun run = TRY(run_training(trainee));
+  TrainingRequest request =
+      request_of(o.training, session->patient(), method, std::move(knobs), context);
+  request.forget = std::move(forget);
+  request.retain = std::move(retain);
+  request.result_folder =
+      std::filesystem::absolute(session->journal().path()).parent_path().string();
+  const auto figures = [&] {
+    return probabilities(session->patient(), request.system, request.forget.items,
+                         request.retain.items, job);
+  };
+  SetFigures before;
+  if (leads) before = TRY(figures());
+  TrainingResult run = TRY(run_training(request, job));
   if (!leads) return Answer{};
-  run.record["before"] = before;
+  run.summary.before = before;
   {
     const auto scope = TRY(edit::ScopedEdit::apply(*session->patient().model, run.edit));
-    run.record["after"] = TRY(probabilities(trainee));
+    run.summary.after = TRY(figures());
   }
   session->patient().model->rest();
-  journal::Draft draft;
-  draft.request = {
-      {"intent", "forget"},
-      {"examples", {{"forget", run.record["forget"]}, {"retain", run.record["retain"]}}},
-      {"system", trainee.system}};
-  draft.method = method.name;
-  draft.report = {{"before", before},
-                  {"after", run.record["after"]},
-                  {"edit_norm", run.record["edit_norm"]},
-                  {"seconds", run.record["seconds"]}};
-  draft.verdict = "trained";
-  draft.seed = trainee.seed;
-  run.record["entry"] = TRY(session->add(std::move(run.edit), std::move(draft)));
-  TRY(write_record(o.training.out, run.record));
-  print_run(context.terminal, run.record);
-  context.terminal.line("Entry {} of the journal; undo with: expunge undo",
-                        run.record["entry"].get<int64_t>());
-  return Answer{run.record};
+  run.space.release();
+  run.summary.entry = TRY(session->add(std::move(run.edit), draft_of(request, run.summary)));
+  discard_checkpoint(request.out);
+  write_or_note(request.out, run.summary, request);
+  print_run(context.terminal, run.summary);
+  context.terminal.line("Entry {} of the journal; undo with: expunge undo", *run.summary.entry);
+  return Answer{to_json(run.summary)};
 }
 
 Action declare_finetune(CLI::App& cli) {
@@ -170,7 +223,7 @@ extern const Command command_finetune;
 const Command command_finetune{
     "finetune", "train a model on questions and answers",
     "Makes the target that knows a set, or the gold model that never saw part of it.\n"
-    "Ctrl+C keeps what was learnt so far; the same command goes on.\n"
+    "The same command resumes a run that was ended, by Ctrl+C or anything else.\n"
     "Example:\n  expunge finetune --data TOFU/full.json --epochs 5 --out models/full",
     declare_finetune};
 
@@ -178,7 +231,7 @@ extern const Command command_unlearn;
 const Command command_unlearn{
     "unlearn", "train a model to forget questions and answers",
     "The change is an entry of the journal like any other: undo, verify, export.\n"
-    "Ctrl+C keeps what was learnt so far; the same command goes on.\n"
+    "The same command resumes a run that was ended, by Ctrl+C or anything else.\n"
     "Example:\n  expunge unlearn models/full --method npo --data TOFU --forget forget05\n"
     "    --retain retain95 --lora 16 --out runs/npo",
     declare_unlearn};

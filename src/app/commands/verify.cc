@@ -2,6 +2,7 @@
 #include "app/access.h"
 #include "app/evidence.h"
 #include "app/layout.h"
+#include "app/signals.h"
 #include "app/training.h"
 
 namespace expunge::app {
@@ -44,12 +45,10 @@ Result<std::vector<repair::Verified>> verify_trained(const Options& o, repair::S
       return fail(Code::kConflict,
                   fmt::format("entry {} kept another set than {}", e.id, printable(o.retain)),
                   "give the --retain it was trained with");
-    Trainee trainee{session.patient(), *TRY(unlearn::find_method(e.method)), {}};
-    trainee.forget = *std::move(forget);
-    trainee.retain = *std::move(retain);
-    trainee.system = e.request.value("system", "");
-    trainee.progress = context.terminal.progress();
-    verified.push_back({e.id, trained_report(e, TRY(probabilities(trainee)))});
+    const base::Job job = foreground_job().reporting(context.terminal.progress());
+    const SetFigures now =
+        TRY(probabilities(session.patient(), e.request.value("system", ""), *forget, *retain, job));
+    verified.push_back({e.id, trained_report(e, to_json(now))});
   }
   if (!verified.empty()) return verified;
   const std::string set = printable(o.forget);
