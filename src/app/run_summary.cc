@@ -61,7 +61,8 @@ void read_training(const Json& json, RunSummary& s) {
   s.expunge = json.value("expunge", "");
   s.libtorch = json.value("libtorch", "");
   s.processes = json.value("processes", 1);
-  for (const auto& [set, skipped] : json.value("skipped", Json::object()).items())
+  const Json all_skipped = json.value("skipped", Json::object());
+  for (const auto& [set, skipped] : all_skipped.items())
     s.skipped.push_back({.set = set,
                          .items = skipped.at("items").get<size_t>(),
                          .file = skipped.at("file").get<std::string>(),

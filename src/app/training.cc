@@ -31,6 +31,7 @@ SkippedItems skipped_items(const std::string& name, const ExampleSet& set,
   const unlearn::TooLong& first = skipped.front();
   SkippedItems items{.set = name,
                      .items = skipped.size(),
+                     .file = {},
                      .row = set.items[first.index].row,
                      .tokens = first.tokens,
                      .limit = first.limit};

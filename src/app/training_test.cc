@@ -86,8 +86,8 @@ TEST_F(TrainingTest, ItemsThatAreTooLongAreLeftOutAndCounted) {
   ASSERT_EQ(read.skipped.size(), 1U);
   EXPECT_EQ(read.skipped[0].file, second);
 
-  r = request("none", {write("c.json", {std::string(100, 'x')})});
-  const auto refused = run_training(r, {});
+  const auto refused =
+      run_training(request("none", {write("c.json", {std::string(100, 'x')})}), {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kInvalid);
   EXPECT_THAT(refused.error().message, HasSubstr("c.json"));

@@ -119,8 +119,11 @@ class Reader {
   }
 
   Result<TomlScalar> scalar() {
-    if (peek() == '"' || peek() == '\'')
-      return TomlScalar{TomlScalar::Type::kText, TRY(quoted()), 0, false};
+    if (peek() == '"' || peek() == '\'') {
+      TomlScalar text;
+      text.text = TRY(quoted());
+      return text;
+    }
     const size_t begin = at_;
     while (is_bare(peek()) || peek() == '+' || peek() == '.') ++at_;
     const std::string_view word = text_.substr(begin, at_ - begin);

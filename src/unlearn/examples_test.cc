@@ -36,7 +36,6 @@ std::vector<int32_t> tail(const model::Example& e) {
 }
 
 TEST(EncodeSets, WhatExceedsTheContextIsLeftOutAndCounted) {
-  // A refusal of 50 bytes does not fit after a question of 20, a short answer does.
   const std::vector<text::QaItem> forget{item(0, 2, 2), item(1, 2, 100), item(2, 3, 3),
                                          item(3, 60, 1)},
       retain{item(0, 100, 1), item(1, 4, 4)};
