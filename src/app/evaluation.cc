@@ -54,10 +54,10 @@ std::string hash_of(const Json& content) {
   return base::sha256_hex(base::dump_json(content)).substr(0, 16);
 }
 
-Result<Json> run_evaluation(const model::Patient& patient, const EvaluationRun& run,
+Result<Json> run_evaluation(const model::ChatModel& patient, const EvaluationRun& run,
                             const Work& work) {
   const base::Stopwatch clock;
-  Json settings = {{"suite", work.suite}, {"weights_hash", patient.model->weights_hash()}};
+  Json settings = {{"suite", work.suite}, {"weights_hash", patient.model.weights_hash()}};
   settings.update(work.settings);
   Json json = {{"suite", work.suite},
                {"model", run.label},

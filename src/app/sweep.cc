@@ -71,7 +71,7 @@ base::Status do_run(const Sweep& sweep, size_t index, const base::Job& job) {
   const std::string folder = sweep.folder(index);
   TRY(base::make_dirs(folder));
   if (TRY(read_summary(folder)).finished) return {};
-  const auto patient = TRY(model::load_patient(run.label == "gold" ? sweep.gold : sweep.model));
+  const auto patient = TRY(model::load_chat_model(run.label == "gold" ? sweep.gold : sweep.model));
   const Work work = TRY(evaluation_of(sweep, index, job));
   if (run.method) {
     TrainingRequest request{patient, *run.method, run.knobs};
@@ -81,7 +81,7 @@ base::Status do_run(const Sweep& sweep, size_t index, const base::Job& job) {
     request.seed = run.seed;
     request.out = request.result_folder = folder;
     const edit::Edit edit = TRY(edit_of(request, job));
-    TRY(edit::commit(*patient.model, {&edit, 1}));
+    TRY(edit::commit(patient.model, {&edit, 1}));
   }
   TRY(run_evaluation(patient, {run.label, std::nullopt, folder + "/evaluation.json"}, work));
   RunSummary summary = TRY(read_summary(folder));

@@ -72,7 +72,7 @@ class TrainingJob {
     summary_.knobs = r_.knobs;
     summary_.seed = r_.seed;
     summary_.system = r_.system;
-    summary_.weights_hash = r_.patient.model->weights_hash();
+    summary_.weights_hash = r_.patient.model.weights_hash();
     summary_.forget = {r_.forget.items.size(), hash_of(r_.forget.items)};
     summary_.retain = {r_.retain.items.size(), hash_of(r_.retain.items)};
     summary_.citation = r_.method.citation;
@@ -112,7 +112,7 @@ class TrainingJob {
     }
     if (writes_) TRY(write_summary(r_.out, summary_));
     if (r_.method.objective && unlearn::trains_all(*r_.method.objective, r_.knobs))
-      TRY(r_.patient.model->park(r_.out));
+      TRY(r_.patient.model.park(r_.out));
     return {};
   }
 
@@ -212,7 +212,7 @@ Result<ExampleSet> read_examples(std::span<const std::string> files, size_t limi
   return set;
 }
 
-Result<SetFigures> probabilities(const model::Patient& patient, const std::string& system,
+Result<SetFigures> probabilities(const model::ChatModel& patient, const std::string& system,
                                  std::span<const text::QaItem> forget,
                                  std::span<const text::QaItem> retain, const base::Job& job) {
   verify::EvaluateOptions options;

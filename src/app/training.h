@@ -10,7 +10,7 @@
 #include "app/run_summary.h"
 #include "base/files.h"
 #include "base/job.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "text/qa_set.h"
 #include "unlearn/method.h"
 
@@ -47,7 +47,7 @@ base::Result<ExampleSet> read_examples(std::span<const std::string> files, size_
 std::string hash_of(const std::vector<text::QaItem>& items);
 
 struct TrainingRequest {
-  const model::Patient& patient;
+  const model::ChatModel& patient;
   const unlearn::Method& method;
   unlearn::Knobs knobs = {};
   ExampleSet forget = {}, retain = {};
@@ -75,7 +75,7 @@ void discard_checkpoint(const std::string& out);
 
 // Of the first items of both sets under the model as it is; those that exceed the context are left
 // out.
-base::Result<SetFigures> probabilities(const model::Patient& patient, const std::string& system,
+base::Result<SetFigures> probabilities(const model::ChatModel& patient, const std::string& system,
                                        std::span<const text::QaItem> forget,
                                        std::span<const text::QaItem> retain, const base::Job& job);
 

@@ -27,7 +27,7 @@ class TrainingTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  static model::Patient make_patient() {
+  static model::ChatModel make_patient() {
     model::Config c = tests::tiny_config();  // a context of 64 tokens
     c.vocab_size = 272;
     const tests::ByteVocab bytes;
@@ -60,7 +60,7 @@ class TrainingTest : public ::testing::Test {
   }
   static std::string bytes(const edit::Edit& edit) { return edit::serialise(edit).value(); }
 
-  model::Patient patient_ = make_patient();
+  model::ChatModel patient_ = make_patient();
   std::string folder_;
   std::vector<std::string> notes_;
 };

@@ -47,7 +47,7 @@ class FitTest : public ::testing::Test {
   base::Result<Fitted> run(TrainableParameters& t) const {
     return fit(t, options_, {}, [&](int64_t, FitState&) { return towards_one(t); });
   }
-  std::shared_ptr<model::Model> model_ = tests::random_model(3);
+  std::shared_ptr<const model::Model> model_ = tests::random_model(3);
   std::filesystem::path folder_;
   FitOptions options_;
 };

@@ -34,7 +34,7 @@ struct Encoded {
   std::optional<TooLong> too_long;
 };
 
-base::Result<Encoded> encode(const model::Patient& patient, const std::string& system,
+base::Result<Encoded> encode(const model::ChatModel& patient, const std::string& system,
                              const std::string& question, const std::string& answer) {
   auto example = patient.encode_answer(system, question, answer);
   if (example) return Encoded{*std::move(example), {}};
@@ -44,14 +44,14 @@ base::Result<Encoded> encode(const model::Patient& patient, const std::string& s
   messages.push_back({"user", question});
   messages.push_back({"assistant", answer});
   const size_t tokens = TRY(patient.encode(messages)).size();
-  const auto limit = static_cast<size_t>(patient.model->config().context_length);
+  const auto limit = static_cast<size_t>(patient.model.config().context_length);
   if (tokens < limit) return tl::unexpected(example.error());
   return Encoded{{}, TooLong{0, tokens, limit}};
 }
 
 }  // namespace
 
-base::Result<EncodedSets> encode_sets(const model::Patient& patient,
+base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
                                       std::span<const text::QaItem> forget,
                                       std::span<const text::QaItem> retain,
                                       const std::string& system, uint64_t seed) {
@@ -89,7 +89,7 @@ base::Result<EncodedSets> encode_sets(const model::Patient& patient,
   return sets;
 }
 
-base::Result<std::optional<TooLong>> too_long(const model::Patient& patient,
+base::Result<std::optional<TooLong>> too_long(const model::ChatModel& patient,
                                               const std::string& system, const text::QaItem& item) {
   return TRY(encode(patient, system, item.question, item.answer)).too_long;
 }

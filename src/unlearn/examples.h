@@ -1,7 +1,7 @@
 // Question–answer sets as gradient methods take them: tokenised once.
 #pragma once
 
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "text/qa_set.h"
 #include "unlearn/method.h"
 
@@ -19,14 +19,14 @@ struct EncodedSets {
   TrainingSet set;
   std::vector<TooLong> forget_skipped, retain_skipped;
 };
-// `system` as in Patient::encode_answer. Refusals are drawn from a list of our own, by the seed.
+// `system` as in ChatModel::encode_answer. Refusals are drawn from a list of our own, by the seed.
 // Errors name the set and the item's row.
-base::Result<EncodedSets> encode_sets(const model::Patient& patient,
+base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
                                       std::span<const text::QaItem> forget,
                                       std::span<const text::QaItem> retain,
                                       const std::string& system, uint64_t seed);
 // Whether a question with its answer does not fit into the context; nothing where it does.
-base::Result<std::optional<TooLong>> too_long(const model::Patient& patient,
+base::Result<std::optional<TooLong>> too_long(const model::ChatModel& patient,
                                               const std::string& system, const text::QaItem& item);
 
 // The same for closed forms: the tokens at which an answer of the set is being given. Refusal rows

@@ -10,12 +10,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const model::Patient& patient() {
-  static const model::Patient* tiny = [] {
+const model::ChatModel& patient() {
+  static const model::ChatModel* tiny = [] {
     model::Config c = tests::tiny_config();  // a context of 64 tokens, here bytes
     c.vocab_size = 272;
     const tests::ByteVocab bytes;
-    return new model::Patient{
+    return new model::ChatModel{
         "", model::Model::from_weights(c, tests::random_weights(c, 4)).value(),
         text::Tokenizer::from_gguf(bytes.vocab).value(),
         text::ChatTemplate::compile(

@@ -77,7 +77,7 @@ class Contract : public ::testing::TestWithParam<const Method*> {
     return !method().objective ||
            std::ranges::find(method().needs, Needs::kRetainExamples) != method().needs.end();
   }
-  std::shared_ptr<model::Model> model_ = tests::planted_model();
+  std::shared_ptr<const model::Model> model_ = tests::planted_model();
 };
 
 TEST_P(Contract, ForgetsAndSparesTheRest) {

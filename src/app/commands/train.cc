@@ -62,7 +62,7 @@ void print_run(Terminal& t, const RunSummary& s) {
       t.line("  {}  {}", pad(label, 6), figures_text(**figures));
 }
 
-TrainingRequest request_of(const TrainingOptions& o, const model::Patient& patient,
+TrainingRequest request_of(const TrainingOptions& o, const model::ChatModel& patient,
                            const unlearn::Method& method, unlearn::Knobs knobs, Context& context) {
   TrainingRequest r{patient, method, std::move(knobs)};
   r.system = o.system;
@@ -105,22 +105,22 @@ Result<Answer> finetune(Options o, Context& context) {
   options.path = o.training.out;
   options.progress = context.terminal.progress();
   ExampleSet examples = TRY(read_examples(o.files, o.training.limit));
-  const model::Patient patient = TRY(model::load_patient(o.model));
-  TRY(publish::check_destination(*patient.model, options));  // before the work
+  const model::ChatModel patient = TRY(model::load_chat_model(o.model));
+  TRY(publish::check_destination(patient.model, options));  // before the work
   TrainingRequest request = request_of(o.training, patient, method, std::move(knobs), context);
   request.forget = std::move(examples);
   request.out = o.training.out + ".run";  // the folder itself is put in place whole
   request.result_folder = request.out;
-  request.result_bytes = saved_bytes(*patient.model);
+  request.result_bytes = saved_bytes(patient.model);
   TrainingResult run = TRY(run_training(request, job));
   if (!tensor::leads(request.group)) return Answer{};
-  TRY(edit::commit(*patient.model, {&run.edit, 1}));
+  TRY(edit::commit(patient.model, {&run.edit, 1}));
   run.edit = {};
   run.summary.after = TRY(probabilities(patient, request.system, request.forget.items, {}, job));
-  run.summary.trained_weights_hash = patient.model->weights_hash();
+  run.summary.trained_weights_hash = patient.model.weights_hash();
   run.space.release();
   const auto saved =
-      TRY(publish::save_trained(*patient.model, {{"training", to_json(run.summary)}}, options));
+      TRY(publish::save_trained(patient.model, {{"training", to_json(run.summary)}}, options));
   std::filesystem::remove_all(request.out);
   write_or_note(o.training.out, run.summary, request);
   print_run(context.terminal, run.summary);
@@ -174,10 +174,10 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
   if (!leads) return Answer{};
   run.summary.before = before;
   {
-    const auto scope = TRY(edit::ScopedEdit::apply(*session->patient().model, run.edit));
+    const auto scope = TRY(edit::ScopedEdit::apply(session->patient().model, run.edit));
     run.summary.after = TRY(figures());
   }
-  session->patient().model->rest();
+  session->patient().model.rest();
   run.space.release();
   run.summary.entry = TRY(session->add(std::move(run.edit), draft_of(request, run.summary)));
   discard_checkpoint(request.out);
