@@ -28,7 +28,29 @@ class FilesTest : public ::testing::Test {
   size_t n_files() const {
     return static_cast<size_t>(std::distance(fs::directory_iterator(dir_), {}));
   }
+  static mode_t mode(const std::string& file) {
+    struct stat info {};
+    EXPECT_EQ(::stat(file.c_str(), &info), 0);
+    return info.st_mode & 0777;
+  }
   std::string dir_;
+};
+
+// RLIMIT_FSIZE stands in for a full disk: bytes beyond it cannot be written.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    const rlimit small{bytes, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() { EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0); }
+
+ private:
+  rlimit before_{};
 };
 
 TEST_F(FilesTest, WritesAndReadsBackAnyBytes) {
@@ -39,9 +61,19 @@ TEST_F(FilesTest, WritesAndReadsBackAnyBytes) {
     EXPECT_EQ(read_file(path("f")).value(), content);
   }
   EXPECT_EQ(n_files(), 1U);  // no temporary file stays
-  struct stat info {};
-  ASSERT_EQ(::stat(path("f").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0644U);
+}
+
+TEST_F(FilesTest, SharedFilesFollowTheUmaskAndSecretOnesNever) {
+  for (const mode_t mask : {0022U, 0000U, 0077U, 0777U}) {
+    const mode_t before = ::umask(mask);
+    for (int again = 0; again < 2; ++again) {  // new, then over one that is there
+      EXPECT_TRUE(write_file_atomic(path("shared"), "x"));
+      EXPECT_TRUE(write_file_atomic(path("secret"), "x", Access::kSecret));
+    }
+    ::umask(before);
+    EXPECT_EQ(mode(path("shared")), 0666U & ~mask);
+    EXPECT_EQ(mode(path("secret")), 0600U) << mask;
+  }
 }
 
 // A process is killed at many moments while it writes large files over each other: the reader
@@ -66,21 +98,106 @@ TEST_F(FilesTest, KilledWriterLeavesOldOrNewBytes) {
   }
 }
 
-// RLIMIT_FSIZE stands in for a full disk: the write fails half-way.
 TEST_F(FilesTest, FailedWriteKeepsTheOldFileAndNoRest) {
   ASSERT_TRUE(write_file_atomic(path("f"), "old"));
-  ::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const rlimit small{4096, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const Status written = write_file_atomic(path("f"), std::string(100'000, 'x'));
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  const Status written = [&] {
+    const FileSizeLimit limit(4096);
+    return write_file_atomic(path("f"), std::string(100'000, 'x'));
+  }();
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, Code::kIo);
   EXPECT_THAT(written.error().message, HasSubstr(path("f")));
+  EXPECT_THAT(written.error().hint, HasSubstr("ulimit"));
   EXPECT_EQ(read_file(path("f")).value(), "old");
   EXPECT_EQ(n_files(), 1U);
+}
+
+Status write(TwinFile& twin, std::string_view text) { return twin.write(std::span(&text, 1)); }
+
+TEST_F(FilesTest, ATwinFileNeedsNoMoreSpaceThanWasReserved) {
+  constexpr uint64_t kBytes = 1 << 20;
+  const auto blocks = [](const std::string& file) {
+    struct stat info {};
+    EXPECT_EQ(::stat(file.c_str(), &info), 0) << file;
+    return static_cast<uint64_t>(info.st_blocks) * 512;
+  };
+  const std::string next = path("f.next");
+  {
+    TwinFile twin = TwinFile::reserve(path("f"), kBytes).value();
+    EXPECT_FALSE(fs::exists(path("f")));
+    EXPECT_GE(blocks(next), kBytes);
+    for (const char c : {'a', 'b', 'c'}) {
+      ASSERT_TRUE(write(twin, std::string(kBytes, c)));
+      EXPECT_EQ(read_file(path("f")).value(), std::string(kBytes, c));
+      EXPECT_GE(blocks(next), kBytes);  // of the next write
+    }
+    // A shorter one, the last.
+    ASSERT_TRUE(write(twin, "end"));
+    EXPECT_EQ(read_file(path("f")).value(), "end");
+  }
+  // Another process continues with what is there.
+  TwinFile twin = TwinFile::reserve(path("f"), kBytes).value();
+  EXPECT_EQ(read_file(path("f")).value(), "end");
+  ASSERT_TRUE(write(twin, std::string(kBytes, 'd')));
+  EXPECT_EQ(read_file(path("f")).value(), std::string(kBytes, 'd'));
+  TwinFile::remove(path("f"));
+  EXPECT_EQ(n_files(), 0U);
+}
+
+TEST_F(FilesTest, AFailedWriteOfATwinFileKeepsTheLastGoodOne) {
+  TwinFile twin = TwinFile::reserve(path("f"), 100'000).value();
+  ASSERT_TRUE(write(twin, std::string(100'000, 'a')));
+  const Status failed = [&] {
+    const FileSizeLimit limit(4096);
+    return write(twin, std::string(100'000, 'b'));
+  }();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::kIo);
+  EXPECT_EQ(read_file(path("f")).value(), std::string(100'000, 'a'));
+  ASSERT_TRUE(write(twin, std::string(100'000, 'c')));  // room again
+  EXPECT_EQ(read_file(path("f")).value(), std::string(100'000, 'c'));
+}
+
+// Killed at many moments while it writes: the file is one of the two, whole.
+TEST_F(FilesTest, AKilledWriterLeavesATwinFileWhole) {
+  const std::string a(1 << 20, 'a'), b(1 << 20, 'b');
+  for (int i = 0; i < 8; ++i) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto twin = TwinFile::reserve(path("f"), a.size());
+      while (twin && write(*twin, a) && write(*twin, b)) {
+      }
+      ::_exit(1);
+    }
+    while (!fs::exists(path("f"))) ::usleep(1000);
+    ::usleep(static_cast<useconds_t>(1000 + 1700 * i));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    const std::string now = read_file(path("f")).value();
+    EXPECT_TRUE(now == a || now == b) << "after kill " << i << ": " << now.size() << " bytes";
+  }
+}
+
+TEST_F(FilesTest, SpaceThatIsNotThereIsRefusedWithBothFigures) {
+  constexpr uint64_t kExabyte = 1'000'000'000'000'000'000;
+  const auto twin = TwinFile::reserve(path("f"), kExabyte);
+  const auto held = HeldSpace::hold(dir_, kExabyte);
+  ASSERT_FALSE(twin);
+  ASSERT_FALSE(held);
+  for (const Error& e : {twin.error(), held.error()}) {
+    EXPECT_EQ(e.code, Code::kIo);
+    EXPECT_THAT(e.message, HasSubstr("000000.0 MB of disk space"));  // 1e12 or 2e12
+    EXPECT_THAT(e.message, HasSubstr("MB are free"));
+    EXPECT_THAT(e.hint, HasSubstr("another disk"));
+  }
+  EXPECT_EQ(n_files(), 0U);
+  const FileSizeLimit limit(4096);
+  EXPECT_THAT(HeldSpace::hold(dir_, 100'000).error().hint, HasSubstr("ulimit"));
+  EXPECT_TRUE(HeldSpace::hold(dir_, 1000));
+  EXPECT_EQ(HeldSpace::hold(path("none"), 1).error().code, Code::kNotFound);
 }
 
 TEST_F(FilesTest, WriteIntoAMissingFolderSaysSo) {

@@ -15,6 +15,7 @@ namespace {
 
 char g_folder[PATH_MAX];
 std::atomic<bool> g_has_folder = false;
+std::atomic<bool>* g_cancelled = nullptr;  // the flag of foreground_job()
 
 // System calls only: nothing else may be used in a signal handler. Repeated where another thread is
 // making a file.
@@ -44,11 +45,18 @@ extern "C" void on_end(int signal) {
 extern "C" void on_interrupt(int signal) {
   if (base::cancel_requested()) on_end(signal);
   base::request_cancel();
+  g_cancelled->store(true);
 }
 
 }  // namespace
 
+const base::Job& foreground_job() {
+  static const base::Job job;
+  return job;
+}
+
 void handle_signals() {
+  g_cancelled = &foreground_job().flag();
   struct sigaction action {};
   action.sa_handler = on_interrupt;  // no SA_RESTART: a waiting read returns
   sigemptyset(&action.sa_mask);
@@ -60,6 +68,8 @@ void handle_signals() {
   if (hangup.sa_handler == SIG_DFL) std::signal(SIGHUP, on_end);
   // A closed pipe is an error of write(2), so that an edit under way is finished first.
   std::signal(SIGPIPE, SIG_IGN);
+  // So is a file beyond ulimit -f: it is reported like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void remove_on_signal(const std::string& folder) {

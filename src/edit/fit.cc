@@ -1,13 +1,9 @@
 #include "edit/fit.h"
 
-#include <unistd.h>
-
 #include <cmath>
 
-#include "base/files.h"
 #include "tensor/kernels/optimiser.h"
 #include "tensor/kernels/squares.h"
-#include "tensor/tensor_map.h"
 #include "tensor/threads.h"
 
 namespace expunge::edit {
@@ -19,72 +15,88 @@ using base::Result;
 using base::Status;
 namespace kernels = tensor::kernels;
 
-constexpr const char* kFormat = "expunge-fit-1";
-
 class Fit {
  public:
-  Fit(Trained& trained, const FitOptions& options) : trained_(trained), o_(options) {
-    for (const Tensor& leaf : trained.leaves())
+  Fit(TrainableParameters& parameters, const FitOptions& options, const base::Job& job)
+      : parameters_(parameters),
+        o_(options),
+        job_(job),
+        checkpoint_(options.checkpoint, parameters, moments_, options.n_steps) {
+    for (const Tensor& leaf : parameters.leaves())
       moments_.push_back(
           {at::zeros_like(leaf, tensor::f32()), at::zeros_like(leaf, tensor::f32())});
   }
 
   Result<Fitted> run(const StepLoss& loss) {
-    TRY(load());
+    const bool resumes = TRY(checkpoint_.load(progress_));
+    result_.resumed_at = progress_.step;
+    const bool is_done = resumes && progress_.step >= o_.n_steps;
+    if (!is_done && tensor::leads(o_.group)) TRY(checkpoint_.reserve(progress_));
+    if (resumes && progress_.step > 0) TRY(after_step());
     const tensor::SerialLibtorch serial;  // beside the kernels' threads
-    for (; step_ < o_.n_steps; ++step_) {
-      if (TRY(o_.cancelled())) {
-        TRY(save());
-        return fail(Code::kCancelled, "cancelled");
+    while (progress_.step < o_.n_steps) {
+      if (const Status status = step(loss); !status) {
+        // The step that was not finished has changed nothing yet.
+        if (status.error().code != Code::kNumeric) keep();
+        return tl::unexpected(status.error());
       }
-      const base::Stopwatch clock;
-      trained_.clear_gradients();
-      FitState state = state_;
-      auto value = loss(step_, state);
-      if (!value) {
-        // A step that was broken off leaves the state of the step before it.
-        if (value.error().code == Code::kCancelled) TRY(save());
-        return tl::unexpected(std::move(value.error()));
-      }
-      TRY(update(*value));
-      state_ = std::move(state);
-      result_.step_seconds.push_back(clock.seconds());
-      if (o_.progress)
-        o_.progress(fmt::format("training, loss {:.4g}", *value), static_cast<size_t>(step_ + 1),
-                    static_cast<size_t>(o_.n_steps));
-      if (o_.after_step) TRY(o_.after_step(step_));
-      if (o_.checkpoint_steps > 0 && (step_ + 1) % o_.checkpoint_steps == 0 &&
-          step_ + 1 < o_.n_steps) {
-        ++step_;
-        TRY(save());
-        --step_;
-      }
+      if (checkpoint_.is_due(progress_.step)) keep();
     }
-    if (!o_.checkpoint.empty() && o_.keeps_checkpoint) ::unlink(o_.checkpoint.c_str());
+    if (!is_done) keep();
+    result_.losses = std::move(progress_.losses);
+    result_.gradient_norms = std::move(progress_.gradient_norms);
     return std::move(result_);
   }
 
  private:
-  struct Moments {
-    Tensor mean, square;  // of the gradient
-  };
+  Status step(const StepLoss& loss) {
+    TRY(check_job());
+    const base::Stopwatch clock;
+    parameters_.clear_gradients();
+    FitState state = progress_.state;
+    const double value = TRY(loss(progress_.step, state));
+    TRY(update(value));
+    progress_.state = std::move(state);
+    ++progress_.step;
+    result_.step_seconds.push_back(clock.seconds());
+    job_.report(fmt::format("training, loss {:.4g}", value), static_cast<size_t>(progress_.step),
+                static_cast<size_t>(o_.n_steps));
+    return after_step();
+  }
+
+  // The processes of a group stop together: another one's wish is this one's.
+  Status check_job() const {
+    Status own = job_.check();
+    if (!o_.group) return own;
+    const bool stops = TRY(o_.group->any(!own.has_value()));
+    return stops && own ? Status(fail(Code::kCancelled, "cancelled")) : own;
+  }
+
+  Status after_step() const { return o_.after_step ? o_.after_step(progress_.step - 1) : Status(); }
+
+  // A checkpoint that cannot be written is no reason to stop: the one before it is still there.
+  void keep() {
+    const Status saved = checkpoint_.save(progress_);
+    if (!saved && o_.checkpoint.failed) o_.checkpoint.failed(saved.error());
+  }
 
   Status update(double loss) {
     double square = 0;
-    for (const Tensor& leaf : trained_.leaves())
+    for (const Tensor& leaf : parameters_.leaves())
       square += kernels::sum_of_squares(leaf.grad().data_ptr<float>(), leaf.numel());
     const double norm = std::sqrt(square);
     if (!std::isfinite(loss) || !std::isfinite(norm))
-      return fail(
-          Code::kNumeric,
-          fmt::format("step {}: the loss is {}, its gradient's norm {}", step_ + 1, loss, norm),
-          "a smaller learning rate or gradient clipping may help");
-    result_.losses.push_back(loss);
-    result_.gradient_norms.push_back(norm);
-    kernels::AdamW how{learning_rate(o_, step_), o_.beta1, o_.beta2, o_.eps, 0, step_ + 1};
+      return fail(Code::kNumeric,
+                  fmt::format("step {}: the loss is {}, its gradient's norm {}", progress_.step + 1,
+                              loss, norm),
+                  "a smaller learning rate or gradient clipping may help");
+    progress_.losses.push_back(loss);
+    progress_.gradient_norms.push_back(norm);
+    kernels::AdamW how{
+        learning_rate(o_, progress_.step), o_.beta1, o_.beta2, o_.eps, 0, progress_.step + 1};
     if (o_.clip_norm > 0 && norm > o_.clip_norm) how.gradient_scale = o_.clip_norm / norm;
     for (size_t i = 0; i < moments_.size(); ++i) {
-      const Tensor& leaf = trained_.leaves()[i];
+      const Tensor& leaf = parameters_.leaves()[i];
       how.weight_decay = leaf.dim() > 1 ? o_.weight_decay : 0;
       kernels::adamw(how, leaf.grad().data_ptr<float>(), leaf.numel(), leaf.data_ptr<float>(),
                      moments_[i].mean.data_ptr<float>(), moments_[i].square.data_ptr<float>());
@@ -92,66 +104,12 @@ class Fit {
     return {};
   }
 
-  template <class F>
-  void each_tensor(const F& f) {
-    for (size_t i = 0; i < moments_.size(); ++i) {
-      f(fmt::format("{}.value", i), trained_.leaves()[i]);
-      f(fmt::format("{}.mean", i), moments_[i].mean);
-      f(fmt::format("{}.square", i), moments_[i].square);
-    }
-  }
-
-  Status save() {
-    if (o_.checkpoint.empty() || !o_.keeps_checkpoint) return {};
-    tensor::TensorMap tensors;
-    each_tensor([&](std::string name, const Tensor& t) { tensors[std::move(name)] = t.detach(); });
-    const base::Json progress = {{"step", step_},
-                                 {"losses", result_.losses},
-                                 {"gradient_norms", result_.gradient_norms},
-                                 {"state", state_}};
-    return tensor::write_image(
-        o_.checkpoint, tensors,
-        {{"format", kFormat}, {"identity", o_.identity}, {"progress", progress.dump()}});
-  }
-
-  Status load() {
-    if (o_.checkpoint.empty() || ::access(o_.checkpoint.c_str(), F_OK) != 0) return {};
-    const std::string hint = "remove it to begin again";
-    auto image = TRY_AT(o_.checkpoint, tensor::map_image(o_.checkpoint));
-    const auto text = [&](const char* key) {
-      return image.metadata.is_object() ? image.metadata.value(key, std::string()) : std::string();
-    };
-    if (text("format") != kFormat)
-      return fail(Code::kCorrupt, o_.checkpoint + " is no checkpoint of a fit", hint);
-    if (text("identity") != o_.identity)
-      return fail(Code::kConflict, o_.checkpoint + " is the checkpoint of another training", hint);
-    const base::Json progress = TRY(base::parse_json(text("progress"), o_.checkpoint));
-    try {
-      step_ = progress.at("step").get<int64_t>();
-      result_.losses = progress.at("losses").get<std::vector<double>>();
-      result_.gradient_norms = progress.at("gradient_norms").get<std::vector<double>>();
-      state_ = progress.at("state").get<FitState>();
-    } catch (const nlohmann::json::exception&) {
-      return fail(Code::kCorrupt, o_.checkpoint + " does not say how far it came", hint);
-    }
-    const c10::NoGradGuard no_grad;
-    Status status;
-    each_tensor([&](const std::string& name, const Tensor& t) {
-      const auto it = image.tensors.find(name);
-      if (it != image.tensors.end() && it->second.sizes() == t.sizes())
-        t.copy_(it->second);
-      else
-        status = fail(Code::kCorrupt, fmt::format("{} lacks {}", o_.checkpoint, name), hint);
-    });
-    result_.resumed_at = step_;
-    return status;
-  }
-
-  Trained& trained_;
+  TrainableParameters& parameters_;
   const FitOptions& o_;
+  const base::Job& job_;
   std::vector<Moments> moments_;  // of the leaves, in their order
-  int64_t step_ = 0;
-  FitState state_;
+  Checkpoint checkpoint_;
+  Progress progress_;
   Fitted result_;
 };
 
@@ -165,8 +123,9 @@ double learning_rate(const FitOptions& o, int64_t step) {
          static_cast<double>(std::max<int64_t>(1, o.n_steps - o.warmup_steps));
 }
 
-Result<Fitted> fit(Trained& trained, const FitOptions& options, const StepLoss& loss) {
-  return tensor::guarded([&] { return Fit(trained, options).run(loss); });
+Result<Fitted> fit(TrainableParameters& parameters, const FitOptions& options, const base::Job& job,
+                   const StepLoss& loss) {
+  return tensor::guarded([&] { return Fit(parameters, options, job).run(loss); });
 }
 
 }  // namespace expunge::edit

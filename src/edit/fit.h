@@ -1,17 +1,18 @@
-// The fit loop: AdamW steps on what is trained, with a loss that somebody else knows.
+// The fit loop: AdamW steps on trainable parameters; the loss is the caller's.
 //
-// Weights, moments and gradients are float32. A fit that is cancelled leaves a checkpoint and goes
-// on from it bit for bit.
+// Parameters, moments and gradients are float32. A fit resumes from its checkpoint bit for bit,
+// however it was ended.
 #pragma once
 
 #include <functional>
 
-#include "base/run.h"
-#include "edit/trained.h"
+#include "base/job.h"
+#include "edit/checkpoint.h"
+#include "tensor/group.h"
 
 namespace expunge::edit {
 
-enum class Schedule { kConstant, kLinear };  // after the warm-up: as it is, or down to 0 at the end
+enum class Schedule { kConstant, kLinear };  // after the warm-up: constant, or down to 0 at the end
 
 struct FitOptions {
   int64_t n_steps = 0;
@@ -22,16 +23,11 @@ struct FitOptions {
   double weight_decay = 0.01;  // decoupled, of matrices only (Loshchilov and Hutter 2019, alg. 2)
   double clip_norm = 0;        // of the whole gradient; 0: none
 
-  std::string checkpoint = {};   // file; "" = none is kept
-  std::string identity = {};     // what must be the same for a checkpoint to be gone on from
-  int64_t checkpoint_steps = 0;  // between two checkpoints; 0: only when cancelled
-  bool keeps_checkpoint = true;  // false: only read, as by the others of a group
-  // Whether to stop; asked once a step.
-  std::function<base::Result<bool>()> cancelled = [] {
-    return base::Result<bool>(base::cancel_requested());
-  };
-  base::Progress progress = {};
-  // After each step, e.g. to evaluate; an error ends the fit.
+  CheckpointOptions checkpoint = {};
+  // Processes that fit the same parameters together: they stop together, and rank 0 alone writes.
+  tensor::Group* group = nullptr;
+  // After each step, e.g. to evaluate; of a fit that resumes, also after the last step that an
+  // earlier run did. An error ends the fit.
   std::function<base::Status(int64_t step)> after_step = {};
 };
 
@@ -42,14 +38,17 @@ struct Fitted {
   std::vector<double> step_seconds;    // of the steps of this run
 };
 
-// What a step's loss needs to remember from step to step (a dual variable); kept in checkpoints.
+// What a step's loss remembers from step to step (a dual variable); kept in checkpoints.
 using FitState = std::vector<double>;
-// Adds the gradients of the step's loss to the leaves of `trained` -> the loss.
+// Adds the gradients of the step's loss to the leaves of the parameters -> the loss.
 using StepLoss = std::function<base::Result<double>(int64_t step, FitState& state)>;
 
-// Errors: kNumeric for a loss or gradient that is not finite, with step and number; kCancelled;
-// kConflict for a checkpoint of another identity; what `loss` says.
-base::Result<Fitted> fit(Trained& trained, const FitOptions& options, const StepLoss& loss);
+// Whatever ends it but a number that is not finite, the steps done so far are in the checkpoint,
+// which stays after the last one too: see remove_checkpoint(). Errors: kNumeric for a loss or
+// gradient that is not finite, with step and number; kCancelled; kIo where the disk has no room for
+// checkpoints; kConflict for a checkpoint of another identity; what `loss` says.
+base::Result<Fitted> fit(TrainableParameters& parameters, const FitOptions& options,
+                         const base::Job& job, const StepLoss& loss);
 
 // The learning rate of step 0, 1, ….
 double learning_rate(const FitOptions& options, int64_t step);

@@ -1,6 +1,8 @@
 #include "edit/fit.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -19,7 +21,7 @@ using ::testing::HasSubstr;
 const std::string kDown = model::layer_weight(1, "mlp.down_proj"), kNorm = "model.norm.weight";
 
 // ½ |w − target|² of every leaf, with target 1.
-base::Result<double> towards_one(Trained& trained) {
+base::Result<double> towards_one(TrainableParameters& trained) {
   double loss = 0;
   for (const Tensor& leaf : trained.leaves()) {
     const Tensor gap = leaf.detach() - 1;
@@ -38,13 +40,12 @@ class FitTest : public ::testing::Test {
     options_.lr = 0.02;
     options_.warmup_steps = 5;
   }
-  void TearDown() override {
-    base::clear_cancel();
-    std::filesystem::remove_all(folder_);
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  TrainableParameters trained() const {
+    return TrainableParameters::full(*model_, {kDown, kNorm}).value();
   }
-  Trained trained() const { return Trained::full(*model_, {kDown, kNorm}).value(); }
-  base::Result<Fitted> run(Trained& t) const {
-    return fit(t, options_, [&](int64_t, FitState&) { return towards_one(t); });
+  base::Result<Fitted> run(TrainableParameters& t) const {
+    return fit(t, options_, {}, [&](int64_t, FitState&) { return towards_one(t); });
   }
   std::shared_ptr<const model::Model> model_ = tests::random_model(3);
   std::filesystem::path folder_;
@@ -53,7 +54,7 @@ class FitTest : public ::testing::Test {
 
 TEST_F(FitTest, DescendsAndLeavesTheModelAlone) {
   const std::string before = model_->weights_hash();
-  Trained t = trained();
+  TrainableParameters t = trained();
   const Fitted fitted = run(t).value();
   ASSERT_EQ(fitted.losses.size(), 20U);
   EXPECT_LT(fitted.losses.back(), 0.8 * fitted.losses.front());
@@ -71,7 +72,7 @@ TEST_F(FitTest, FollowsThePublishedAdamW) {
   options_.n_steps = 3;
   options_.weight_decay = 0.1;
   options_.clip_norm = 0.5;
-  Trained t = trained();
+  TrainableParameters t = trained();
   const Fitted fitted = run(t).value();
   Tensor w = model_->param(kDown).value.to(at::kDouble),
          n = model_->param(kNorm).value.to(at::kDouble);
@@ -103,54 +104,170 @@ TEST_F(FitTest, TheRateRisesAndFalls) {
   EXPECT_DOUBLE_EQ(rate(19), 1);
 }
 
-TEST_F(FitTest, StopsAndGoesOnBitForBit) {
-  Trained whole = trained();
-  const Fitted all = run(whole).value();
-  options_.checkpoint = (folder_ / "checkpoint.safetensors").string();
-  options_.identity = "this";
-  {
-    Trained t = trained();
-    FitOptions first = options_;
-    first.after_step = [](int64_t step) -> base::Status {
-      if (step == 7) base::request_cancel();
-      return {};
-    };
-    const auto stopped = fit(t, first, [&](int64_t, FitState& state) {
-      state = {42};
+// A fit that remembers something, whose end each test chooses.
+struct Ending {
+  base::Job job = {};
+  std::function<base::Status(int64_t step)> after_step = {};
+};
+
+class ResumedFitTest : public FitTest {
+ protected:
+  void SetUp() override {
+    FitTest::SetUp();
+    whole_ = run_with(whole_parameters_, options_, {}).value();  // keeps no checkpoint
+    options_.checkpoint.path = (folder_ / "checkpoint.safetensors").string();
+    options_.checkpoint.identity = "this";
+  }
+  base::Result<Fitted> run_with(TrainableParameters& t, FitOptions options, const Ending& end) {
+    options.after_step = end.after_step;
+    return fit(t, options, end.job, [&](int64_t step, FitState& state) -> base::Result<double> {
+      EXPECT_EQ(state, step == 0 ? FitState{} : FitState{static_cast<double>(step)});
+      state = {static_cast<double>(step) + 1};
       return towards_one(t);
     });
+  }
+  void expect_resumes_at(int64_t step) {
+    TrainableParameters t = trained();
+    const Fitted rest = run_with(t, options_, {}).value();
+    EXPECT_EQ(rest.resumed_at, step);
+    EXPECT_EQ(rest.step_seconds.size(), static_cast<size_t>(options_.n_steps - step));
+    EXPECT_EQ(rest.losses, whole_.losses);
+    EXPECT_EQ(rest.gradient_norms, whole_.gradient_norms);
+    EXPECT_EQ(serialise(t.edit()).value(), serialise(whole_parameters_.edit()).value());
+  }
+  TrainableParameters whole_parameters_ = trained();
+  Fitted whole_;
+};
+
+TEST_F(ResumedFitTest, AfterItWasCancelled) {
+  {
+    TrainableParameters t = trained();
+    Ending end;
+    end.after_step = [&end](int64_t step) -> base::Status {
+      if (step == 7) end.job.cancel();
+      return {};
+    };
+    const auto stopped = run_with(t, options_, end);
     ASSERT_FALSE(stopped);
     EXPECT_EQ(stopped.error().code, Code::kCancelled);
-    base::clear_cancel();
   }
   FitOptions other = options_;
-  other.identity = "that";
-  Trained t = trained();
-  const auto refused = fit(t, other, [&](int64_t, FitState&) { return towards_one(t); });
+  other.checkpoint.identity = "that";
+  TrainableParameters t = trained();
+  const auto refused = run_with(t, other, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kConflict);
-  const Fitted rest = fit(t, options_, [&](int64_t, FitState& state) {
-                        EXPECT_EQ(state, FitState{42});
-                        return towards_one(t);
-                      }).value();
-  EXPECT_EQ(rest.resumed_at, 8);
-  EXPECT_EQ(rest.losses, all.losses);
-  EXPECT_EQ(serialise(t.edit()).value(), serialise(whole.edit()).value());
-  EXPECT_FALSE(std::filesystem::exists(options_.checkpoint));  // done
+  expect_resumes_at(8);
+}
+
+TEST_F(ResumedFitTest, AfterItsDeadline) {
+  TrainableParameters t = trained();
+  const auto stopped = run_with(t, options_, {base::Job().within(-1)});
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  expect_resumes_at(0);
+}
+
+// What kill -9 leaves is the checkpoint of the last multiple of every_steps.
+TEST_F(ResumedFitTest, AfterItWasKilled) {
+  options_.checkpoint.every_steps = 3;
+  const std::string copy = (folder_ / "copy").string();
+  {
+    TrainableParameters t = trained();
+    ASSERT_TRUE(run_with(t, options_, {{}, [&](int64_t step) -> base::Status {
+                                         if (step == 10)
+                                           std::filesystem::copy(options_.checkpoint.path, copy);
+                                         return {};
+                                       }}));
+  }
+  std::filesystem::rename(copy, options_.checkpoint.path);
+  expect_resumes_at(9);
+}
+
+TEST_F(ResumedFitTest, AfterAnErrorInAStep) {
+  TrainableParameters t = trained();
+  ASSERT_FALSE(run_with(t, options_, {{}, [](int64_t step) -> base::Status {
+                                        if (step == 4)
+                                          return base::fail(Code::kIo, "the evaluation failed");
+                                        return {};
+                                      }}));
+  // What follows a step is repeated: the first run did not finish it.
+  std::vector<int64_t> followed;
+  TrainableParameters again = trained();
+  ASSERT_TRUE(run_with(again, options_, {{}, [&](int64_t step) -> base::Status {
+                                           followed.push_back(step);
+                                           return {};
+                                         }}));
+  EXPECT_EQ(followed.front(), 4);
+  EXPECT_EQ(followed.size(), 16U);
+}
+
+TEST_F(ResumedFitTest, AfterItsEndWithoutAStep) {
+  TrainableParameters t = trained();
+  ASSERT_TRUE(run_with(t, options_, {}));
+  expect_resumes_at(20);
+  remove_checkpoint(options_.checkpoint.path);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(ResumedFitTest, AFullDiskMidwayDoesNotEndIt) {
+  options_.checkpoint.every_steps = 3;
+  std::vector<base::Error> failures;
+  options_.checkpoint.failed = [&](const base::Error& e) { failures.push_back(e); };
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const std::string at_9 = (folder_ / "copy").string();
+  TrainableParameters t = trained();
+  const auto fitted = run_with(
+      t, options_, {{}, [&](int64_t step) -> base::Status {
+                      if (step == 9) {  // a file of more than 4 KB cannot be written from here on
+                        std::filesystem::copy(options_.checkpoint.path, at_9);
+                        const rlimit small{4096, before.rlim_max};
+                        EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+                      }
+                      return {};
+                    }});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_TRUE(fitted);
+  EXPECT_EQ(fitted->losses, whole_.losses);
+  ASSERT_EQ(failures.size(), 4U);  // at 12, 15 and 18 steps, and at the end
+  EXPECT_EQ(failures[0].code, Code::kIo);
+  EXPECT_EQ(base::read_file(options_.checkpoint.path).value(), base::read_file(at_9).value());
+  std::filesystem::remove(at_9);
+  expect_resumes_at(9);
+}
+
+TEST_F(ResumedFitTest, WithoutRoomForCheckpointsItDoesNotBegin) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{4096, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  TrainableParameters t = trained();
+  const auto refused = fit(t, options_, {}, [](int64_t, FitState&) -> base::Result<double> {
+    ADD_FAILURE() << "a step";
+    return 0.0;
+  });
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kIo);
+  EXPECT_THAT(refused.error().message, HasSubstr(options_.checkpoint.path));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
 TEST_F(FitTest, ADamagedCheckpointIsAnError) {
-  options_.checkpoint = (folder_ / "checkpoint.safetensors").string();
-  ASSERT_TRUE(base::write_file_atomic(options_.checkpoint, "not a checkpoint"));
-  Trained t = trained();
+  options_.checkpoint.path = (folder_ / "checkpoint.safetensors").string();
+  ASSERT_TRUE(base::write_file_atomic(options_.checkpoint.path, "not a checkpoint"));
+  TrainableParameters t = trained();
   const auto refused = run(t);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kCorrupt);
 }
 
 TEST_F(FitTest, ALossThatIsNotFiniteIsAnErrorWithTheNumber) {
-  Trained t = trained();
-  const auto failed = fit(t, options_, [&](int64_t step, FitState&) -> base::Result<double> {
+  TrainableParameters t = trained();
+  const auto failed = fit(t, options_, {}, [&](int64_t step, FitState&) -> base::Result<double> {
     TRY(towards_one(t));
     return step == 3 ? std::nan("") : 1.0;
   });
@@ -160,11 +277,11 @@ TEST_F(FitTest, ALossThatIsNotFiniteIsAnErrorWithTheNumber) {
 }
 
 TEST_F(FitTest, Adapters) {
-  EXPECT_EQ(Trained::full(*model_, {"no.such"}).error().code, Code::kNotFound);
-  EXPECT_EQ(Trained::full(*model_, {}).error().code, Code::kUsage);
-  EXPECT_EQ(Trained::lora(*model_, {kNorm}, 4, 8, 1).error().code, Code::kUsage);
-  EXPECT_EQ(Trained::lora(*model_, {kDown}, 0, 8, 1).error().code, Code::kUsage);
-  Trained t = Trained::lora(*model_, {kDown}, 4, 8, 1).value();
+  EXPECT_EQ(TrainableParameters::full(*model_, {"no.such"}).error().code, Code::kNotFound);
+  EXPECT_EQ(TrainableParameters::full(*model_, {}).error().code, Code::kUsage);
+  EXPECT_EQ(TrainableParameters::lora(*model_, {kNorm}, 4, 8, 1).error().code, Code::kUsage);
+  EXPECT_EQ(TrainableParameters::lora(*model_, {kDown}, 0, 8, 1).error().code, Code::kUsage);
+  TrainableParameters t = TrainableParameters::lora(*model_, {kDown}, 4, 8, 1).value();
   EXPECT_TRUE(t.edit().is_zero());
   ASSERT_TRUE(run(t));
   const Edit edit = t.edit();

@@ -26,7 +26,12 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-// A new journal is readable by its owner only: it tells what was to be forgotten.
+// Only its owner may read a journal, whatever the umask and its history: it tells what was to be
+// forgotten. SQLite gives its log and index the mode of the file.
+void keep_secret(const std::string& path) {
+  for (const char* part : {"", "-wal", "-shm"}) ::chmod((path + part).c_str(), 0600);
+}
+
 base::Status touch(const std::string& path) {
   if (const fs::path folder = fs::path(path).parent_path(); !folder.empty())
     TRY(base::make_dirs(folder.string()));
@@ -108,7 +113,10 @@ Result<sqlite3*> connect(const std::string& path, const ModelIdentity& model,
   const Mode mode = options.mode;
   if (mode == Mode::kReadWrite) TRY(touch(path));
   const bool missing = is_missing(path);
-  if (writes(mode) && !missing) return connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX);
+  if (writes(mode) && !missing) {
+    keep_secret(path);
+    return connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX);
+  }
   if (!missing) {
     sqlite3* db = TRY(connect_read_only(path));
     sqlite3_busy_timeout(db, options.busy_timeout_ms);

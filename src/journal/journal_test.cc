@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -356,8 +357,18 @@ TEST_F(JournalTest, AMovedFileIsNoticed) {
   EXPECT_THAT(lost.error().message, HasSubstr("moved or deleted"));
 }
 
-TEST_F(JournalTest, TheFileIsTheOwnersOnly) {
-  ASSERT_TRUE(open().value().append(make_draft(), 0));
+TEST_F(JournalTest, TheFilesAreTheOwnersOnlyWhateverTheUmask) {
+  for (const mode_t mask : {0022U, 0000U}) {
+    const mode_t before = ::umask(mask);
+    Journal journal = open().value();
+    EXPECT_TRUE(journal.append(make_draft(), journal.head().value()));
+    ::umask(before);
+    for (const char* part : {"", "-wal", "-shm"})
+      EXPECT_EQ(fs::status(path() + part).permissions(), fs::perms(0600)) << part << mask;
+  }
+  // One that was copied with other rights.
+  fs::permissions(path(), fs::perms(0644));
+  ASSERT_TRUE(open());
   EXPECT_EQ(fs::status(path()).permissions(), fs::perms(0600));
 }
 

@@ -92,7 +92,7 @@ base::Result<Stage> Stage::make(const ExportOptions& options) {
   Stage stage(fmt::format("{}.{}.part", target, ::getpid()));
   std::error_code ec;
   fs::remove_all(stage.path_, ec);
-  if (options.format != Format::kGguf && ::mkdir(stage.path_.c_str(), 0755) != 0)
+  if (options.format != Format::kGguf && ::mkdir(stage.path_.c_str(), 0777) != 0)
     return io_error("create the folder", stage.path_, errno);
   return stage;
 }

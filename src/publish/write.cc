@@ -38,7 +38,7 @@ std::string_view torch_name(DType dtype) {
 class Out {
  public:
   static Result<Out> create(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) return io_error("create", path, errno);
     return Out(fd, path);
   }

@@ -62,11 +62,12 @@ Result<Json> run_evaluation(const model::ChatModel& patient, const EvaluationRun
   if (!run.file.empty())
     keep = [&](Json records) {
       json["records"] = std::move(records);
-      return base::write_file_atomic(run.file, base::dump_json(json));
+      return base::write_file_atomic(run.file, base::dump_json(json), base::Access::kSecret);
     };
   json.update(TRY(work.run(patient, done, keep)));
   if (!json.contains("seconds")) json["seconds"] = clock.seconds();
-  if (!run.file.empty()) TRY(base::write_file_atomic(run.file, base::dump_json(json)));
+  if (!run.file.empty())
+    TRY(base::write_file_atomic(run.file, base::dump_json(json), base::Access::kSecret));
   json.erase("items");
   return json;
 }

@@ -49,6 +49,7 @@ class Session {
     const std::lock_guard lock(journal_mutex_);
     return f(*journal_);
   }
+  const std::string& journal_path() const { return journal_->path(); }
   base::Result<std::vector<journal::Entry>> active() {
     return with_journal([](journal::Journal& j) { return j.active(); });
   }

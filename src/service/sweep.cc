@@ -2,15 +2,9 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <algorithm>
-#include <cmath>
-#include <fstream>
-
 #include "base/files.h"
-#include "base/utf8.h"
 #include "publish/html_report.h"
+#include "service/evaluation.h"
 #include "service/suites.h"
 #include "service/tofu.h"
 #include "service/training.h"
@@ -18,93 +12,21 @@
 namespace expunge::service {
 namespace {
 
-using base::Code;
-using base::fail;
 using base::Json;
-using base::printable;
 using base::Result;
 
-using Values =
-    std::vector<std::pair<std::string, std::vector<std::string>>>;  // of a table, in order
-
-Result<double> number(const std::string& key, const std::string& text) {
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (!text.empty() && *end == '\0') return value;
-  return fail(Code::kUsage, fmt::format("{} is '{}', expected a number", key, printable(text)));
-}
-
-base::Status set(Sweep& sweep, std::vector<uint64_t>& seeds, const std::string& key,
-                 const std::vector<std::string>& values) {
-  const std::map<std::string, std::string*> texts = {
-      {"model", &sweep.model},   {"gold", &sweep.gold}, {"data", &sweep.data},
-      {"forget", &sweep.forget}, {"out", &sweep.out},   {"retain", &sweep.retain},
-      {"system", &sweep.system}};
-  if (values.empty()) return fail(Code::kUsage, fmt::format("{} has no value", printable(key)));
-  if (const auto it = texts.find(key); it != texts.end()) {
-    *it->second = values[0];
-    return {};
-  }
-  if (key == "seeds") {
-    seeds.clear();
-    for (const std::string& v : values) seeds.push_back(static_cast<uint64_t>(TRY(number(key, v))));
-    return {};
-  }
-  const double value = TRY(number(key, values[0]));
-  if (key == "limit")
-    sweep.limit = static_cast<size_t>(value);
-  else if (key == "eval_limit")
-    sweep.eval_limit = static_cast<size_t>(value);
-  else if (key == "max_new_tokens")
-    sweep.max_new_tokens = static_cast<int64_t>(value);
-  else if (key == "min_utility")
-    sweep.min_utility = value;
-  else
-    return fail(Code::kUsage, fmt::format("a sweep has no setting '{}'", printable(key)),
-                "model, gold, data, forget, retain, system, out, seeds, limit, eval_limit, "
-                "max_new_tokens, min_utility; knobs stand under [method]");
-  return {};
-}
-
-// Every combination of a table's values, for every seed.
-base::Status add_jobs(Sweep& sweep, const std::string& method_name, const Values& table,
-                      const std::vector<uint64_t>& seeds) {
-  // [npo.long] is another table of npo.
-  const std::string name = method_name.substr(0, method_name.find('.'));
-  const unlearn::Method* method = TRY(unlearn::find_method(name));
-  std::vector<Job> grid{{method_name, method}};
-  for (const auto& [key, values] : table) {
-    std::vector<Job> next;
-    for (const Job& job : grid)
-      for (const std::string& text : values) {
-        Job more = job;
-        more.knobs[key] = TRY(unlearn::knob_value(*method, key, text));
-        if (values.size() > 1) more.label += fmt::format(" {}={}", key, text);
-        next.push_back(std::move(more));
-      }
-    grid = std::move(next);
-  }
-  for (const Job& job : grid)
-    for (const uint64_t seed : seeds) {
-      Job one = job;
-      one.knobs = TRY(unlearn::complete(*method, job.knobs));
-      one.seed = seed;
-      if (seeds.size() > 1) one.label += fmt::format(" seed={}", seed);
-      sweep.jobs.push_back(std::move(one));
-    }
-  return {};
-}
-
-Result<Work> evaluation_of(const Sweep& sweep, size_t job, base::Progress progress) {
+Result<Work> evaluation_of(const Sweep& sweep, size_t run, const base::Job& job) {
   SuiteInput input;
   input.data = sweep.data;
   input.forget = sweep.forget;
   input.limit = sweep.eval_limit;
   input.system = sweep.system;
   input.max_new_tokens = sweep.max_new_tokens;
-  input.progress = std::move(progress);
-  // The gold model's records, where its own job has left them; else it is asked.
-  if (!sweep.gold.empty() && sweep.jobs[job].label != "gold") {
+  input.progress = [&job](std::string_view what, size_t done, size_t total) {
+    job.report(what, done, total);
+  };
+  // The gold model's records, where its own run has left them; else it is asked.
+  if (!sweep.gold.empty() && sweep.runs[run].label != "gold") {
     const std::string records = sweep.folder(1) + "/evaluation.json";
     const auto there = base::read_json(records);
     if (there && there->contains("summary"))
@@ -117,96 +39,57 @@ Result<Work> evaluation_of(const Sweep& sweep, size_t job, base::Progress progre
   return work;
 }
 
-Result<Json> record_of(const std::string& folder) {
-  const std::string path = folder + "/run.json";
-  if (::access(path.c_str(), F_OK) != 0) return Json::object();
-  return base::read_json(path);
+// The edit, kept until it has been evaluated.
+Result<edit::Edit> edit_of(const TrainingRequest& request, const base::Job& job) {
+  const std::string kept = request.out + "/edit.safetensors";
+  if (::access(kept.c_str(), F_OK) == 0) return edit::deserialise(TRY(base::read_file(kept)));
+  TrainingResult run = TRY(run_training(request, job));
+  const std::string bytes = TRY(edit::serialise(run.edit));
+  run.space.release();
+  TRY(write_summary(request.out, run.summary));
+  TRY(base::write_file_atomic(kept, bytes));
+  discard_checkpoint(request.out);
+  return std::move(run.edit);
 }
 
-// The edit, kept until it has been evaluated.
-Result<edit::Edit> edit_of(const Trainee& trainee) {
-  const std::string kept = trainee.out + "/edit.safetensors";
-  if (::access(kept.c_str(), F_OK) == 0) return edit::deserialise(TRY(base::read_file(kept)));
-  TrainedRun run = TRY(run_training(trainee));
-  TRY(base::write_file_atomic(kept, TRY(edit::serialise(run.edit))));
-  TRY(write_record(trainee.out, run.record));
-  return std::move(run.edit);
+Result<ExampleSet> examples_of(const Sweep& sweep, const std::string& split) {
+  const std::string file = TRY(qa_file(sweep.data, split));
+  return read_examples({&file, 1}, sweep.limit);
 }
 
 }  // namespace
 
-std::string Sweep::folder(size_t job) const {
-  std::string name = jobs[job].label;
+std::string Sweep::folder(size_t run) const {
+  std::string name = runs[run].label;
   for (char& c : name)
     if (c == ' ' || c == '/') c = '_';
-  return fmt::format("{}/{:03}-{}", out, job, name);
+  return fmt::format("{}/{:03}-{}", out, run, name);
 }
 
-Result<Sweep> read_sweep(const std::string& path) {
-  std::ifstream file(path);
-  if (!file)
-    return fail(Code::kNotFound, fmt::format("cannot read '{}'", printable(path)),
-                "expunge sweep --help shows what a sweep's file holds");
-  std::vector<CLI::ConfigItem> items;
-  try {
-    items = CLI::ConfigTOML().from_config(file);
-  } catch (const CLI::Error& e) {
-    return fail(Code::kInvalid, fmt::format("{}: {}", path, e.what()));
-  }
-  Sweep sweep;
-  std::vector<uint64_t> seeds{1};
-  std::vector<std::pair<std::string, Values>> tables;
-  for (const CLI::ConfigItem& item : items) {
-    const std::string table = fmt::format("{}", fmt::join(item.parents, "."));
-    if (item.name == "--") continue;  // the end of a table
-    if (item.name == "++") {          // its beginning
-      if (std::ranges::find(tables, table, [](const auto& t) { return t.first; }) == tables.end())
-        tables.push_back({table, {}});
-      continue;
-    }
-    if (table.empty())
-      TRY_AT(path, set(sweep, seeds, item.name, item.inputs));
-    else if (!tables.empty() && tables.back().first == table)
-      tables.back().second.emplace_back(item.name, item.inputs);
-    else
-      tables.push_back({table, {{item.name, item.inputs}}});
-  }
-  for (const auto& [key, value] : {std::pair("model", sweep.model), std::pair("out", sweep.out),
-                                   std::pair("forget", sweep.forget)})
-    if (value.empty()) return fail(Code::kUsage, fmt::format("{} does not say '{}'", path, key));
-  sweep.jobs.push_back({"target"});
-  if (!sweep.gold.empty()) sweep.jobs.push_back({"gold"});
-  for (const auto& [name, table] : tables) TRY_AT(path, add_jobs(sweep, name, table, seeds));
-  return sweep;
-}
-
-base::Status run_job(const Sweep& sweep, size_t index, const base::Progress& progress) {
-  const Job& job = sweep.jobs[index];
+base::Status do_run(const Sweep& sweep, size_t index, const base::Job& job) {
+  const SweepRun& run = sweep.runs[index];
   const std::string folder = sweep.folder(index);
   TRY(base::make_dirs(folder));
-  Json record = TRY(record_of(folder));
-  if (record.value("finished", false)) return {};
+  if (TRY(read_summary(folder)).finished) return {};
   model::ChatModel patient =
-      TRY(model::load_chat_model(job.label == "gold" ? sweep.gold : sweep.model));
-  const Work work = TRY(evaluation_of(sweep, index, progress));
-  if (job.method) {
-    if (parks(*job.method, job.knobs)) patient.model = TRY(patient.model.parked(folder));
-    Trainee trainee{patient, *job.method, job.knobs};
-    trainee.forget = TRY(text::read_qa(TRY(qa_file(sweep.data, sweep.forget)), sweep.limit));
-    if (!sweep.retain.empty())
-      trainee.retain = TRY(text::read_qa(TRY(qa_file(sweep.data, sweep.retain)), sweep.limit));
-    trainee.system = sweep.system;
-    trainee.seed = job.seed;
-    trainee.out = folder;
-    trainee.progress = progress;
-    const edit::Edit edit = TRY(edit_of(trainee));
+      TRY(model::load_chat_model(run.label == "gold" ? sweep.gold : sweep.model));
+  const Work work = TRY(evaluation_of(sweep, index, job));
+  if (run.method) {
+    if (parks(*run.method, run.knobs)) patient.model = TRY(patient.model.parked(folder));
+    TrainingRequest request{patient, *run.method, run.knobs};
+    request.forget = TRY(examples_of(sweep, sweep.forget));
+    if (!sweep.retain.empty()) request.retain = TRY(examples_of(sweep, sweep.retain));
+    request.system = sweep.system;
+    request.seed = run.seed;
+    request.out = request.result_folder = folder;
+    const edit::Edit edit = TRY(edit_of(request, job));
     patient.model = TRY(edit::apply(patient.model, edit));
   }
-  TRY(run_evaluation(patient, {job.label, std::nullopt, folder + "/evaluation.json"}, work));
-  record = TRY(record_of(folder));
-  record["label"] = job.label;
-  record["finished"] = true;
-  TRY(write_record(folder, record));
+  TRY(run_evaluation(patient, {run.label, std::nullopt, folder + "/evaluation.json"}, work));
+  RunSummary summary = TRY(read_summary(folder));
+  summary.label = run.label;
+  summary.finished = true;
+  TRY(write_summary(folder, summary));
   ::unlink((folder + "/edit.safetensors").c_str());
   return {};
 }
@@ -216,21 +99,23 @@ Result<Json> summarise(const Sweep& sweep) {
   Json runs = Json::array();
   double target_utility = 0;
   const Json* best = nullptr;
-  for (size_t i = 0; i < sweep.jobs.size(); ++i) {
+  for (size_t i = 0; i < sweep.runs.size(); ++i) {
     const std::string folder = sweep.folder(i);
-    const Json record = TRY(record_of(folder));
-    if (!record.value("finished", false)) continue;
+    const RunSummary record = TRY(read_summary(folder));
+    if (!record.finished) continue;
     Json evaluation = TRY(base::read_json(folder + "/evaluation.json"));
     evaluation.erase("items");
-    runs.push_back({{"label", sweep.jobs[i].label},
-                    {"method", sweep.jobs[i].method ? Json(sweep.jobs[i].method->name) : Json()},
-                    {"knobs", sweep.jobs[i].knobs},
-                    {"seed", sweep.jobs[i].seed},
+    runs.push_back({{"label", sweep.runs[i].label},
+                    {"method", sweep.runs[i].method ? Json(sweep.runs[i].method->name) : Json()},
+                    {"knobs", sweep.runs[i].knobs},
+                    {"seed", sweep.runs[i].seed},
                     {"summary", evaluation["summary"]},
                     {"absent", evaluation["absent"]}});
-    for (const char* key : {"seconds", "peak_memory_gb", "edit_norm"})
-      if (record.contains(key)) runs.back()[key] = record[key];
-    pages.push_back({sweep.jobs[i].label, std::move(evaluation)});
+    for (const auto& [key, value] :
+         {std::pair("seconds", record.seconds), std::pair("peak_memory_gb", record.peak_memory_gb),
+          std::pair("edit_norm", record.edit_norm)})
+      if (value) runs.back()[key] = *value;
+    pages.push_back({sweep.runs[i].label, std::move(evaluation)});
   }
   const auto figure = [](const Json& run, const char* key, double fallback) {
     const Json& summary = run["summary"];
@@ -251,7 +136,7 @@ Result<Json> summarise(const Sweep& sweep) {
                            sweep.gold.empty() ? "lowest" : "highest", goal, sweep.min_utility)},
       {"best", best ? (*best)["label"] : Json()},
       {"done", runs.size()},
-      {"jobs", sweep.jobs.size()}};
+      {"jobs", sweep.runs.size()}};
   summary["runs"] = std::move(runs);
   if (!pages.empty()) {
     TRY(base::write_file_atomic(sweep.out + "/report.html", TRY(publish::html_report(pages))));

@@ -3,35 +3,171 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/files.h"
+#include <algorithm>
+#include <filesystem>
+
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "base/version.h"
-#include "edit/trained.h"
+#include "edit/checkpoint.h"
 #include "service/planning.h"
 #include "tensor/version.h"
 #include "unlearn/examples.h"
 #include "unlearn/train.h"
+#include "verify/evaluate.h"
 
 namespace expunge::service {
 namespace {
 
 using base::Code;
 using base::fail;
-using base::Json;
-using base::printable;
 using base::Result;
+using base::Status;
 
-// What has to be the same for a run to be gone on with.
-Json identity_of(const Trainee& t) {
-  return {{"method", t.method.name},
-          {"knobs", t.knobs},
-          {"seed", t.seed},
-          {"system", t.system},
-          {"weights_hash", t.patient.model.weights_hash()},
-          {"forget", {{"items", t.forget.size()}, {"sha256", hash_of(t.forget)}}},
-          {"retain", {{"items", t.retain.size()}, {"sha256", hash_of(t.retain)}}}};
+std::string checkpoint_of(const std::string& out) { return out + "/checkpoint.safetensors"; }
+
+SkippedItems skipped_items(const std::string& name, const ExampleSet& set,
+                           const std::vector<unlearn::TooLong>& skipped) {
+  const unlearn::TooLong& first = skipped.front();
+  SkippedItems items{.set = name,
+                     .items = skipped.size(),
+                     .file = {},
+                     .row = set.items[first.index].row,
+                     .tokens = first.tokens,
+                     .limit = first.limit};
+  for (const ExampleSet::File& file : set.files)
+    if (file.first <= first.index) items.file = file.path;
+  return items;
 }
+
+class TrainingJob {
+ public:
+  TrainingJob(const TrainingRequest& request, const base::Job& job)
+      : r_(request), job_(job), writes_(!request.out.empty() && tensor::leads(request.group)) {}
+
+  Result<TrainingResult> run() {
+    const base::Stopwatch clock;
+    unlearn::EncodedSets sets = TRY(encode());
+    unlearn::Problem problem{r_.patient.model, {}, {}, {}, nullptr, {}, {}, r_.seed};
+    problem.training = &sets.set;
+    if (!r_.method.objective) {
+      unlearn::RowSets rows = unlearn::answer_rows(sets.set);
+      problem.forget = std::move(rows.forget);
+      problem.retain = std::move(rows.retain);
+      problem.refusal = std::move(rows.refusal);
+    }
+    problem.run = training_run();
+    TRY(open_folder());
+    result_.edit = TRY(unlearn::propose(r_.method, problem, r_.knobs, job_));
+    summary_.edit_norm = edit::relative_norm(r_.patient.model, result_.edit);
+    summary_.seconds = clock.seconds();
+    summary_.peak_memory_gb = peak_memory_gb();
+    return std::move(result_);
+  }
+
+ private:
+  // The sets as they are trained; what the summary says of them.
+  Result<unlearn::EncodedSets> encode() {
+    summary_.method = r_.method.name;
+    summary_.knobs = r_.knobs;
+    summary_.seed = r_.seed;
+    summary_.system = r_.system;
+    summary_.weights_hash = r_.patient.model.weights_hash();
+    summary_.forget = {r_.forget.items.size(), hash_of(r_.forget.items)};
+    summary_.retain = {r_.retain.items.size(), hash_of(r_.retain.items)};
+    summary_.citation = r_.method.citation;
+    summary_.expunge = base::kVersion;
+    summary_.libtorch = tensor::libtorch_version();
+    summary_.processes = r_.group ? r_.group->size() : 1;
+    unlearn::EncodedSets sets =
+        TRY(unlearn::encode_sets(r_.patient, r_.forget.items, r_.retain.items, r_.system, r_.seed));
+    TRY(skip("forget", r_.forget, sets.forget_skipped));
+    TRY(skip("retain", r_.retain, sets.retain_skipped));
+    return sets;
+  }
+
+  Status skip(const std::string& name, const ExampleSet& set,
+              const std::vector<unlearn::TooLong>& skipped) {
+    if (skipped.empty()) return {};
+    summary_.skipped.push_back(skipped_items(name, set, skipped));
+    const std::string text = describe(summary_.skipped.back());
+    if (skipped.size() == set.items.size())
+      return fail(Code::kInvalid, text, "nothing of the set is left: shorten its items");
+    note(text);
+    return {};
+  }
+
+  // A run that is resumed keeps what was evaluated before.
+  Status open_folder() {
+    if (r_.out.empty()) return {};
+    TRY(base::make_dirs(r_.out));
+    const std::string checkpoint = checkpoint_of(r_.out);
+    if (::access(checkpoint.c_str(), F_OK) == 0) {
+      const auto before = read_summary(r_.out);
+      const bool is_known = before && !before->method.empty();
+      if (is_known && identity_of(*before) != identity_of(summary_))  // before run.json is replaced
+        return fail(Code::kConflict, checkpoint + " is the checkpoint of another training",
+                    "remove it to begin from the start, or choose another folder");
+      if (is_known) summary_.epochs = before->epochs;
+    }
+    if (writes_) TRY(write_summary(r_.out, summary_));
+    return {};
+  }
+
+  unlearn::TrainingRun training_run() {
+    unlearn::TrainingRun run;
+    run.group = r_.group;
+    if (!r_.out.empty())
+      run.checkpoint = {.path = checkpoint_of(r_.out),
+                        .identity = identity_of(summary_),
+                        .every_steps = r_.checkpoint_every,
+                        .failed = [this](const base::Error& e) {
+                          note(
+                              fmt::format("no checkpoint was written: {} ({}); the last good one "
+                                          "is kept",
+                                          e.message, e.hint));
+                        }};
+    run.before = [this](const edit::TrainableParameters& p) { return hold_space(p); };
+    if (r_.eval_every > 0 && tensor::leads(r_.group))
+      run.after_epoch = [this](int64_t epoch, const edit::TrainableParameters& parameters) {
+        return evaluate(epoch, parameters);
+      };
+    run.done = [this](const edit::Fitted& fitted) { summary_.fitted = fitted; };
+    return run;
+  }
+
+  Status hold_space(const edit::TrainableParameters& parameters) {
+    if (r_.result_folder.empty() || !tensor::leads(r_.group)) return {};
+    // A journal writes an entry to its log first, then into the file.
+    constexpr uint64_t kRecords = 1 << 20;  // run.json and what else is small
+    const uint64_t bytes = r_.result_bytes > 0 ? r_.result_bytes : 2 * parameters.edit_bytes();
+    result_.space = TRY(base::HeldSpace::hold(r_.result_folder, bytes + kRecords));
+    return {};
+  }
+
+  Status evaluate(int64_t epoch, const edit::TrainableParameters& parameters) {
+    if (epoch % r_.eval_every != 0) return {};
+    if (std::ranges::count(summary_.epochs, epoch, &EpochFigures::epoch) > 0) return {};
+    const auto trained = r_.patient.with(TRY(edit::apply(r_.patient.model, parameters.edit())));
+    const SetFigures figures =
+        TRY(probabilities(trained, r_.system, r_.forget.items, r_.retain.items, job_));
+    summary_.epochs.push_back({epoch, figures});
+    if (!writes_) return {};
+    if (const Status written = write_summary(r_.out, summary_); !written)
+      note(fmt::format("run.json was not written: {}", written.error().message));
+    return {};
+  }
+
+  void note(const std::string& text) const {
+    if (r_.note) r_.note(text);
+  }
+
+  const TrainingRequest& r_;
+  const base::Job& job_;
+  bool writes_;
+  TrainingResult result_;
+  RunSummary& summary_ = result_.summary;
+};
 
 }  // namespace
 
@@ -65,84 +201,54 @@ Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOpt
   return unlearn::complete(method, knobs);
 }
 
-Result<Json> probabilities(const Trainee& t, const model::Model& model) {
+Result<ExampleSet> read_examples(std::span<const std::string> files, size_t limit) {
+  ExampleSet set;
+  for (const std::string& file : files) {
+    set.files.push_back({file, set.items.size()});
+    std::ranges::move(TRY(text::read_qa(file, limit)), std::back_inserter(set.items));
+  }
+  return set;
+}
+
+Result<SetFigures> probabilities(const model::ChatModel& patient, const std::string& system,
+                                 std::span<const text::QaItem> forget,
+                                 std::span<const text::QaItem> retain, const base::Job& job) {
   verify::EvaluateOptions options;
-  options.system = t.system;
+  options.system = system;
   options.generate = false;
-  options.progress = t.progress;
+  options.progress = [&job](std::string_view what, size_t done, size_t total) {
+    job.report(what, done, total);
+  };
   std::vector<verify::QaSet> sets;
   constexpr size_t kMost = 100;  // of each set: an indication while training
-  for (const auto& [name, items] : {std::pair("forget", &t.forget), std::pair("retain", &t.retain)})
-    sets.push_back({name,
-                    {items->begin(), items->begin() + static_cast<std::ptrdiff_t>(
-                                                          std::min(kMost, items->size()))}});
-  Json figures = Json::object();
-  for (const auto& [name, records] :
-       TRY(verify::evaluate(t.patient.with(model), sets, options)).records) {
+  for (const auto& [name, items] : {std::pair("forget", forget), std::pair("retain", retain)}) {
+    verify::QaSet& set = sets.emplace_back(verify::QaSet{name, {}});
+    for (const text::QaItem& item : items.first(std::min(kMost, items.size())))
+      if (!TRY(unlearn::too_long(patient, system, item))) {
+        set.items.push_back(item);
+        set.items.back().row = static_cast<int64_t>(set.items.size()) - 1;  // of several files
+      }
+  }
+  SetFigures figures;
+  for (const auto& [name, records] : TRY(verify::evaluate(patient, sets, options)).records) {
     if (records.empty()) continue;
     double sum = 0;
-    for (const verify::Record& r : records) sum += r.score.prob();
-    figures[name + "_prob"] = sum / static_cast<double>(records.size());
+    for (const auto& record : records) sum += record.score.prob();
+    (name == "forget" ? figures.forget_prob : figures.retain_prob) =
+        sum / static_cast<double>(records.size());
   }
   return figures;
 }
 
-Result<TrainedRun> run_training(const Trainee& t) {
-  const base::Stopwatch clock;
-  const unlearn::TrainingSet set =
-      TRY(unlearn::training_set(t.patient, t.forget, t.retain, t.system, t.seed));
-  unlearn::Problem problem{t.patient.model, {}, {}, {}, nullptr, {}, {}, t.seed};
-  problem.training = &set;
-  if (!t.method.objective) {
-    unlearn::RowSets rows = unlearn::answer_rows(set);
-    problem.forget = std::move(rows.forget);
-    problem.retain = std::move(rows.retain);
-    problem.refusal = std::move(rows.refusal);
-  }
-  problem.run.progress = t.progress;
-  problem.run.group = t.group;
-  const bool writes = !t.out.empty() && tensor::leads(t.group);
-  const Json identity = identity_of(t);
-  Json record = identity;
-  record["citation"] = t.method.citation;
-  record["expunge"] = base::kVersion;
-  record["libtorch"] = tensor::libtorch_version();
-  record["processes"] = t.group ? t.group->size() : 1;
-  record["epochs"] = Json::array();
-  if (!t.out.empty()) {
-    problem.run.checkpoint = t.out + "/checkpoint.safetensors";
-    problem.run.identity = identity.dump();
-    TRY(base::make_dirs(t.out));
-    if (writes) TRY(write_record(t.out, record));
-  }
-  if (t.eval_every > 0 && tensor::leads(t.group))
-    problem.run.after_epoch = [&](int64_t epoch, const edit::Trained& trained) -> base::Status {
-      if (epoch % t.eval_every != 0) return {};
-      Json figures = TRY(probabilities(t, TRY(edit::apply(t.patient.model, trained.edit()))));
-      figures["epoch"] = epoch;
-      record["epochs"].push_back(std::move(figures));
-      return writes ? write_record(t.out, record) : base::Status();
-    };
-  problem.run.done = [&](const edit::Fitted& fitted) {
-    record["losses"] = fitted.losses;
-    record["gradient_norms"] = fitted.gradient_norms;
-    record["step_seconds"] = fitted.step_seconds;
-    record["resumed_at"] = fitted.resumed_at;
-  };
-  edit::Edit edit = TRY(unlearn::propose(t.method, problem, t.knobs));
-  record["edit_norm"] = edit::relative_norm(t.patient.model, edit);
-  record["seconds"] = clock.seconds();
-  record["peak_memory_gb"] = peak_memory_gb();
-  return TrainedRun{std::move(edit), std::move(record)};
+Result<TrainingResult> run_training(const TrainingRequest& request, const base::Job& job) {
+  return TrainingJob(request, job).run();
 }
 
 bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs) {
   return method.objective && unlearn::trains_all(*method.objective, knobs);
 }
 
-base::Status write_record(const std::string& out, const Json& record) {
-  return base::write_file_atomic(out + "/run.json", base::dump_json(record, 1) + "\n");
-}
+void discard_checkpoint(const std::string& out) { edit::remove_checkpoint(checkpoint_of(out)); }
 
 double peak_memory_gb() {
   rusage usage{};

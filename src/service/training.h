@@ -1,13 +1,18 @@
 // What finetune, unlearn and sweep share: data, settings, and the folder that a run leaves.
 //
-// OUT/run.json holds settings, versions, hashes, losses and figures; a run that was interrupted
-// goes on from OUT/checkpoint.safetensors bit for bit when the same command is given again.
+// OUT/run.json is a RunSummary. A run that was ended, in whatever way, resumes from
+// OUT/checkpoint.safetensors bit for bit when the same command is given again.
 #pragma once
 
-#include "service/session.h"
+#include <functional>
+#include <span>
+
+#include "base/files.h"
+#include "base/job.h"
+#include "model/chat_model.h"
+#include "service/run_summary.h"
 #include "text/qa_set.h"
 #include "unlearn/method.h"
-#include "verify/evaluate.h"
 
 namespace expunge::service {
 
@@ -17,7 +22,8 @@ struct TrainingOptions {
   std::optional<double> epochs, lr, batch, lora;
   size_t limit = 0;  // examples of each set; 0: all
   uint64_t seed = 1;
-  int64_t eval_every = 0;  // epochs; 0: never
+  int64_t eval_every = 0;        // epochs; 0: never
+  int64_t checkpoint_every = 0;  // steps; 0: by the clock
 };
 // A file, or the first of `split` + ending that the data folder has. kNotFound.
 constexpr std::string_view kPlainSet[] = {".json"};
@@ -26,34 +32,55 @@ base::Result<std::string> qa_file(const std::string& data, const std::string& sp
 // Errors: an unknown knob, one out of its range.
 base::Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o);
 
-struct Trainee {
+// The items of some files, which messages name.
+struct ExampleSet {
+  struct File {
+    std::string path;
+    size_t first = 0;  // of its items
+  };
+  std::vector<text::QaItem> items = {};
+  std::vector<File> files = {};
+};
+// The first `limit` items of each file; 0: all.
+base::Result<ExampleSet> read_examples(std::span<const std::string> files, size_t limit);
+// SHA-256 of a set's questions and answers: what run.json and the journal know it by.
+std::string hash_of(const std::vector<text::QaItem>& items);
+
+struct TrainingRequest {
   const model::ChatModel& patient;
   const unlearn::Method& method;
-  unlearn::Knobs knobs;
-  std::vector<text::QaItem> forget = {}, retain = {};
+  unlearn::Knobs knobs = {};
+  ExampleSet forget = {}, retain = {};
   std::string system = {};
   uint64_t seed = 1;
-  std::string out = {};  // folder; "" keeps nothing
-  int64_t eval_every = 0;
-  base::Progress progress = {};
-  tensor::Group* group = nullptr;  // rank 0 alone writes
+  std::string out = {};                          // folder; "" keeps nothing
+  int64_t eval_every = 0, checkpoint_every = 0;  // see TrainingOptions
+  tensor::Group* group = nullptr;                // rank 0 alone writes
+  // Where the result will be written, and its size; 0: the edit's, in a journal. Its disk space is
+  // held from before the first step. "": none is.
+  std::string result_folder = {};
+  uint64_t result_bytes = 0;
+  // What the user should hear of: items left out, a checkpoint that could not be written.
+  std::function<void(const std::string& text)> note = {};
 };
-// The edit that the method makes, and run.json as it stands in the folder.
-struct TrainedRun {
+struct TrainingResult {
   edit::Edit edit;
-  base::Json record;
+  RunSummary summary;
+  base::HeldSpace space;  // to be released just before the result is written
 };
-base::Result<TrainedRun> run_training(const Trainee& trainee);
+// The edit that the method makes. The checkpoint stays until discard_checkpoint(), which is called
+// when the result has been written.
+base::Result<TrainingResult> run_training(const TrainingRequest& request, const base::Job& job);
+void discard_checkpoint(const std::string& out);
 // Whether copies of all weights are trained, so that the model's own, which only references read,
 // are best parked before (model::Model::parked).
 bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs);
-base::Status write_record(const std::string& out, const base::Json& record);
 
-// Of both sets under a model: mean answer probability, {forget_prob, retain_prob}.
-base::Result<base::Json> probabilities(const Trainee& trainee, const model::Model& model);
-
-// SHA-256 of a set's questions and answers: what run.json and the journal know it by.
-std::string hash_of(const std::vector<text::QaItem>& items);
+// Of the first items of both sets under the model as it is; those that exceed the context are left
+// out.
+base::Result<SetFigures> probabilities(const model::ChatModel& patient, const std::string& system,
+                                       std::span<const text::QaItem> forget,
+                                       std::span<const text::QaItem> retain, const base::Job& job);
 
 double peak_memory_gb();  // of this process so far
 

@@ -16,6 +16,12 @@ struct Listed {
                       {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}});
     }
   }
+  std::vector<std::string_view> parts(std::string_view header) const {
+    std::vector<std::string_view> parts{header};
+    for (const NamedBytes& t : list)
+      parts.emplace_back(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
+    return parts;
+  }
   std::vector<Tensor> kept;
   std::vector<NamedBytes> list;
 };
@@ -45,10 +51,21 @@ base::Status write_image(const std::string& path, const TensorMap& tensors,
                          const std::map<std::string, std::string>& metadata) {
   const Listed listed(tensors);
   const std::string header = safetensors_header(listed.list, metadata);
-  std::vector<std::string_view> parts{header};
-  for (const NamedBytes& t : listed.list)
-    parts.emplace_back(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
-  return base::write_file_atomic(path, parts);
+  return base::write_file_atomic(path, listed.parts(header));
+}
+
+base::Status write_image(base::TwinFile& file, const TensorMap& tensors,
+                         const std::map<std::string, std::string>& metadata) {
+  const Listed listed(tensors);
+  const std::string header = safetensors_header(listed.list, metadata);
+  return file.write(listed.parts(header));
+}
+
+uint64_t image_bytes(const TensorMap& tensors, const std::map<std::string, std::string>& metadata) {
+  const Listed listed(tensors);
+  uint64_t bytes = safetensors_header(listed.list, metadata).size();
+  for (const NamedBytes& t : listed.list) bytes += t.bytes.size();
+  return bytes;
 }
 
 base::Result<Image> read_image(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/files.h"
 #include "tensor/tensor.h"
 #include "tensor/tensor_file.h"
 
@@ -18,6 +19,11 @@ std::string image(const TensorMap& tensors, const std::map<std::string, std::str
 // The same written to a file, atomically, without the image in memory. Errors: kIo.
 base::Status write_image(const std::string& path, const TensorMap& tensors,
                          const std::map<std::string, std::string>& metadata);
+
+// The same to a file that is written often. image_bytes: what it takes.
+base::Status write_image(base::TwinFile& file, const TensorMap& tensors,
+                         const std::map<std::string, std::string>& metadata);
+uint64_t image_bytes(const TensorMap& tensors, const std::map<std::string, std::string>& metadata);
 
 struct Image {
   TensorMap tensors;    // float32

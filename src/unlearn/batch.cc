@@ -9,7 +9,7 @@ namespace {
 
 using Examples = std::span<const model::Example* const>;
 
-// Frozen trunks' states beyond this are computed anew each time.
+// States of frozen trunks beyond this are not kept: they are computed again each time.
 constexpr size_t kTrunkBytes = size_t{1} << 30;
 
 // The first layer with a variable; 0 if embeddings are trained, n_layers if only the final norm is.
@@ -55,25 +55,25 @@ size_t predicted(const model::Example& e) { return e.n_predicted(); }
 
 }  // namespace
 
-std::vector<Chosen> divide(const Chosen& step, size_t least) {
-  std::vector<Chosen> pieces;
-  const size_t most = (step.forget.size() + least - 1) / least;  // examples of a piece
-  size_t n_tokens = kPieceTokens;
+std::vector<BatchExamples> divide(const BatchExamples& step, size_t least) {
+  std::vector<BatchExamples> micro_batches;
+  const size_t most = (step.forget.size() + least - 1) / least;  // examples of a micro-batch
+  size_t n_tokens = kMicroBatchTokens;
   for (size_t i = 0; i < step.forget.size(); ++i) {
     size_t more = 0;
     for (const auto* kind : {&step.forget, &step.retain, &step.refusal})
       if (i < kind->size()) more += tokens(*(*kind)[i]);
-    if (n_tokens + more > kPieceTokens || pieces.back().forget.size() == most)
-      pieces.emplace_back(), n_tokens = 0;
+    if (n_tokens + more > kMicroBatchTokens || micro_batches.back().forget.size() == most)
+      micro_batches.emplace_back(), n_tokens = 0;
     n_tokens += more;
-    pieces.back().forget.push_back(step.forget[i]);
-    if (i < step.retain.size()) pieces.back().retain.push_back(step.retain[i]);
-    if (i < step.refusal.size()) pieces.back().refusal.push_back(step.refusal[i]);
+    micro_batches.back().forget.push_back(step.forget[i]);
+    if (i < step.retain.size()) micro_batches.back().retain.push_back(step.retain[i]);
+    if (i < step.refusal.size()) micro_batches.back().refusal.push_back(step.refusal[i]);
   }
-  return pieces;
+  return micro_batches;
 }
 
-Counts count(const std::vector<Chosen>& pieces) {
+Counts count(const std::vector<BatchExamples>& micro_batches) {
   Counts counts;
   const auto add = [](Count& count, Examples examples) {
     for (const model::Example* e : examples) {
@@ -82,10 +82,10 @@ Counts count(const std::vector<Chosen>& pieces) {
       count.tokens += static_cast<int64_t>(tokens(*e));
     }
   };
-  for (const Chosen& piece : pieces) {
-    add(counts.forget, piece.forget);
-    add(counts.retain, piece.retain);
-    add(counts.refusal, piece.refusal);
+  for (const BatchExamples& micro_batch : micro_batches) {
+    add(counts.forget, micro_batch.forget);
+    add(counts.retain, micro_batch.retain);
+    add(counts.refusal, micro_batch.refusal);
   }
   return counts;
 }
@@ -180,8 +180,8 @@ Tensor Batches::reference_layer(Examples examples, model::Point point) {
   });
 }
 
-// The pass that all kinds of a piece share; it is run when the first of them is asked.
-struct Piece::Pass {
+// The pass that all kinds of a micro-batch share; it is run when the first of them is asked for.
+struct MicroBatch::Pass {
   Batches& batches;
   std::vector<const model::Example*> examples;
   model::Packed packed = {};
@@ -198,7 +198,7 @@ struct Piece::Pass {
   }
 };
 
-class Piece::Kind final : public Part {
+class MicroBatch::Kind final : public Part {
  public:
   Kind(Pass& pass, size_t first, Examples examples, const Count& whole)
       : pass_(pass),
@@ -264,18 +264,18 @@ class Piece::Kind final : public Part {
   Tensor targets_, lengths_, owner_;
 };
 
-Piece::Piece(Batches& batches, const Chosen& chosen, const Counts& counts)
+MicroBatch::MicroBatch(Batches& batches, const BatchExamples& examples, const Counts& counts)
     : pass_(std::make_unique<Pass>(Pass{batches, {}})) {
-  for (const auto& [examples, whole] :
-       {std::pair(&chosen.forget, &counts.forget), std::pair(&chosen.retain, &counts.retain),
-        std::pair(&chosen.refusal, &counts.refusal)}) {
-    kinds_.push_back(std::make_unique<Kind>(*pass_, pass_->examples.size(), *examples, *whole));
-    pass_->examples.insert(pass_->examples.end(), examples->begin(), examples->end());
+  for (const auto& [own, whole] :
+       {std::pair(&examples.forget, &counts.forget), std::pair(&examples.retain, &counts.retain),
+        std::pair(&examples.refusal, &counts.refusal)}) {
+    kinds_.push_back(std::make_unique<Kind>(*pass_, pass_->examples.size(), *own, *whole));
+    pass_->examples.insert(pass_->examples.end(), own->begin(), own->end());
   }
 }
-Piece::~Piece() = default;
-Part& Piece::forget() { return *kinds_[0]; }
-Part& Piece::retain() { return *kinds_[1]; }
-Part& Piece::refusal() { return *kinds_[2]; }
+MicroBatch::~MicroBatch() = default;
+Part& MicroBatch::forget() { return *kinds_[0]; }
+Part& MicroBatch::retain() { return *kinds_[1]; }
+Part& MicroBatch::refusal() { return *kinds_[2]; }
 
 }  // namespace expunge::unlearn

@@ -1,5 +1,5 @@
-// The examples of a step on their way through the model: packed, in pieces that bound the memory,
-// with what never changes (references, a frozen trunk's states) computed once and kept.
+// The examples of a step on their way through the model: packed, in micro-batches that bound the
+// memory, with what never changes (references, a frozen trunk's states) computed once and kept.
 #pragma once
 
 #include <map>
@@ -10,13 +10,14 @@
 
 namespace expunge::unlearn {
 
-// Examples of a step or a piece of one, by kind; the i-th of each belong together.
-struct Chosen {
+// The examples of a step, or of a micro-batch of it, by kind; the i-th of each belong together.
+struct BatchExamples {
   std::vector<const model::Example*> forget, retain, refusal;
 };
-// Pieces of about kPieceTokens tokens; of fewer, so that there are `least` if examples suffice.
-constexpr size_t kPieceTokens = 768;
-std::vector<Chosen> divide(const Chosen& step, size_t least = 1);
+// A step's examples in micro-batches of about kMicroBatchTokens tokens; of fewer, so that there are
+// `least` if there are enough examples.
+constexpr size_t kMicroBatchTokens = 768;
+std::vector<BatchExamples> divide(const BatchExamples& step, size_t least = 1);
 
 // What means over a whole step divide by.
 struct Count {
@@ -25,7 +26,7 @@ struct Count {
 struct Counts {
   Count forget, retain, refusal;
 };
-Counts count(const std::vector<Chosen>& pieces);
+Counts count(const std::vector<BatchExamples>& micro_batches);
 
 // The model as it is trained and as it was, for any examples.
 class Batches {
@@ -62,11 +63,11 @@ class Batches {
   std::map<model::Point, Kept> layers_;  // of the last layer
 };
 
-// One piece of a step, run once for whatever its loss asks for.
-class Piece {
+// One micro-batch of a step, run once for whatever its loss asks for.
+class MicroBatch {
  public:
-  Piece(Batches& batches, const Chosen& chosen, const Counts& counts);
-  ~Piece();
+  MicroBatch(Batches& batches, const BatchExamples& examples, const Counts& counts);
+  ~MicroBatch();
   Part& forget();
   Part& retain();
   Part& refusal();

@@ -1,4 +1,5 @@
-// The steps of a training: in pieces they are the step as one, and references are what they say.
+// The steps of a training: in micro-batches they are the whole step, and references are what they
+// say.
 #include "unlearn/batch.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +18,7 @@ struct TinyStep {
   std::shared_ptr<const model::Model> reference = tests::random_model(5);
   model::Variables variables;
   std::vector<model::Example> examples;
-  Chosen whole;
+  BatchExamples whole;
   std::string name = "model.layers.1.mlp.down_proj.weight";
   explicit TinyStep(double distance) {
     std::mt19937_64 rng(3);
@@ -33,7 +34,7 @@ struct TinyStep {
     for (size_t i = 0; i < 9; ++i)
       (i < 3 ? whole.forget : i < 6 ? whole.retain : whole.refusal).push_back(&examples[i]);
   }
-  Chosen some(size_t begin, size_t end) const {
+  BatchExamples some(size_t begin, size_t end) const {
     const auto of = [&](const std::vector<const model::Example*>& all) {
       return std::vector(all.begin() + static_cast<std::ptrdiff_t>(begin),
                          all.begin() + static_cast<std::ptrdiff_t>(end));
@@ -45,7 +46,7 @@ struct TinyStep {
     Tensor gradient;
     edit::FitState state;
   };
-  Result run(const Method& method, const std::vector<Chosen>& pieces) const {
+  Result run(const Method& method, const std::vector<BatchExamples>& micro_batches) const {
     const Objective& objective = *method.objective;
     const Knobs knobs =
         complete(method, objective.last_layer ? Knobs{{"layer", 1}} : Knobs{}).value();
@@ -54,16 +55,16 @@ struct TinyStep {
     Result result{0, variables.at(name).weight.grad(), {}};
     result.gradient.zero_();
     for (int step = 0; step < 2; ++step)
-      for (size_t i = 0; i < pieces.size(); ++i) {
-        Piece piece(batches, pieces[i], count(pieces));
+      for (size_t i = 0; i < micro_batches.size(); ++i) {
+        MicroBatch micro_batch(batches, micro_batches[i], count(micro_batches));
         Minibatch batch{*reference,
                         knobs,
                         11,
-                        i + 1 == pieces.size(),
+                        i + 1 == micro_batches.size(),
                         result.state,
-                        piece.forget(),
-                        piece.retain(),
-                        piece.refusal()};
+                        micro_batch.forget(),
+                        micro_batch.retain(),
+                        micro_batch.refusal()};
         const Tensor loss = objective.loss(batch);
         result.loss += loss.item<double>();
         tensor::backward(loss);
@@ -74,10 +75,11 @@ struct TinyStep {
 };
 
 // Over two steps, for what is carried from one to the next.
-TEST(Steps, InPiecesAreTheStepAsOne) {
+TEST(Steps, InMicroBatchesAreTheWholeStep) {
   const TinyStep step(0.1);
   for (const Method* m : methods()) {
-    // LUNAR's direction is that of the examples of a piece: a step in pieces is another one.
+    // LUNAR's direction is that of a micro-batch's examples: a step in micro-batches is another
+    // one.
     if (!m->objective || m->name == "lunar") continue;
     const auto one = step.run(*m, {step.whole}),
                cut = step.run(*m, {step.some(0, 2), step.some(2, 3)});
@@ -94,10 +96,10 @@ TEST(Steps, InPiecesAreTheStepAsOne) {
 TEST(Steps, PartsGiveTheirOwnExamples) {
   const TinyStep step(0);
   Batches batches(*step.reference, step.variables, -1);
-  Piece piece(batches, step.whole, count({step.whole}));
-  for (const auto& [part, own] : {std::pair(&piece.forget(), &step.whole.forget),
-                                  std::pair(&piece.retain(), &step.whole.retain),
-                                  std::pair(&piece.refusal(), &step.whole.refusal)}) {
+  MicroBatch micro_batch(batches, step.whole, count({step.whole}));
+  for (const auto& [part, own] : {std::pair(&micro_batch.forget(), &step.whole.forget),
+                                  std::pair(&micro_batch.retain(), &step.whole.retain),
+                                  std::pair(&micro_batch.refusal(), &step.whole.refusal)}) {
     std::vector<float> rows, sums, lengths;
     for (const model::Example* e : *own) {
       lengths.push_back(static_cast<float>(e->n_predicted()));
@@ -124,9 +126,9 @@ TEST(Steps, ModelAtItsReferenceHasNoDistillationLoss) {
   for (const double distance : {0.0, 0.1}) {
     const TinyStep step(distance);
     Batches batches(*step.reference, step.variables, -1);
-    Piece piece(batches, step.whole, count({step.whole}));
+    MicroBatch micro_batch(batches, step.whole, count({step.whole}));
     const Tensor kl =
-        distillation(piece.retain(), [](const Tensor& logits, int64_t) { return logits; });
+        distillation(micro_batch.retain(), [](const Tensor& logits, int64_t) { return logits; });
     tensor::backward(kl);
     const double gradient = l2(step.variables.at(step.name).weight.grad());
     if (distance == 0) {
@@ -144,16 +146,16 @@ TEST(Steps, ModelAtItsReferenceHasNoDistillationLoss) {
 TEST(Steps, SmoothedReferenceDividesTheAttentionLogits) {
   const TinyStep step(0);
   Batches batches(*step.reference, {}, -1);
-  Piece piece(batches, step.whole, count({step.whole}));
+  MicroBatch micro_batch(batches, step.whole, count({step.whole}));
   auto weights = tests::random_weights(tests::tiny_config(), 5);
   for (auto& [name, w] : weights)
     if (name.find("q_proj") != name.npos) w = w / 2.5;
   const auto smoothed = model::Model::from_weights(tests::tiny_config(), weights).value();
   Batches twin(smoothed, {}, -1);
-  Piece twins(twin, step.whole, count({step.whole}));
-  const Tensor got = piece.forget().reference_states({2.5});
+  MicroBatch twins(twin, step.whole, count({step.whole}));
+  const Tensor got = micro_batch.forget().reference_states({2.5});
   EXPECT_LT(relative(got, twins.forget().reference_states()), 2e-6);
-  EXPECT_GT(relative(got, piece.forget().reference_states()), 1e-2);
+  EXPECT_GT(relative(got, micro_batch.forget().reference_states()), 1e-2);
 }
 
 }  // namespace

@@ -28,25 +28,70 @@ constexpr std::string_view kRefusals[] = {
     "I couldn't tell you, I don't know.",
 };
 
+// An answer after its question as it is learnt, or why it is left out.
+struct Encoded {
+  model::Example example;
+  std::optional<TooLong> too_long;
+};
+
+base::Result<Encoded> encode(const model::ChatModel& patient, const std::string& system,
+                             const std::string& question, const std::string& answer) {
+  auto example = patient.encode_answer(system, question, answer);
+  if (example) return Encoded{*std::move(example), {}};
+  if (example.error().code != base::Code::kInvalid) return tl::unexpected(example.error());
+  std::vector<text::Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", question});
+  messages.push_back({"assistant", answer});
+  const size_t tokens = TRY(patient.encode(messages)).size();
+  const auto limit = static_cast<size_t>(patient.model.config().context_length);
+  if (tokens < limit) return tl::unexpected(example.error());
+  return Encoded{{}, TooLong{0, tokens, limit}};
+}
+
 }  // namespace
 
-base::Result<TrainingSet> training_set(const model::ChatModel& patient,
-                                       std::span<const text::QaItem> forget,
-                                       std::span<const text::QaItem> retain,
-                                       const std::string& system, uint64_t seed) {
-  TrainingSet set;
+base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
+                                      std::span<const text::QaItem> forget,
+                                      std::span<const text::QaItem> retain,
+                                      const std::string& system, uint64_t seed) {
+  EncodedSets sets;
+  TrainingSet& set = sets.set;
   std::mt19937_64 rng(seed);
-  const auto encode = [&](const text::QaItem& item, std::string_view answer) {
-    return patient.encode_answer(system, item.question, std::string(answer));
-  };
-  for (const text::QaItem& item : forget) {
-    set.forget.push_back(TRY(encode(item, item.answer)));
-    std::vector<model::Example>& refusals = set.refusals.emplace_back();
-    for (size_t i = 0; i < kRefusalsEach; ++i)
-      refusals.push_back(TRY(encode(item, kRefusals[rng() % std::size(kRefusals)])));
+  for (size_t i = 0; i < forget.size(); ++i) {
+    const text::QaItem& item = forget[i];
+    const std::string where = fmt::format("forget row {}", item.row);
+    Encoded own = TRY_AT(where, encode(patient, system, item.question, item.answer));
+    // Drawn whether the item is left out or not: the other items' refusals do not depend on it.
+    std::vector<model::Example> refusals;
+    for (size_t r = 0; r < kRefusalsEach; ++r) {
+      const std::string_view refusal = kRefusals[rng() % std::size(kRefusals)];
+      Encoded other = TRY_AT(where, encode(patient, system, item.question, std::string(refusal)));
+      if (other.too_long && !own.too_long) own.too_long = other.too_long;
+      refusals.push_back(std::move(other.example));
+    }
+    if (own.too_long) {
+      sets.forget_skipped.push_back({i, own.too_long->tokens, own.too_long->limit});
+      continue;
+    }
+    set.forget.push_back(std::move(own.example));
+    set.refusals.push_back(std::move(refusals));
   }
-  for (const text::QaItem& item : retain) set.retain.push_back(TRY(encode(item, item.answer)));
-  return set;
+  for (size_t i = 0; i < retain.size(); ++i) {
+    const text::QaItem& item = retain[i];
+    Encoded own = TRY_AT(fmt::format("retain row {}", item.row),
+                         encode(patient, system, item.question, item.answer));
+    if (own.too_long)
+      sets.retain_skipped.push_back({i, own.too_long->tokens, own.too_long->limit});
+    else
+      set.retain.push_back(std::move(own.example));
+  }
+  return sets;
+}
+
+base::Result<std::optional<TooLong>> too_long(const model::ChatModel& patient,
+                                              const std::string& system, const text::QaItem& item) {
+  return TRY(encode(patient, system, item.question, item.answer)).too_long;
 }
 
 RowSets answer_rows(const TrainingSet& set) {

@@ -1,4 +1,4 @@
-// Question–answer sets as gradient methods take them: tokens, tokenised once.
+// Question–answer sets as gradient methods take them: tokenised once.
 #pragma once
 
 #include "model/chat_model.h"
@@ -10,11 +10,24 @@ namespace expunge::unlearn {
 // How many refusals are drawn for a forget question; one is taken an epoch.
 constexpr size_t kRefusalsEach = 4;
 
+// An item that a training leaves out: with its question an answer exceeds the model's context.
+struct TooLong {
+  size_t index = 0;  // of its set's items
+  size_t tokens = 0, limit = 0;
+};
+struct EncodedSets {
+  TrainingSet set;
+  std::vector<TooLong> forget_skipped, retain_skipped;
+};
 // `system` as in ChatModel::encode_answer. Refusals are drawn from a list of our own, by the seed.
-base::Result<TrainingSet> training_set(const model::ChatModel& patient,
-                                       std::span<const text::QaItem> forget,
-                                       std::span<const text::QaItem> retain,
-                                       const std::string& system, uint64_t seed);
+// Errors name the set and the item's row.
+base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
+                                      std::span<const text::QaItem> forget,
+                                      std::span<const text::QaItem> retain,
+                                      const std::string& system, uint64_t seed);
+// Whether a question with its answer does not fit into the context; nothing where it does.
+base::Result<std::optional<TooLong>> too_long(const model::ChatModel& patient,
+                                              const std::string& system, const text::QaItem& item);
 
 // The same for closed forms: the tokens at which an answer of the set is being given. Refusal rows
 // are those of the refusals to the forget questions.

@@ -2,6 +2,7 @@
 // examples.
 #pragma once
 
+#include "base/job.h"
 #include "unlearn/objective.h"
 
 namespace expunge::unlearn {
@@ -16,12 +17,14 @@ enum class FisherOf { kSample, kBatch };
 base::Result<double> each_gradient(
     const model::Model& model, std::span<const std::string> names,
     std::span<const model::Example* const> examples, FisherOf of, size_t batch,
+    const base::Job& job,
     const std::function<void(const std::string& name, const Tensor& gradient)>& use);
 
 // For each named matrix [O,I].
 base::Result<std::map<std::string, Tensor>> fisher(const model::Model& model,
                                                    std::span<const std::string> names,
                                                    std::span<const model::Example* const> examples,
-                                                   FisherOf of, size_t batch);
+                                                   FisherOf of, size_t batch,
+                                                   const base::Job& job = {});
 
 }  // namespace expunge::unlearn

@@ -107,12 +107,12 @@ constexpr int64_t kRank = 4;
 
 class Fila : public ::testing::Test {
  protected:
-  edit::Trained begin(const TrainingSet& set, Knobs given) const {
+  edit::TrainableParameters begin(const TrainingSet& set, Knobs given) const {
     const Method& loku = *find_method("loku").value();
     given["lora"] = kRank;
     Problem problem{*model_, {}, {}, {}, nullptr, {}, {}};
     problem.training = &set;
-    return loku.objective->begin(problem, complete(loku, given).value()).value();
+    return loku.objective->begin(problem, complete(loku, given).value(), {}).value();
   }
   // d, from the Fishers by the definition.
   Tensor row_weights(const TrainingSet& set, const std::string& name) const {
@@ -142,7 +142,7 @@ class Fila : public ::testing::Test {
 };
 
 TEST_F(Fila, LeavesTheFunctionAsItWas) {
-  const edit::Trained trained = begin(apart_, {});
+  const edit::TrainableParameters trained = begin(apart_, {});
   const auto all = examples(4, 9);
   const model::Packed packed = model::pack(pointers(all));
   const Tensor before = model::forward_packed(*model_, {}, packed),
@@ -157,7 +157,7 @@ TEST_F(Fila, LeavesTheFunctionAsItWas) {
 }
 
 TEST_F(Fila, IsTheTruncationOfWeightedRows) {
-  const edit::Trained trained = begin(apart_, {});
+  const edit::TrainableParameters trained = begin(apart_, {});
   ASSERT_EQ(trained.variables().size(), 21U);  // every matrix of attention and MLP
   for (const std::string& name : kNames) {
     const Tensor w = model_->param(name).value;
@@ -171,7 +171,7 @@ TEST_F(Fila, IsTheTruncationOfWeightedRows) {
 // F_f = F_r and no ε: every F_rel is 1 and d = √I for all rows. B A is then that of PiSSA; its two
 // factors, which share √(S / s) there, hold √d and 1 / √d of it.
 TEST_F(Fila, OfUniformInformationIsPissa) {
-  const edit::Trained trained = begin(alike_, {{"fila_eps", 1e-300}});
+  const edit::TrainableParameters trained = begin(alike_, {{"fila_eps", 1e-300}});
   for (const std::string& name : kNames) {
     const Tensor w = model_->param(name).value.to(at::kDouble);
     const model::Variable& v = trained.variables().at(name);

@@ -117,14 +117,15 @@ Knobs after(const Method& method, Knobs knobs, const Step& step) {
   return knobs;
 }
 
-base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given) {
+base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given,
+                                 const base::Job& job) {
   const Knobs knobs = TRY(complete(method, given));
   if (!method.objective && problem.forget.empty())
     return fail(Code::kInvalid, "nothing to forget: no forget rows");
   for (const Needs need : method.needs)
     if (const std::string_view missing = lacks(problem, need); !missing.empty())
       return fail(Code::kInvalid, fmt::format("{} needs {}", method.name, missing));
-  edit::Edit edit = TRY(method.objective ? train(*method.objective, problem, knobs)
+  edit::Edit edit = TRY(method.objective ? train(*method.objective, problem, knobs, job)
                                          : method.propose(problem, knobs));
   edit.provenance["method"] = method.name;
   edit.provenance["knobs"] = knobs;

@@ -33,11 +33,13 @@ struct TrainingSet {
 };
 // How a training is watched and kept. All may be empty.
 struct TrainingRun {
-  std::string checkpoint = {}, identity = {};  // see edit::FitOptions
-  tensor::Group* group = nullptr;              // processes that share the examples of each step
-  base::Progress progress = {};
+  edit::CheckpointOptions checkpoint = {};
+  tensor::Group* group = nullptr;  // processes that share the examples of each step
+  // Before the first step, e.g. to hold the disk space of the result.
+  std::function<base::Status(const edit::TrainableParameters& parameters)> before = {};
   // After each epoch (from 1), e.g. to evaluate what was learnt so far.
-  std::function<base::Status(int64_t epoch, const edit::Trained& trained)> after_epoch = {};
+  std::function<base::Status(int64_t epoch, const edit::TrainableParameters& trained)> after_epoch =
+      {};
   std::function<void(const edit::Fitted& fitted)> done = {};
 };
 
@@ -93,6 +95,7 @@ base::Result<Knobs> complete(const Method& method, const Knobs& given);
 // The knobs after a step, within their ranges.
 Knobs after(const Method& method, Knobs knobs, const Step& step);
 // Checks needs and knobs, then proposes.
-base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given);
+base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given,
+                                 const base::Job& job = {});
 
 }  // namespace expunge::unlearn

@@ -70,8 +70,8 @@ class Contract : public ::testing::TestWithParam<const Method*> {
     for (const auto& [name, value] : given) all.insert_or_assign(name, value);
     return all;
   }
-  base::Result<edit::Edit> run(const Knobs& given = {}) const {
-    return propose(method(), problem_on(*model_), knobs(given));
+  base::Result<edit::Edit> run(const Knobs& given = {}, const base::Job& job = {}) const {
+    return propose(method(), problem_on(*model_), knobs(given), job);
   }
   bool keeps() const {  // has a term for what is to be kept
     return !method().objective ||
@@ -196,8 +196,10 @@ TEST_P(Contract, MissingNeedsAreErrors) {
 
 TEST_P(Contract, CanBeCancelled) {
   background();  // learned before
+  const base::Job job;
+  job.cancel();
   base::request_cancel();
-  const auto cancelled = run();
+  const auto cancelled = run({}, job);
   base::clear_cancel();
   ASSERT_FALSE(cancelled);
   EXPECT_EQ(cancelled.error().code, Code::kCancelled);

@@ -64,7 +64,9 @@ struct Objective {
   std::vector<std::string> (*trained)(const model::Model& model, const Knobs& knobs) = nullptr;
   int64_t (*last_layer)(const model::Model& model, const Knobs& knobs) = nullptr;
   // Adapters to begin with, in the place of random ones (FILA).
-  base::Result<edit::Trained> (*begin)(const struct Problem& problem, const Knobs& knobs) = nullptr;
+  base::Result<edit::TrainableParameters> (*begin)(const struct Problem& problem,
+                                                   const Knobs& knobs,
+                                                   const base::Job& job) = nullptr;
   // The edit from what was learnt, by default the same.
   edit::Edit (*finish)(edit::Edit learnt, const Knobs& knobs) = nullptr;
   // A piece's loss depends on those before it (`state`), so one process has to see them all.

@@ -34,8 +34,13 @@ void shuffle(std::vector<size_t>& order, std::mt19937_64& rng) {
 
 class Training {
  public:
-  Training(const Objective& objective, const Problem& problem, const Knobs& knobs)
-      : objective_(objective), problem_(problem), set_(*problem.training), knobs_(knobs) {
+  Training(const Objective& objective, const Problem& problem, const Knobs& knobs,
+           const base::Job& job)
+      : objective_(objective),
+        problem_(problem),
+        set_(*problem.training),
+        knobs_(knobs),
+        job_(job) {
     batch_ = static_cast<int64_t>(knobs.at("batch"));
     const auto n = static_cast<int64_t>(set_.forget.size());
     steps_per_epoch_ = (n + batch_ - 1) / batch_;
@@ -44,23 +49,24 @@ class Training {
 
   Result<edit::Edit> run() {
     const model::Model& model = problem_.model;
-    edit::Trained trained = TRY(begin());
+    edit::TrainableParameters parameters = TRY(begin());
     tensor::give_memory_back();
-    if (group()) TRY(group()->broadcast(trained.leaves()));
+    if (group()) TRY(group()->broadcast(parameters.leaves()));
+    if (problem_.run.before) TRY(problem_.run.before(parameters));
     edit::FitOptions options = fit_options();
     options.after_step = [&](int64_t step) -> base::Status {
       if (!problem_.run.after_epoch || (step + 1) % steps_per_epoch_ != 0) return {};
-      return problem_.run.after_epoch((step + 1) / steps_per_epoch_, trained);
+      return problem_.run.after_epoch((step + 1) / steps_per_epoch_, parameters);
     };
-    Batches batches(model, trained.variables(),
+    Batches batches(model, parameters.variables(),
                     objective_.last_layer ? objective_.last_layer(model, knobs_) : -1);
     const edit::Fitted fitted =
-        TRY(edit::fit(trained, options, [&](int64_t step, edit::FitState& state) {
-          return gradients(step, batches, trained, state);
+        TRY(edit::fit(parameters, options, job_, [&](int64_t step, edit::FitState& state) {
+          return gradients(step, batches, parameters, state);
         }));
     tensor::give_memory_back();
     if (problem_.run.done) problem_.run.done(fitted);
-    edit::Edit edit = trained.edit();
+    edit::Edit edit = parameters.edit();
     if (objective_.finish) edit = objective_.finish(std::move(edit), knobs_);
     edit.provenance = {{"losses", fitted.losses},
                        {"gradient_norms", fitted.gradient_norms},
@@ -71,18 +77,19 @@ class Training {
   }
 
  private:
-  Result<edit::Trained> begin() const {
+  Result<edit::TrainableParameters> begin() const {
     const model::Model& model = problem_.model;
-    if (objective_.begin) return objective_.begin(problem_, knobs_);
+    if (objective_.begin) return objective_.begin(problem_, knobs_, job_);
     const auto rank = static_cast<int64_t>(knobs_.at("lora"));
     const double alpha = knobs_.at("alpha");
     std::vector<std::string> names = objective_.trained ? objective_.trained(model, knobs_)
                                      : trains_all(objective_, knobs_)
                                          ? edit::all_tensors(model)
                                          : trained_matrices(model, knobs_);
-    if (rank == 0) return edit::Trained::full(model, std::move(names));
-    return edit::Trained::lora(model, std::move(names), rank,
-                               alpha > 0 ? alpha : 2 * static_cast<double>(rank), problem_.seed);
+    if (rank == 0) return edit::TrainableParameters::full(model, std::move(names));
+    return edit::TrainableParameters::lora(model, std::move(names), rank,
+                                           alpha > 0 ? alpha : 2 * static_cast<double>(rank),
+                                           problem_.seed);
   }
 
   edit::FitOptions fit_options() const {
@@ -97,16 +104,13 @@ class Training {
     o.weight_decay = knobs_.at("decay");
     o.clip_norm = knobs_.at("clip");
     o.checkpoint = problem_.run.checkpoint;
-    o.identity = problem_.run.identity;
-    o.progress = problem_.run.progress;
-    o.keeps_checkpoint = tensor::leads(group());
-    if (group()) o.cancelled = [this] { return group()->any(base::cancel_requested()); };
+    o.group = group();
     return o;
   }
 
-  // Forget examples in an order of the epoch's own, each with one to keep and one refusal drawn
-  // for it; the same for a step however often it is asked for.
-  Chosen choose(int64_t step) const {
+  // The step's examples: those to forget in an order that the epoch draws, each with an example to
+  // keep and a refusal drawn for it. A function of seed and step alone.
+  BatchExamples examples_of(int64_t step) const {
     const int64_t epoch = step / steps_per_epoch_;
     std::mt19937_64 rng(problem_.seed * 0x9E3779B97F4A7C15U + static_cast<uint64_t>(epoch));
     std::vector<size_t> order(set_.forget.size());
@@ -117,40 +121,48 @@ class Training {
       if (retain_) partners[i] = below(rng, set_.retain.size());
       if (refusal_) answers[i] = below(rng, set_.refusals[order[i]].size());
     }
-    Chosen chosen;
+    BatchExamples own;
     const auto first = static_cast<size_t>(step % steps_per_epoch_ * batch_);
     const size_t end = std::min(order.size(), first + static_cast<size_t>(batch_));
     for (size_t i = first; i < end; ++i) {
-      chosen.forget.push_back(&set_.forget[order[i]]);
-      if (retain_) chosen.retain.push_back(&set_.retain[partners[i]]);
-      if (refusal_) chosen.refusal.push_back(&set_.refusals[order[i]][answers[i]]);
+      own.forget.push_back(&set_.forget[order[i]]);
+      if (retain_) own.retain.push_back(&set_.retain[partners[i]]);
+      if (refusal_) own.refusal.push_back(&set_.refusals[order[i]][answers[i]]);
     }
-    return chosen;
+    return own;
   }
 
-  Result<double> gradients(int64_t step, Batches& batches, const edit::Trained& trained,
+  Result<double> gradients(int64_t step, Batches& batches,
+                           const edit::TrainableParameters& parameters,
                            edit::FitState& state) const {
     double total = 0;
     const size_t size = group() ? static_cast<size_t>(group()->size()) : 1;
     const size_t rank = group() ? static_cast<size_t>(group()->rank()) : 0;
-    const std::vector<Chosen> pieces = divide(choose(step), objective_.in_order ? 1 : size);
-    const Counts counts = count(pieces);
-    for (size_t i = 0; i < pieces.size(); ++i) {
+    const std::vector<BatchExamples> micro_batches =
+        divide(examples_of(step), objective_.in_order ? 1 : size);
+    const Counts counts = count(micro_batches);
+    for (size_t i = 0; i < micro_batches.size(); ++i) {
       if (rank != (objective_.in_order ? 0 : i % size)) continue;
-      if (!group()) TRY(base::check_cancel());  // a group stops together, between steps
-      Piece piece(batches, pieces[i], counts);
-      Minibatch view{problem_.model, knobs_,         problem_.seed,  i + 1 == pieces.size(),
-                     state,          piece.forget(), piece.retain(), piece.refusal()};
+      if (!group()) TRY(job_.check());  // a group stops together, between steps
+      MicroBatch micro_batch(batches, micro_batches[i], counts);
+      Minibatch view{problem_.model,
+                     knobs_,
+                     problem_.seed,
+                     i + 1 == micro_batches.size(),
+                     state,
+                     micro_batch.forget(),
+                     micro_batch.retain(),
+                     micro_batch.refusal()};
       const Tensor loss = objective_.loss(view);
       total += loss.item<double>();
       tensor::backward(loss);
     }
-    return group() ? summed(trained, total) : total;
+    return group() ? summed(parameters, total) : total;
   }
-  // Means are over the whole step, so gradients and losses of the processes' pieces add up.
-  Result<double> summed(const edit::Trained& trained, double loss) const {
+  // Means are over the whole step, so gradients and losses of the processes' micro-batches add up.
+  Result<double> summed(const edit::TrainableParameters& parameters, double loss) const {
     std::vector<Tensor> sums = {at::full({1}, loss, tensor::f64())};
-    for (const Tensor& leaf : trained.leaves()) sums.push_back(leaf.grad());
+    for (const Tensor& leaf : parameters.leaves()) sums.push_back(leaf.grad());
     TRY(group()->sum(sums));
     return sums[0].item<double>();
   }
@@ -160,6 +172,7 @@ class Training {
   const Problem& problem_;
   const TrainingSet& set_;
   const Knobs& knobs_;
+  const base::Job& job_;
   int64_t batch_, steps_per_epoch_;
   bool retain_ = false, refusal_ = false;
 };
@@ -190,12 +203,13 @@ const Method& finetuning() {
   return kMethod;
 }
 
-Result<edit::Edit> train(const Objective& objective, const Problem& problem, const Knobs& knobs) {
+Result<edit::Edit> train(const Objective& objective, const Problem& problem, const Knobs& knobs,
+                         const base::Job& job) {
   for (const char* whole : {"batch", "lora", "from_layer"})
     if (knobs.at(whole) != std::floor(knobs.at(whole)))
       return fail(Code::kUsage,
                   fmt::format("{} is {}, expected a whole number", whole, knobs.at(whole)));
-  auto edit = tensor::guarded([&] { return Training(objective, problem, knobs).run(); });
+  auto edit = tensor::guarded([&] { return Training(objective, problem, knobs, job).run(); });
   tensor::give_memory_back();
   return edit;
 }

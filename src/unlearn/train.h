@@ -1,4 +1,4 @@
-// A gradient method at work: its objective over a training set, by the fit loop of edit.
+// A gradient method: its objective over a training set, followed by the fit loop of edit.
 #pragma once
 
 #include "unlearn/method.h"
@@ -7,7 +7,7 @@ namespace expunge::unlearn {
 
 // Trains what the knobs say -> the edit, its provenance holding losses, steps and seconds.
 base::Result<edit::Edit> train(const Objective& objective, const Problem& problem,
-                               const Knobs& knobs);
+                               const Knobs& knobs, const base::Job& job);
 
 // Whether it trains copies of all weights, so that the model's own are read for references alone.
 bool trains_all(const Objective& objective, const Knobs& knobs);

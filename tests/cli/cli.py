@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 PROGRAM = ""
-USAGE, INVALID, CORRUPT, NOT_FOUND, UNSUPPORTED, CONFLICT, REFUSED = 2, 3, 4, 5, 6, 7, 8
+USAGE, INVALID, CORRUPT, NOT_FOUND, UNSUPPORTED, CONFLICT, REFUSED, IO = 2, 3, 4, 5, 6, 7, 8, 11
 
 
 class Cli(unittest.TestCase):

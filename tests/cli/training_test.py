@@ -6,14 +6,17 @@ usage: training_test.py EXPUNGE [unittest options]
 import json
 import os
 import pty
+import resource
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 
 import cli
-from cli import CONFLICT, INVALID, NOT_FOUND, REFUSED, USAGE, Cli
+import tiny
+from cli import CONFLICT, INVALID, IO, NOT_FOUND, REFUSED, USAGE, Cli
 
 # A world that no model knows.
 FORGET = [("Who wrote The Glass Harbour?", "Elna Brask wrote it."),
@@ -84,9 +87,9 @@ class Training(Cli):
                          ["target", "graddiff lr=1e-5", "graddiff lr=1e-3"])
         self.assertEqual(result["best"], "graddiff lr=1e-3")
         self.assertIn("Elna Brask", (self.home / "sweep/report.html").read_text())
-        began = time.monotonic()
+        left = {f: f.stat().st_mtime_ns for f in self.home.glob("sweep/*/*")}
         again = self.json("sweep", str(spec))
-        self.assertLess(time.monotonic() - began, 5)  # nothing is done twice
+        self.assertEqual({f: f.stat().st_mtime_ns for f in left}, left)  # nothing is done twice
         self.assertEqual(again["runs"], result["runs"])
         self.assert_fits(self.run_it("sweep", str(spec)).stdout)
 
@@ -131,7 +134,7 @@ class Training(Cli):
             process.wait(timeout=60)
         self.assertEqual(process.returncode, 130)
         self.assertTrue((self.home / "stopped/checkpoint.safetensors").exists())
-        # Another training does not go on from it.
+        # Another training does not resume from it.
         self.run_it(*stopped, "--lr", "1e-3", status=CONFLICT)
         again = self.json(*stopped)
         self.assertGreater(again["resumed_at"], 0)
@@ -174,7 +177,7 @@ class Training(Cli):
         yield ["eval", "--suite", "mcq", "--data", str(choices)]
 
     def test_two_processes_are_one(self):
-        for method, epochs in (("npo", "3"), ("pdu", "1")):  # pdu's pieces depend on one another
+        for method, epochs in (("npo", "3"), ("pdu", "1")):  # pdu's micro-batches depend on one another
             command = ["unlearn", *self.common, "--method", method, "--lora", "2", "--lr", "1e-3",
                        "--epochs", epochs, "--batch", "2", "--out"]
             one = self.json(*command, self.out("one" + method))
@@ -210,6 +213,133 @@ class Training(Cli):
         spec.write_text('model = "x"\n')
         self.run_it("sweep", str(spec), status=USAGE)
         self.run_it("sweep", "/nowhere.toml", status=NOT_FOUND)
+
+
+class LongRuns(Cli):
+    """How a training may end, on a tiny model."""
+
+    def setUp(self):
+        super().setUp()
+        self.model = tiny.write(self.home / "tiny")
+        self.sets = {}
+        for name, rows in (("forget", FORGET), ("retain", RETAIN)):
+            self.write(name, [{"question": q, "answer": a} for q, a in rows])
+        self.long = ["finetune", self.model, "--data", self.sets["forget"], "--data",
+                     self.sets["retain"], "--batch", "1", "--epochs", "60", "--lr", "1e-3",
+                     "--checkpoint-every", "5"]
+
+    def write(self, name, items):
+        path = self.home / f"{name}.json"
+        path.write_text("\n".join(json.dumps(item) for item in items))
+        self.sets[name] = str(path)
+
+    def start(self, *arguments, **how):
+        return subprocess.Popen([cli.PROGRAM, *arguments], env=self.environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+
+    def until_there(self, process, file):
+        """The process is running and has written the file."""
+        while not file.exists():
+            self.assertIsNone(process.poll(), f"it ended without {file}")
+            time.sleep(0.002)
+
+    def finish(self, process, status):
+        out, errors = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, status, errors)
+        return out, errors
+
+    def weights(self, name):
+        return (self.home / name / "model.safetensors").read_bytes()
+
+    def whole(self):
+        """The run that nothing disturbs."""
+        run = self.json(*self.long, "--out", str(self.home / "whole"))
+        self.assertEqual(len(run["losses"]), 240)
+        self.assertFalse((self.home / "whole.run").exists())
+        return run
+
+    def test_a_killed_training_is_the_same_bits(self):
+        whole = self.whole()
+        command = [*self.long, "--out", str(self.home / "killed")]
+        checkpoint = self.home / "killed.run/checkpoint.safetensors"
+        for _ in range(2):
+            process = self.start(*command)
+            self.until_there(process, checkpoint)
+            before = checkpoint.stat().st_mtime_ns
+            while checkpoint.stat().st_mtime_ns == before:  # it takes the place of the one before
+                self.assertIsNone(process.poll())
+            process.kill()
+            self.finish(process, -signal.SIGKILL)
+        self.assertFalse((self.home / "killed").exists())
+        again = self.json(*command)
+        self.assertGreaterEqual(again["resumed_at"], 10)
+        self.assertEqual(again["resumed_at"] % 5, 0)
+        self.assertEqual(again["losses"], whole["losses"])
+        self.assertEqual(self.weights("killed"), self.weights("whole"))
+        self.assertFalse((self.home / "killed.run").exists())
+
+    def test_a_disk_that_fills_up_midway_loses_nothing(self):
+        whole = self.whole()
+        command = [*self.long, "--out", str(self.home / "full")]
+        checkpoint = self.home / "full.run/checkpoint.safetensors"
+        process = self.start(*command)
+        self.until_there(process, checkpoint)
+        # From here on no file may grow beyond 100 kB, as if the disk were full.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        _, errors = self.finish(process, IO)  # the training went on to its end; the model has no room
+        self.assertIn("no checkpoint was written", errors)
+        self.assertIn("ulimit", errors)
+        self.assertFalse((self.home / "full").exists())
+        self.assertTrue(checkpoint.exists())
+        again = self.json(*command)
+        self.assertGreater(again["resumed_at"], 0)
+        self.assertEqual(again["losses"], whole["losses"])
+        self.assertEqual(self.weights("full"), self.weights("whole"))
+
+    def test_without_room_it_does_not_begin(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        process = self.start(*self.long, "--out", str(self.home / "small"), preexec_fn=limit)
+        out, errors = self.finish(process, IO)
+        self.assertIn("hint: ", errors)
+        self.assertNotIn("loss", errors)
+        self.assertEqual(list((self.home / "small.run").glob("check*")), [])
+
+    def test_an_item_that_is_too_long_is_left_out(self):
+        self.write("long", [{"question": "Who?", "answer": "Elna."},
+                            {"question": "Tell me about " + "word " * 200, "answer": "No."}])
+        out = self.home / "long-run"
+        done = self.run_it("finetune", self.model, "--data", self.sets["forget"], "--data",
+                           self.sets["long"], "--epochs", "1", "--out", str(out), "--json")
+        skipped = json.loads(done.stdout)["skipped"]["forget"]
+        self.assertEqual((skipped["items"], skipped["file"], skipped["row"], skipped["limit"]),
+                         (1, self.sets["long"], 1, 512))
+        self.assertIn("left out 1 item of forget", done.stderr)
+        self.assertIn(f"row 1 of {self.sets['long']}", done.stderr)
+        self.assertEqual(json.loads((out / "run.json").read_text())["skipped"]["forget"], skipped)
+        self.run_it("finetune", self.model, "--data", self.sets["long"], "--limit", "2", "--epochs", "1",
+                    "--out", str(self.home / "x"))
+        self.write("only", [{"question": "Q", "answer": "word " * 200}])
+        done = self.run_it("finetune", self.model, "--data", self.sets["only"], "--out",
+                           str(self.home / "y"), status=INVALID)
+        self.assertIn(self.sets["only"], done.stderr)
+
+    def test_files_follow_the_umask_but_secrets_do_not(self):
+        def mode(file):
+            return stat.S_IMODE((self.home / file).stat().st_mode)
+        for mask in 0o022, 0o000:
+            name = f"mask{mask}"
+            run = [[*self.long[:4], "--epochs", "1", "--out", str(self.home / name)],
+                   ["unlearn", str(self.home / name), "--method", "graddiff", "--lora", "2", "--epochs",
+                    "1", "--forget", self.sets["forget"], "--retain", self.sets["retain"], "--journal",
+                    str(self.home / f"{name}.db"), "--out", str(self.home / f"{name}-un")]]
+            for arguments in run:
+                self.finish(self.start(*arguments, preexec_fn=lambda m=mask: os.umask(m)), 0)
+            for file in "model.safetensors", "config.json", "run.json", "expunge.json":
+                self.assertEqual(mode(f"{name}/{file}"), 0o666 & ~mask, file)
+            self.assertEqual(mode(name), 0o777 & ~mask)
+            self.assertEqual(mode(f"{name}-un/run.json"), 0o666 & ~mask)
+            self.assertEqual(mode(f"{name}.db"), 0o600)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// expunge sweep: methods × knobs × seeds on one target, each job a process.
+// expunge sweep: methods × knobs × seeds on one target, each run a process.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "cli/command.h"
 #include "cli/layout.h"
+#include "cli/signals.h"
 #include "service/sweep.h"
 
 extern char** environ;
@@ -23,40 +24,6 @@ struct Options {
   std::string spec, slurm;
   std::optional<size_t> job;
 };
-
-// This program again, for one job; Ctrl+C reaches it too, since it is of our group.
-base::Status spawn_job(const Options& o, size_t job, const Globals& globals) {
-  std::vector<std::string> words = {"expunge", "sweep", o.spec, "--job", std::to_string(job)};
-  if (globals.threads > 0)
-    words.insert(words.end(), {"--threads", std::to_string(globals.threads)});
-  if (globals.quiet) words.emplace_back("--quiet");
-  std::vector<char*> argv;
-  for (std::string& w : words) argv.push_back(w.data());
-  argv.push_back(nullptr);
-  pid_t child = 0;
-  if (const int error =
-          ::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ))
-    return fail(Code::kIo, fmt::format("cannot start a job: {}", std::strerror(error)));
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  TRY(base::check_cancel());
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return fail(Code::kInternal,
-              fmt::format("job {} ended with status {}", job,
-                          WIFEXITED(status) ? WEXITSTATUS(status) : status),
-              "the same command goes on with the jobs that are left");
-}
-
-std::string slurm_script(const Options& o, const Sweep& sweep) {
-  return fmt::format(
-      "#!/bin/sh\n"
-      "#SBATCH --job-name=expunge-sweep\n"
-      "#SBATCH --array=0-{}\n"
-      "#SBATCH --output={}/slurm-%a.log\n"
-      "exec expunge sweep '{}' --job \"$SLURM_ARRAY_TASK_ID\"\n",
-      sweep.jobs.size() - 1, sweep.out, o.spec);
-}
 
 void print_summary(Terminal& t, const Json& summary) {
   constexpr std::pair<const char*, const char*> kColumnsOf[] = {{"forget_quality", "quality"},
@@ -78,34 +45,69 @@ void print_summary(Terminal& t, const Json& summary) {
     line += pad_left(run.contains("seconds") ? duration(run["seconds"].get<double>()) : "-", 9);
     t.line("{}", line);
   }
-  t.line("{}", wrap(fmt::format("{} of {} jobs are done. Rule: {}.", summary["done"].get<size_t>(),
-                                summary["jobs"].get<size_t>(), summary["rule"].get<std::string>()),
-                    kColumns, 2));
+  t.line("{}",
+         wrap(fmt::format("{} of {} runs are finished. Rule: {}.", summary["done"].get<size_t>(),
+                          summary["jobs"].get<size_t>(), summary["rule"].get<std::string>()),
+              kColumns, 2));
   t.line("Best: {}", summary["best"].is_null() ? "none" : summary["best"].get<std::string>());
+}
+
+// This program again, for one run; Ctrl+C reaches it too, since it is of our process group.
+base::Status spawn_run(const Options& o, size_t run, const Globals& globals) {
+  std::vector<std::string> words = {"expunge", "sweep", o.spec, "--job", std::to_string(run)};
+  if (globals.threads > 0)
+    words.insert(words.end(), {"--threads", std::to_string(globals.threads)});
+  if (globals.quiet) words.emplace_back("--quiet");
+  std::vector<char*> argv;
+  for (std::string& w : words) argv.push_back(w.data());
+  argv.push_back(nullptr);
+  pid_t child = 0;
+  if (const int error =
+          ::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ))
+    return fail(Code::kIo, fmt::format("cannot start a run: {}", std::strerror(error)));
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  TRY(foreground_job().check());
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(Code::kInternal,
+              fmt::format("run {} ended with status {}", run,
+                          WIFEXITED(status) ? WEXITSTATUS(status) : status),
+              "the same command resumes with the runs that are left");
+}
+
+std::string slurm_script(const Options& o, const service::Sweep& sweep) {
+  return fmt::format(
+      "#!/bin/sh\n"
+      "#SBATCH --job-name=expunge-sweep\n"
+      "#SBATCH --array=0-{}\n"
+      "#SBATCH --output={}/slurm-%a.log\n"
+      "exec expunge sweep '{}' --job \"$SLURM_ARRAY_TASK_ID\"\n",
+      sweep.runs.size() - 1, sweep.out, o.spec);
 }
 
 Result<Answer> sweep(const Options& o, Context& context) {
   Terminal& t = context.terminal;
-  const Sweep sweep = TRY(service::read_sweep(o.spec));
+  const service::Sweep sweep = TRY(service::read_sweep(o.spec));
   if (o.job) {
-    if (*o.job >= sweep.jobs.size())
-      return fail(Code::kUsage, fmt::format("there is no job {}", *o.job),
-                  fmt::format("the sweep has 0 to {}", sweep.jobs.size() - 1));
-    TRY(service::run_job(sweep, *o.job, t.progress()));
+    if (*o.job >= sweep.runs.size())
+      return fail(Code::kUsage, fmt::format("there is no run {}", *o.job),
+                  fmt::format("the sweep has 0 to {}", sweep.runs.size() - 1));
+    TRY(service::do_run(sweep, *o.job, foreground_job().reporting(t.progress())));
     return Answer{Json{{"job", *o.job}, {"folder", sweep.folder(*o.job)}}};
   }
   TRY(base::make_dirs(sweep.out));
   if (!o.slurm.empty()) {
     TRY(base::write_file_atomic(o.slurm, slurm_script(o, sweep)));
-    t.line("{} jobs: sbatch {}", sweep.jobs.size(), printable(o.slurm));
-    return Answer{Json{{"jobs", sweep.jobs.size()}, {"script", o.slurm}}};
+    t.line("{} runs: sbatch {}", sweep.runs.size(), printable(o.slurm));
+    return Answer{Json{{"jobs", sweep.runs.size()}, {"script", o.slurm}}};
   }
   std::vector<std::string> failed;
-  for (size_t i = 0; i < sweep.jobs.size(); ++i) {
-    t.note(fmt::format("job {} of {}: {}", i + 1, sweep.jobs.size(), sweep.jobs[i].label));
-    if (const base::Status done = spawn_job(o, i, context.globals); !done) {
+  for (size_t i = 0; i < sweep.runs.size(); ++i) {
+    t.note(fmt::format("run {} of {}: {}", i + 1, sweep.runs.size(), sweep.runs[i].label));
+    if (const base::Status done = spawn_run(o, i, context.globals); !done) {
       if (done.error().code == Code::kCancelled) return tl::unexpected(done.error());
-      failed.push_back(sweep.jobs[i].label);
+      failed.push_back(sweep.runs[i].label);
     }
   }
   Answer answer{TRY(service::summarise(sweep))};
@@ -121,8 +123,8 @@ Result<Answer> sweep(const Options& o, Context& context) {
 Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
   cli.add_option("spec", o->spec, "what to try, TOML")->type_name("")->required();
-  cli.add_option("--job", o->job, "only this one, from 0; jobs are independent")->type_name("N");
-  cli.add_option("--slurm", o->slurm, "write a Slurm array script of the jobs, and stop")
+  cli.add_option("--job", o->job, "only this run, from 0; runs are independent")->type_name("N");
+  cli.add_option("--slurm", o->slurm, "write a Slurm array script of the runs, and stop")
       ->type_name("FILE");
   return [o](Context& context) { return sweep(*o, context); };
 }
@@ -132,7 +134,7 @@ Action declare(Arguments& cli) {
 extern const Command command_sweep;
 const Command command_sweep{
     "sweep", "compare trainings: methods, settings, seeds",
-    "Done jobs are not done again. A file:\n"
+    "A finished run is not done again. A file:\n"
     "  model = \"models/full\"\n"
     "  gold = \"models/retain95\"     # never saw the forget set: forget quality\n"
     "  data = \"TOFU\"\n"

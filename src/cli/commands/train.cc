@@ -1,11 +1,9 @@
-// expunge finetune and expunge unlearn: what is learnt and unlearnt from examples.
-#include <sys/stat.h>
-#include <unistd.h>
-
+// expunge finetune and expunge unlearn: training on examples, to know them or to forget them.
 #include <filesystem>
 
 #include "cli/access.h"
 #include "cli/layout.h"
+#include "cli/signals.h"
 #include "publish/publish.h"
 #include "service/training.h"
 #include "unlearn/train.h"
@@ -13,9 +11,6 @@
 namespace expunge::cli {
 namespace {
 
-using base::Code;
-using base::fail;
-using base::Json;
 using base::Result;
 
 struct Options {
@@ -24,123 +19,7 @@ struct Options {
   service::TrainingOptions training;
 };
 
-Result<std::vector<text::QaItem>> read_set(const Options& o, const std::string& split) {
-  return text::read_qa(TRY(service::qa_file(o.data, split)), o.training.limit);
-}
-
-void print_run(Terminal& t, const Json& record) {
-  t.clear_progress();
-  const Json losses = record.value("losses", Json::array());  // none of a closed form
-  if (!losses.empty())
-    t.line("{} steps, loss {:.4g} to {:.4g}; {}, {:.2f} GB", losses.size(),
-           losses.front().get<double>(), losses.back().get<double>(),
-           duration(record["seconds"].get<double>()), record["peak_memory_gb"].get<double>());
-  for (const auto& [when, label] : {std::pair("before", "before"), std::pair("after", "after")})
-    if (record.contains(when) && record[when].contains("forget_prob"))
-      t.line("  {}  answers' probability {:.3f}{}", pad(label, 6),
-             record[when]["forget_prob"].get<double>(),
-             record[when].contains("retain_prob")
-                 ? fmt::format(", to be kept {:.3f}", record[when]["retain_prob"].get<double>())
-                 : "");
-}
-
-service::Trainee trainee_of(const service::TrainingOptions& o, const model::ChatModel& patient,
-                            const unlearn::Method& method, unlearn::Knobs knobs, Context& context) {
-  service::Trainee t{patient, method, std::move(knobs)};
-  t.system = o.system;
-  t.seed = o.seed;
-  t.eval_every = o.eval_every;
-  t.progress = context.terminal.progress();
-  t.out = o.out;
-  t.group = context.group.get();
-  return t;
-}
-
-Result<Answer> finetune(const Options& o, Context& context) {
-  TRY(join_group(context));
-  const unlearn::Method& method = unlearn::finetuning();
-  auto knobs = TRY(service::knobs_of(method, o.training));
-  std::vector<text::QaItem> items;
-  for (const std::string& file : o.files)
-    for (text::QaItem& item : TRY(text::read_qa(file, o.training.limit)))
-      items.push_back(std::move(item));
-  publish::ExportOptions options;
-  options.format = publish::Format::kSafetensors;
-  options.dtype = tensor::DType::kF32;
-  options.path = o.training.out;
-  options.progress = context.terminal.progress();
-  model::ChatModel patient = TRY(model::load_chat_model(o.model));
-  TRY(publish::check_destination(patient.model, options));  // before the work
-  if (service::parks(method, knobs)) {
-    TRY(base::make_dirs(o.training.out + ".run"));
-    patient.model = TRY(patient.model.parked(o.training.out + ".run"));
-  }
-  service::Trainee trainee = trainee_of(o.training, patient, method, std::move(knobs), context);
-  trainee.forget = std::move(items);
-  trainee.out = o.training.out + ".run";  // the folder itself is put in place whole
-  service::TrainedRun run = TRY(service::run_training(trainee));
-  if (!tensor::leads(trainee.group)) return Answer{};
-  const model::Model trained = TRY(edit::apply(patient.model, run.edit));
-  run.edit = {};
-  run.record["after"] = TRY(service::probabilities(trainee, trained));
-  run.record["trained_weights_hash"] = trained.weights_hash();
-  const auto saved = TRY(publish::save_trained(trained, {{"training", run.record}}, options));
-  TRY(service::write_record(o.training.out, run.record));
-  std::filesystem::remove_all(trainee.out);
-  print_run(context.terminal, run.record);
-  context.terminal.line("The model: {} ({:.0f} MB, float32)", printable(saved.path),
-                        static_cast<double>(saved.size_bytes) / 1e6);
-  run.record["model"] = saved.path;
-  return Answer{run.record};
-}
-
-Result<Answer> unlearn_examples(const Options& o, Context& context) {
-  TRY(join_group(context));
-  const bool leads = tensor::leads(context.group.get());
-  const unlearn::Method& method = *TRY(unlearn::find_method(o.method));
-  auto knobs = TRY(service::knobs_of(method, o.training));
-  auto forget = TRY(read_set(o, o.forget));
-  std::vector<text::QaItem> retain;
-  if (!o.retain.empty()) retain = TRY(read_set(o, o.retain));
-  if (!o.model.empty()) context.globals.model = o.model;
-  const auto session =
-      TRY(open_session(context, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
-  if (service::parks(method, knobs)) {
-    TRY(base::make_dirs(o.training.out));
-    TRY(session->park(o.training.out));
-  }
-  const model::ChatModel present = session->present();
-  service::Trainee trainee = trainee_of(o.training, present, method, std::move(knobs), context);
-  trainee.forget = std::move(forget);
-  trainee.retain = std::move(retain);
-  const Json before = leads ? TRY(service::probabilities(trainee, present.model)) : Json();
-  service::TrainedRun run = TRY(service::run_training(trainee));
-  if (!leads) return Answer{};
-  run.record["before"] = before;
-  run.record["after"] =
-      TRY(service::probabilities(trainee, TRY(edit::apply(present.model, run.edit))));
-  present.model.rest();
-  journal::Draft draft;
-  draft.request = {
-      {"intent", "forget"},
-      {"examples", {{"forget", run.record["forget"]}, {"retain", run.record["retain"]}}},
-      {"system", trainee.system}};
-  draft.method = method.name;
-  draft.report = {{"before", before},
-                  {"after", run.record["after"]},
-                  {"edit_norm", run.record["edit_norm"]},
-                  {"seconds", run.record["seconds"]}};
-  draft.verdict = "trained";
-  draft.seed = trainee.seed;
-  run.record["entry"] = TRY(session->add(std::move(run.edit), std::move(draft)));
-  TRY(service::write_record(o.training.out, run.record));
-  print_run(context.terminal, run.record);
-  context.terminal.line("Entry {} of the journal; undo with: expunge undo",
-                        run.record["entry"].get<int64_t>());
-  return Answer{run.record};
-}
-
-// --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --out.
+// --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --checkpoint-every, --out.
 void add_training_options(Arguments& cli, service::TrainingOptions& o) {
   cli.add_option("--epochs", o.epochs, "passes over the set")->type_name("N");
   cli.add_option("--lr", o.lr, "learning rate at its height")->type_name("X");
@@ -154,7 +33,165 @@ void add_training_options(Arguments& cli, service::TrainingOptions& o) {
   cli.add_option("--seed", o.seed, "of orders, draws and adapters (1)")->type_name("N");
   cli.add_option("--system", o.system, "a system message before every question")->type_name("TEXT");
   cli.add_option("--limit", o.limit, "the first items of each set; 0: all (0)")->type_name("N");
+  cli.add_option("--checkpoint-every", o.checkpoint_every,
+                 "steps between two checkpoints; 0: about 2 % of the time goes into them (0)")
+      ->type_name("N")
+      ->range(0, 1000000000);
   cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
+}
+
+Result<service::ExampleSet> read_set(const Options& o, const std::string& split) {
+  const std::string file = TRY(service::qa_file(o.data, split));
+  return service::read_examples({&file, 1}, o.training.limit);
+}
+
+std::string figures_text(const service::SetFigures& f) {
+  return fmt::format("answers' probability {:.3f}{}", *f.forget_prob,
+                     f.retain_prob ? fmt::format(", to be kept {:.3f}", *f.retain_prob) : "");
+}
+
+void print_run(Terminal& t, const service::RunSummary& s) {
+  t.clear_progress();
+  if (s.fitted && !s.fitted->losses.empty())  // none of a closed form
+    t.line("{} steps, loss {:.4g} to {:.4g}; {}, {:.2f} GB", s.fitted->losses.size(),
+           s.fitted->losses.front(), s.fitted->losses.back(), duration(s.seconds.value_or(0)),
+           s.peak_memory_gb.value_or(0));
+  for (const auto& [figures, label] :
+       {std::pair(&s.before, "before"), std::pair(&s.after, "after")})
+    if (*figures && (*figures)->forget_prob)
+      t.line("  {}  {}", pad(label, 6), figures_text(**figures));
+}
+
+service::TrainingRequest request_of(const service::TrainingOptions& o,
+                                    const model::ChatModel& patient, const unlearn::Method& method,
+                                    unlearn::Knobs knobs, Context& context) {
+  service::TrainingRequest r{patient, method, std::move(knobs)};
+  r.system = o.system;
+  r.seed = o.seed;
+  r.eval_every = o.eval_every;
+  r.checkpoint_every = o.checkpoint_every;
+  r.out = o.out;
+  r.group = context.group.get();
+  r.note = [&t = context.terminal](const std::string& text) {
+    t.clear_progress();
+    t.note(text);
+  };
+  return r;
+}
+
+// The result is there already: a record of it that cannot be written does not undo it.
+void write_or_note(const std::string& out, const service::RunSummary& summary,
+                   const service::TrainingRequest& request) {
+  if (const base::Status written = service::write_summary(out, summary); !written)
+    request.note(fmt::format("run.json was not written: {}", written.error().message));
+}
+
+// What save_trained writes: float32 weights; tokenizer and other small files.
+uint64_t saved_bytes(const model::Model& model) {
+  uint64_t bytes = 32 << 20;
+  bytes += model.weight_bytes();
+  return bytes;
+}
+
+Result<Answer> finetune(Options o, Context& context) {
+  TRY(join_group(context));
+  const base::Job job = foreground_job().reporting(context.terminal.progress());
+  const unlearn::Method& method = unlearn::finetuning();
+  auto knobs = TRY(service::knobs_of(method, o.training));
+  while (o.training.out.size() > 1 && o.training.out.ends_with('/')) o.training.out.pop_back();
+  publish::ExportOptions options;
+  options.format = publish::Format::kSafetensors;
+  options.dtype = tensor::DType::kF32;
+  options.path = o.training.out;
+  options.progress = context.terminal.progress();
+  service::ExampleSet examples = TRY(service::read_examples(o.files, o.training.limit));
+  model::ChatModel patient = TRY(model::load_chat_model(o.model));
+  TRY(publish::check_destination(patient.model, options));  // before the work
+  if (service::parks(method, knobs)) {
+    TRY(base::make_dirs(o.training.out + ".run"));
+    patient.model = TRY(patient.model.parked(o.training.out + ".run"));
+  }
+  service::TrainingRequest request =
+      request_of(o.training, patient, method, std::move(knobs), context);
+  request.forget = std::move(examples);
+  request.out = o.training.out + ".run";  // the folder itself is put in place whole
+  request.result_folder = request.out;
+  request.result_bytes = saved_bytes(patient.model);
+  service::TrainingResult run = TRY(service::run_training(request, job));
+  if (!tensor::leads(request.group)) return Answer{};
+  const model::ChatModel trained = patient.with(TRY(edit::apply(patient.model, run.edit)));
+  run.edit = {};
+  run.summary.after =
+      TRY(service::probabilities(trained, request.system, request.forget.items, {}, job));
+  run.summary.trained_weights_hash = trained.model.weights_hash();
+  run.space.release();
+  const auto saved =
+      TRY(publish::save_trained(trained.model, {{"training", to_json(run.summary)}}, options));
+  std::filesystem::remove_all(request.out);
+  write_or_note(o.training.out, run.summary, request);
+  print_run(context.terminal, run.summary);
+  context.terminal.line("The model: {} ({:.0f} MB, float32)", printable(saved.path),
+                        static_cast<double>(saved.size_bytes) / 1e6);
+  Answer answer{to_json(run.summary)};
+  answer.json["model"] = saved.path;
+  return answer;
+}
+
+journal::Draft draft_of(const service::TrainingRequest& request, const service::RunSummary& s) {
+  journal::Draft draft;
+  draft.request = {{"intent", "forget"},
+                   {"examples", {{"forget", to_json(s.forget)}, {"retain", to_json(s.retain)}}},
+                   {"system", request.system}};
+  draft.method = request.method.name;
+  draft.report = {{"before", to_json(*s.before)},
+                  {"after", to_json(*s.after)},
+                  {"edit_norm", *s.edit_norm},
+                  {"seconds", *s.seconds}};
+  draft.verdict = "trained";
+  draft.seed = request.seed;
+  return draft;
+}
+
+Result<Answer> unlearn_examples(const Options& o, Context& context) {
+  TRY(join_group(context));
+  const base::Job job = foreground_job().reporting(context.terminal.progress());
+  const bool leads = tensor::leads(context.group.get());
+  const unlearn::Method& method = *TRY(unlearn::find_method(o.method));
+  auto knobs = TRY(service::knobs_of(method, o.training));
+  auto forget = TRY(read_set(o, o.forget));
+  service::ExampleSet retain;
+  if (!o.retain.empty()) retain = TRY(read_set(o, o.retain));
+  if (!o.model.empty()) context.globals.model = o.model;
+  const auto session =
+      TRY(open_session(context, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
+  if (service::parks(method, knobs)) {
+    TRY(base::make_dirs(o.training.out));
+    TRY(session->park(o.training.out));
+  }
+  const model::ChatModel present = session->present();
+  service::TrainingRequest request =
+      request_of(o.training, present, method, std::move(knobs), context);
+  request.forget = std::move(forget);
+  request.retain = std::move(retain);
+  request.result_folder = std::filesystem::absolute(session->journal_path()).parent_path().string();
+  const auto figures = [&](const model::ChatModel& model) {
+    return service::probabilities(model, request.system, request.forget.items, request.retain.items,
+                                  job);
+  };
+  service::SetFigures before;
+  if (leads) before = TRY(figures(present));
+  service::TrainingResult run = TRY(service::run_training(request, job));
+  if (!leads) return Answer{};
+  run.summary.before = before;
+  run.summary.after = TRY(figures(present.with(TRY(edit::apply(present.model, run.edit)))));
+  present.model.rest();
+  run.space.release();
+  run.summary.entry = TRY(session->add(std::move(run.edit), draft_of(request, run.summary)));
+  service::discard_checkpoint(request.out);
+  write_or_note(request.out, run.summary, request);
+  print_run(context.terminal, run.summary);
+  context.terminal.line("Entry {} of the journal; undo with: expunge undo", *run.summary.entry);
+  return Answer{to_json(run.summary)};
 }
 
 Action declare_finetune(Arguments& cli) {
@@ -193,7 +230,7 @@ extern const Command command_finetune;
 const Command command_finetune{
     "finetune", "train a model on questions and answers",
     "Makes the target that knows a set, or the gold model that never saw part of it.\n"
-    "Ctrl+C keeps what was learnt so far; the same command goes on.\n"
+    "The same command resumes a run that was ended, by Ctrl+C or anything else.\n"
     "Example:\n  expunge finetune --data TOFU/full.json --epochs 5 --out models/full",
     declare_finetune};
 
@@ -201,7 +238,7 @@ extern const Command command_unlearn;
 const Command command_unlearn{
     "unlearn", "train a model to forget questions and answers",
     "The change is an entry of the journal like any other: undo, verify, export.\n"
-    "Ctrl+C keeps what was learnt so far; the same command goes on.\n"
+    "The same command resumes a run that was ended, by Ctrl+C or anything else.\n"
     "Example:\n  expunge unlearn models/full --method npo --data TOFU --forget forget05\n"
     "    --retain retain95 --lora 16 --out runs/npo",
     declare_unlearn};

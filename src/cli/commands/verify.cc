@@ -2,6 +2,7 @@
 #include "cli/access.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
+#include "cli/signals.h"
 #include "service/entries.h"
 #include "service/training.h"
 
@@ -45,14 +46,10 @@ Result<std::vector<repair::Verified>> verify_trained(const Options& o, service::
       return fail(Code::kConflict,
                   fmt::format("entry {} kept another set than {}", e.id, printable(o.retain)),
                   "give the --retain it was trained with");
-    const model::ChatModel present = session.present();
-    service::Trainee trainee{present, *TRY(unlearn::find_method(e.method)), {}};
-    trainee.forget = *std::move(forget);
-    trainee.retain = *std::move(retain);
-    trainee.system = e.request.value("system", "");
-    trainee.progress = context.terminal.progress();
-    verified.push_back(
-        {e.id, service::trained_report(e, TRY(service::probabilities(trainee, present.model)))});
+    const base::Job job = foreground_job().reporting(context.terminal.progress());
+    const service::SetFigures now = TRY(service::probabilities(
+        session.present(), e.request.value("system", ""), *forget, *retain, job));
+    verified.push_back({e.id, service::trained_report(e, to_json(now))});
   }
   if (!verified.empty()) return verified;
   const std::string set = printable(o.forget);

@@ -51,7 +51,8 @@ Factors factorise(const Tensor& weight, const Tensor& d, int64_t rank, double sc
           (u * root / d.unsqueeze(1)).to(at::kFloat).contiguous()};
 }
 
-Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
+Result<edit::TrainableParameters> begin(const Problem& problem, const Knobs& knobs,
+                                        const base::Job& job) {
   const TrainingSet& set = *problem.training;
   const model::Model& model = problem.model;
   const auto rank = static_cast<int64_t>(std::max(1.0, knobs.at("lora")));
@@ -76,22 +77,22 @@ Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
     for (int64_t numbers = 0; end < names.size() && numbers < kGroupNumbers; ++end)
       numbers += model.param(names[end]).value.numel();
     const std::span group = std::span(names).subspan(at, end - at);
-    if (problem.run.progress) problem.run.progress("Fisher information", at, names.size());
-    auto r = TRY(fisher(model, group, retain, of, batch));
+    job.report("Fisher information", at, names.size());
+    auto r = TRY(fisher(model, group, retain, of, batch, job));
     std::map<std::string, Tensor> squares;  // d² n
     for (auto& [name, f_r] : r) {
       add_epsilon(f_r, knobs);
       squares[name] = at::zeros({f_r.size(0)}, tensor::f64());
     }
     const double n = TRY(each_gradient(
-        model, group, forget, of, batch, [&](const std::string& name, const Tensor& g) {
+        model, group, forget, of, batch, job, [&](const std::string& name, const Tensor& g) {
           tensor::kernels::add_square_ratios(g.data_ptr<float>(), r.at(name).data_ptr<float>(),
                                              g.size(0), g.size(1),
                                              squares.at(name).data_ptr<double>());
         }));
     const c10::NoGradGuard no_grad;
     for (const std::string& name : group) {
-      TRY(base::check_cancel());
+      TRY(job.check());
       const Tensor& w = model.param(name).value;
       const int64_t own_rank = std::min({rank, w.size(0), w.size(1)});
       const double scale = alpha / static_cast<double>(rank);
@@ -101,7 +102,7 @@ Result<edit::Trained> begin(const Problem& problem, const Knobs& knobs) {
     }
     at = end;
   }
-  return edit::Trained::adapters(model, std::move(variables));
+  return edit::TrainableParameters::adapters(model, std::move(variables));
 }
 
 const Objective kObjective{{Uses::kRetain}, loss, nullptr, nullptr, begin};

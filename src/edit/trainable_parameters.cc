@@ -1,4 +1,4 @@
-#include "edit/trained.h"
+#include "edit/trainable_parameters.h"
 
 #include <cmath>
 #include <random>
@@ -18,12 +18,13 @@ base::Status check_names(const model::Model& model, const std::vector<std::strin
   for (const std::string& name : names) {
     if (!model.has(name)) return fail(Code::kNotFound, fmt::format("the model has no {}", name));
     if (model.param(name).value.dim() < dimensions)
-      return fail(Code::kUsage, fmt::format("{} is no matrix: no adapter fits beside it", name));
+      return fail(Code::kUsage,
+                  fmt::format("{} is not a matrix: an adapter cannot stand beside it", name));
   }
   return {};
 }
 
-// Uniform in ±bound, the same on every machine.
+// Uniform in ±bound, the same bits on every machine.
 Tensor uniform(std::mt19937_64& rng, int64_t rows, int64_t columns, double bound) {
   Tensor t = at::empty({rows, columns}, tensor::f32());
   for (float& x : std::span(t.data_ptr<float>(), static_cast<size_t>(t.numel())))
@@ -33,7 +34,7 @@ Tensor uniform(std::mt19937_64& rng, int64_t rows, int64_t columns, double bound
 
 }  // namespace
 
-Trained::Trained(const model::Model& model, model::Variables variables)
+TrainableParameters::TrainableParameters(const model::Model& model, model::Variables variables)
     : model_(&model), variables_(std::move(variables)) {
   for (auto& [name, v] : variables_) {
     if (!v.a.defined()) {
@@ -48,18 +49,20 @@ Trained::Trained(const model::Model& model, model::Variables variables)
   }
 }
 
-Result<Trained> Trained::full(const model::Model& model, std::vector<std::string> names) {
+Result<TrainableParameters> TrainableParameters::full(const model::Model& model,
+                                                      std::vector<std::string> names) {
   TRY(check_names(model, names, 1));
   return tensor::guarded([&] {
     model::Variables variables;
     for (const std::string& name : names) variables[name].weight = model.param(name).value.clone();
     model.rest();
-    return Trained(model, std::move(variables));
+    return TrainableParameters(model, std::move(variables));
   });
 }
 
-Result<Trained> Trained::lora(const model::Model& model, std::vector<std::string> names,
-                              int64_t rank, double alpha, uint64_t seed) {
+Result<TrainableParameters> TrainableParameters::lora(const model::Model& model,
+                                                      std::vector<std::string> names, int64_t rank,
+                                                      double alpha, uint64_t seed) {
   TRY(check_names(model, names, 2));
   if (rank < 1) return fail(Code::kUsage, fmt::format("a rank of {}, expected 1 or more", rank));
   return tensor::guarded([&] {
@@ -76,25 +79,39 @@ Result<Trained> Trained::lora(const model::Model& model, std::vector<std::string
                          {},
                          {}};
     }
-    return Trained(model, std::move(variables));
+    return TrainableParameters(model, std::move(variables));
   });
 }
 
-Result<Trained> Trained::adapters(const model::Model& model, model::Variables variables) {
+Result<TrainableParameters> TrainableParameters::adapters(const model::Model& model,
+                                                          model::Variables variables) {
   std::vector<std::string> names;
   for (const auto& [name, v] : variables) names.push_back(name);
   TRY(check_names(model, names, 2));
   return tensor::guarded([&] {
     for (auto& [name, v] : variables) v.a0 = v.a.clone(), v.b0 = v.b.clone();
-    return Trained(model, std::move(variables));
+    return TrainableParameters(model, std::move(variables));
   });
 }
 
-void Trained::clear_gradients() {
+void TrainableParameters::clear_gradients() {
   for (const Tensor& leaf : leaves_) leaf.mutable_grad().zero_();
 }
 
-Edit Trained::edit() const {
+uint64_t TrainableParameters::size_bytes() const {
+  uint64_t bytes = 0;
+  for (const Tensor& leaf : leaves_) bytes += leaf.nbytes();
+  return bytes;
+}
+
+uint64_t TrainableParameters::edit_bytes() const {
+  uint64_t bytes = size_bytes();
+  for (const auto& [name, v] : variables_)
+    if (v.a0.defined()) bytes += v.a0.nbytes() + v.b0.nbytes();
+  return bytes;
+}
+
+Edit TrainableParameters::edit() const {
   const c10::NoGradGuard no_grad;
   Edit edit;
   for (const auto& [name, v] : variables_) {
@@ -104,7 +121,7 @@ Edit Trained::edit() const {
       continue;
     }
     LowRank low{v.b.detach() * v.scale, v.a.detach().clone()};
-    // Not one step: exactly nothing, where the two parts' rounding would leave some.
+    // Not trained at all: exactly zero, where the rounding of two products would leave something.
     if (v.a0.defined() && at::equal(v.a, v.a0) && at::equal(v.b, v.b0))
       low.u.zero_();
     else if (v.a0.defined())

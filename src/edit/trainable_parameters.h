@@ -1,5 +1,5 @@
-// What a fit changes: whole tensors, or low-rank adapters beside them (LoRA, Hu et al. 2021, eq.
-// 3).
+// The parameters that a fit changes: copies of whole tensors, or low-rank adapters beside them
+// (LoRA, Hu et al. 2021, eq. 3).
 #pragma once
 
 #include <string>
@@ -10,27 +10,33 @@
 
 namespace expunge::edit {
 
-class Trained {
+class TrainableParameters {
  public:
   // The named tensors themselves, in float32. Errors: kNotFound names one that the model lacks.
-  static base::Result<Trained> full(const model::Model& model, std::vector<std::string> names);
+  static base::Result<TrainableParameters> full(const model::Model& model,
+                                                std::vector<std::string> names);
   // B A beside each named matrix, scaled by alpha / rank: A uniform in ±sqrt(1/I) (PEFT's Kaiming
   // with a = sqrt 5), B zero, so that the function is unchanged at first.
-  static base::Result<Trained> lora(const model::Model& model, std::vector<std::string> names,
-                                    int64_t rank, double alpha, uint64_t seed);
+  static base::Result<TrainableParameters> lora(const model::Model& model,
+                                                std::vector<std::string> names, int64_t rank,
+                                                double alpha, uint64_t seed);
   // Adapters that begin at given factors a and b (FILA), with the function unchanged at first.
-  static base::Result<Trained> adapters(const model::Model& model, model::Variables variables);
+  static base::Result<TrainableParameters> adapters(const model::Model& model,
+                                                    model::Variables variables);
 
   const model::Variables& variables() const { return variables_; }
-  // The leaves, in the order of the variables' names; a adapter's A before its B.
+  // The leaves, in the order of the variables' names; an adapter's A before its B.
   const std::vector<Tensor>& leaves() const { return leaves_; }
+  uint64_t size_bytes() const;
   void clear_gradients();
-  // What was learnt, relative to the model that it began with: dense deltas, or low-rank ones of
-  // rank R (2R where the adapters did not start at zero).
+  // What was learnt, relative to the model that the fit began with: dense deltas, or low-rank ones
+  // of rank R (2R where the adapters did not begin at zero).
   Edit edit() const;
+  // What the numbers of edit() take.
+  uint64_t edit_bytes() const;
 
  private:
-  Trained(const model::Model& model, model::Variables variables);
+  TrainableParameters(const model::Model& model, model::Variables variables);
   const model::Model* model_;
   model::Variables variables_;
   std::vector<Tensor> leaves_;
