@@ -211,7 +211,7 @@ void Runner::append(const Chunk& chunk) {
 Tensor Runner::compute(std::span<const Chunk> chunks, const Hook& hook, int64_t last_layer) {
   std::vector<int32_t> ids;
   for (const Chunk& chunk : chunks) ids.insert(ids.end(), chunk.ids.begin(), chunk.ids.end());
-  return run(chunks, embed(*model_, ids), 0, last_layer, hook);
+  return run(chunks, embed(model_, ids), 0, last_layer, hook);
 }
 
 Tensor Runner::resume(std::span<const Chunk> chunks, int64_t layer, Tensor hidden,
@@ -222,7 +222,7 @@ Tensor Runner::resume(std::span<const Chunk> chunks, int64_t layer, Tensor hidde
 Tensor Runner::run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64_t last,
                    const Hook& hook) {
   const c10::InferenceMode no_grad;
-  const Config& c = model_->config();
+  const Config& c = model_.config();
   const Pack pack = pack_rows(chunks, unseen_);
   const int32_t longest = *std::max_element(pack.positions.begin(), pack.positions.end());
   if (!rope_.cos.defined() || rope_.cos.size(0) <= longest)
@@ -236,14 +236,14 @@ Tensor Runner::run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64
   }
   if (last >= 0) return x;
   Tensor y = at::empty_like(x);  // [rows,D]
-  kernels::rms_norm(x.data_ptr<float>(), model_->param("model.norm.weight").value.data_ptr<float>(),
+  kernels::rms_norm(x.data_ptr<float>(), model_.param("model.norm.weight").value.data_ptr<float>(),
                     x.size(0), x.size(1), static_cast<float>(c.norm_eps), y.data_ptr<float>());
   return y;
 }
 
 Tensor Runner::logits(const Tensor& hidden) const {
   const c10::InferenceMode no_grad;
-  return project(*model_, hidden, head_name(*model_));
+  return project(model_, hidden, head_name(model_));
 }
 
 Tensor forward_plain(const Model& model, std::span<const int32_t> ids, const Hook& hook) {
