@@ -59,7 +59,7 @@ inline std::shared_ptr<const model::Model> shared(model::Model model) {
   return std::make_shared<const model::Model>(std::move(model));
 }
 inline std::shared_ptr<const model::Model> random_model(uint64_t seed) {
-  at::set_num_threads(1);
+  tensor::start(1);
   return shared(
       model::Model::from_weights(tiny_config(), random_weights(tiny_config(), seed)).value());
 }
@@ -203,7 +203,7 @@ inline std::map<std::string, Tensor> teach(const model::Model& untaught, const C
 
 // A fresh copy of the model that knows the facts; trained once a process.
 inline std::shared_ptr<const model::Model> planted_model() {
-  at::set_num_threads(1);
+  tensor::start(1);
   static const auto weights = teach(*random_model(1), curriculum(), 150);
   return shared(model::Model::from_weights(tiny_config(), weights).value());
 }

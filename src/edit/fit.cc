@@ -6,9 +6,9 @@
 
 #include "base/files.h"
 #include "tensor/kernels/optimiser.h"
-#include "tensor/kernels/pool.h"
 #include "tensor/kernels/squares.h"
 #include "tensor/tensor_map.h"
+#include "tensor/threads.h"
 
 namespace expunge::edit {
 namespace {
@@ -31,7 +31,7 @@ class Fit {
 
   Result<Fitted> run(const StepLoss& loss) {
     TRY(load());
-    const kernels::KernelThreads kernel_threads;
+    const tensor::SerialLibtorch serial;  // beside the kernels' threads
     for (; step_ < o_.n_steps; ++step_) {
       if (TRY(o_.cancelled())) {
         TRY(save());

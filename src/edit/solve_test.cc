@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 Tensor random_f64(uint64_t seed, int64_t rows, int64_t columns) {
-  at::set_num_threads(1);  // tiny systems
+  tensor::start(1);  // tiny systems
   std::mt19937_64 rng(seed);
   return tests::random_tensor(rng, {rows, columns}, 1).to(at::kDouble);
 }

@@ -43,8 +43,8 @@ Pack pack_rows(std::span<const Chunk> chunks, const Sequence& unseen) {
   return pack;
 }
 
-// So many rows compute for longer than their float32 weights take to come from memory: to turn
-// blocks into them anew would only add to it (generation in batches of 32: 4 % more).
+// So many rows compute for longer than their float32 weights take to come from memory: widening the
+// blocks again would only add to it (generation in batches of 32: 4 % more).
 constexpr int64_t kFloatRows = 24;
 
 Tensor project(const Model& model, const Tensor& x, std::string_view name) {
@@ -204,8 +204,8 @@ Tensor Runner::forward(std::span<const Chunk> chunks, const Hook& hook, int64_t 
 void Runner::append(const Chunk& chunk) {
   const auto hidden = static_cast<size_t>(std::ranges::count(chunk.ids, chunk.hidden_id));
   chunk.sequence->n_hidden += hidden;
-  pool_.extend(*chunk.sequence, chunk.ids.size() - hidden);
-  if (hidden > 0 && unseen_.slots.empty()) pool_.extend(unseen_, 1);
+  pool_->extend(*chunk.sequence, chunk.ids.size() - hidden);
+  if (hidden > 0 && unseen_.slots.empty()) pool_->extend(unseen_, 1);
 }
 
 Tensor Runner::compute(std::span<const Chunk> chunks, const Hook& hook, int64_t last_layer) {
@@ -227,7 +227,7 @@ Tensor Runner::run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64
   const int32_t longest = *std::max_element(pack.positions.begin(), pack.positions.end());
   if (!rope_.cos.defined() || rope_.cos.size(0) <= longest)
     rope_ = rope_table(c, std::max<int64_t>(512, 2 * (longest + 1)));
-  PackedOps ops(*model_, pool_, rope_, pack, hook);
+  PackedOps ops(model_, *pool_, rope_, pack, hook);
   const Family* family = find_family(c.family);
   const int64_t end = last < 0 ? c.n_layers : last + 1;
   for (int64_t layer = first; layer < end; ++layer) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,7 @@
 
 namespace expunge::model {
 
-// Returns the value to go on with: `value` itself, or a replacement of the same shape.
+// Returns what the pass continues with: `value` itself, or a replacement of the same shape.
 using Hook = std::function<Tensor(Point point, int64_t layer, Tensor value)>;
 
 // Rotary tables: cos and sin [n, K/2] float32 of positions 0..n-1 (Su et al. 2021, eq. 34; Llama 3
@@ -36,13 +37,16 @@ struct Chunk {
   int32_t hidden_id = -1;
 };
 
+// Not for two threads at once. The model must outlive it.
 class Runner {
  public:
-  explicit Runner(const Model& model) : model_(&model), pool_(model.config()) {}
-  const Model& model() const { return *model_; }
-  // The passes to come run under another model of the same shape.
-  void use(const Model& model) { model_ = &model; }
-  KvPool& pool() { return pool_; }
+  explicit Runner(const Model& model) : Runner(model, std::make_shared<KvPool>(model.config())) {}
+  // On keys and values that another runner has left: of the same model, or of one that differs from
+  // it only in layers that are computed again.
+  Runner(const Model& model, std::shared_ptr<KvPool> pool)
+      : model_(model), pool_(std::move(pool)) {}
+  const Model& model() const { return model_; }
+  KvPool& pool() { return *pool_; }
 
   // Runs the chunks as one packed batch and extends their sequences.
   // -> final normed hidden states [rows,D], rows in the chunks' order.
@@ -54,7 +58,7 @@ class Runner {
   Tensor compute(std::span<const Chunk> chunks, const Hook& hook = {}, int64_t last_layer = -1);
   // The same for tokens already in the pool at layers < `layer`, from the residual stream that
   // enters `layer`, hidden [rows,D]: what an edit at `layer` leaves unchanged is not run again.
-  // The chunks' ids give the row counts; their sequences must hold exactly those rows at the end.
+  // The chunks' ids give the row counts; their sequences must end with exactly those rows.
   Tensor resume(std::span<const Chunk> chunks, int64_t layer, Tensor hidden, const Hook& hook = {});
   // Logits of hidden rows: [n,D] -> [n,V].
   Tensor logits(const Tensor& hidden) const;
@@ -63,8 +67,8 @@ class Runner {
   Tensor run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64_t last,
              const Hook& hook);
 
-  const Model* model_;
-  KvPool pool_;
+  const Model& model_;
+  std::shared_ptr<KvPool> pool_;
   Sequence unseen_;  // one slot for the keys of all hidden tokens
   RopeTable rope_;
 };

@@ -89,7 +89,7 @@ TEST(Generate, StopsAtItsLengthTheContextAndTheCaller) {
   EXPECT_EQ(single.ids.size(), 1U);
   const Prompts two = {Ids(5, 5), Ids(6, 5)};
   const auto stopped =
-      generate(*model, two, options(9), [](size_t index, std::span<const int32_t> ids) {
+      generate(*model, two, options(9), {}, [](size_t index, std::span<const int32_t> ids) {
         return index == 0 && ids.size() == 3 ? Next::kStop : Next::kGoOn;
       }).value();
   EXPECT_EQ(stopped[0].ids.size(), 3U);
@@ -126,14 +126,17 @@ TEST(Generate, BadRequestsAreErrors) {
 
 TEST(Generate, CancelsBetweenTokens) {
   const Prompts one = {{1, 2, 3}};
-  const auto result =
-      generate(*tests::random_model(1), one, options(50), [](size_t, std::span<const int32_t>) {
-        base::request_cancel();
-        return Next::kGoOn;
-      });
-  base::clear_cancel();
+  const base::Job job;
+  size_t n_tokens = 0;
+  const auto result = generate(*tests::random_model(1), one, options(50), job,
+                               [&](size_t, std::span<const int32_t> ids) {
+                                 n_tokens = ids.size();
+                                 if (n_tokens == 3) job.cancel();
+                                 return Next::kGoOn;
+                               });
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Code::kCancelled);
+  EXPECT_EQ(n_tokens, 3U);
 }
 
 TEST(Generate, NonFiniteLogitsAreAnError) {
@@ -160,15 +163,6 @@ TEST(Generate, SeedsDecideAndEachPromptHasItsOwn) {
   EXPECT_NE(a[0].ids, a[1].ids);
   o.sampling.seed = 41;  // the stream of prompt i is seed + i
   EXPECT_EQ(generate(*model, {same.data(), 1}, o).value()[0].ids, a[1].ids);
-}
-
-TEST(CommonPrefix, LeavesEachPromptATokenOfItsOwn) {
-  EXPECT_EQ(common_prefix({}), 0U);
-  EXPECT_EQ(common_prefix(Prompts{{1, 2, 3}}), 2U);
-  EXPECT_EQ(common_prefix(Prompts{{1, 2, 3}, {1, 2, 3}}), 2U);
-  EXPECT_EQ(common_prefix(Prompts{{1, 2, 3, 4}, {1, 2}}), 1U);
-  EXPECT_EQ(common_prefix(Prompts{{1, 2, 3, 4}, {1, 9, 3, 4}}), 1U);
-  EXPECT_EQ(common_prefix(Prompts{{1}, {1}}), 0U);
 }
 
 // --- the sampler ---------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "model/names.h"
+#include "model/prefix_plan.h"
 
 namespace expunge::model {
 namespace {
@@ -80,40 +80,32 @@ size_t activation_bytes(const Config& c) {
 
 }  // namespace
 
-// In the order of their ids each sequence follows the one it has most in common with, so that one
-// look back finds every shared beginning.
 Packed pack(std::span<const Example* const> examples) {
-  std::vector<size_t> order(examples.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(order, {}, [&](size_t e) -> const auto& { return examples[e]->ids; });
+  std::vector<PlanInput> inputs;
+  for (const Example* e : examples) {
+    CHECK(e->first >= 1 && e->first <= e->ids.size());
+    inputs.push_back({std::span(e->ids).first(e->ids.size() - 1), e->first - 1});
+  }
+  const PrefixPlan plan = plan_prefixes(inputs, {.sharing = Sharing::kNeighbours,
+                                                 .worth_sharing = PrefixPlan::kNever,
+                                                 .pass_rows = PrefixPlan::kNever});
   Packed p;
   p.rows.resize(examples.size());
   p.predicting.resize(examples.size());
   auto paths = std::make_shared<tensor::Paths>();
-  const std::vector<int32_t>* before = nullptr;
-  for (const size_t e : order) {
-    const Example& example = *examples[e];
-    CHECK(example.first >= 1 && example.first <= example.ids.size());
-    const size_t n = example.ids.size() - 1;
-    std::vector<int32_t> path;
-    if (before) {
-      const std::vector<int32_t>& last = paths->rows.back();
-      const auto same = std::ranges::mismatch(*before, example.ids).in1 - before->begin();
-      const size_t known = std::min({static_cast<size_t>(same), last.size(), n});
-      path.assign(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(known));
+  for (const PrefixPlan::Pass& pass : plan.passes)  // one, or none without examples
+    for (const auto& [e, n_known, rows] : pass.steps) {
+      const auto ids = inputs[e].ids;
+      paths->owned.push_back(static_cast<int64_t>(ids.size() - n_known));
+      for (size_t t = n_known; t < ids.size(); ++t) {
+        p.ids.push_back(ids[t]);
+        p.positions.push_back(static_cast<int32_t>(t));
+      }
+      p.rows[e] = rows;
+      p.predicting[e].assign(rows.begin() + static_cast<std::ptrdiff_t>(inputs[e].first_wanted),
+                             rows.end());
+      paths->rows.emplace_back(rows.begin(), rows.end());
     }
-    paths->owned.push_back(static_cast<int64_t>(n - path.size()));
-    for (size_t t = path.size(); t < n; ++t) {
-      path.push_back(static_cast<int32_t>(p.ids.size()));
-      p.ids.push_back(example.ids[t]);
-      p.positions.push_back(static_cast<int32_t>(t));
-    }
-    p.rows[e].assign(path.begin(), path.end());
-    p.predicting[e].assign(path.begin() + static_cast<std::ptrdiff_t>(example.first) - 1,
-                           path.end());
-    paths->rows.push_back(std::move(path));
-    before = &example.ids;
-  }
   p.paths = std::move(paths);
   return p;
 }

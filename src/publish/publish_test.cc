@@ -14,6 +14,7 @@
 
 #include "base/files.h"
 #include "base/hash.h"
+#include "tensor/threads.h"
 #include "tiny_gguf.h"
 
 namespace expunge::publish {
@@ -292,7 +293,7 @@ TEST_F(PublishTest, AFullDiskLeavesNothing) {
     if (child == 0) {
       // A limit on file sizes stands in for the full disk. The child's own LibTorch threads do not
       // survive a fork, so it may use one only.
-      at::set_num_threads(1);
+      const tensor::SerialLibtorch serial;
       ::signal(SIGXFSZ, SIG_IGN);
       const rlimit limit{32 << 10, 32 << 10};
       ::setrlimit(RLIMIT_FSIZE, &limit);

@@ -9,6 +9,7 @@
 #include "model/hf_files.h"
 #include "model/names.h"
 #include "publish/parts.h"
+#include "tensor/kernels/pool.h"
 
 namespace expunge::publish {
 namespace {
@@ -200,7 +201,7 @@ Result<std::string> encode(const Tensor& values, DType dtype) {
   if (blocks == 0) return bytes;
   // The first block tells whether the type can be written; the others cannot fail then.
   TRY(tensor::quantise(dtype, in.first(type.block), out.first(type.bytes)));
-  at::parallel_for(1, blocks, 4096, [&](int64_t begin, int64_t end) {
+  tensor::kernels::parallel_for(1, blocks, 4096, [&](int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
     const base::Status status =
         tensor::quantise(dtype, in.subspan(first * type.block, n * type.block),
@@ -214,7 +215,7 @@ Tensor decode(const TensorInfo& stored) {
   const tensor::DTypeInfo& type = tensor::info(stored.dtype);
   Tensor values = at::empty(stored.shape, tensor::f32());
   float* out = values.data_ptr<float>();
-  at::parallel_for(
+  tensor::kernels::parallel_for(
       0, values.numel() / static_cast<int64_t>(type.block), 4096, [&](int64_t begin, int64_t end) {
         const auto first = static_cast<size_t>(begin);
         const auto n = static_cast<size_t>(end - begin);

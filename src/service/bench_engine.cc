@@ -10,6 +10,7 @@
 #include "model/names.h"
 #include "model/sampler.h"
 #include "tensor/kernels/matvec.h"
+#include "tensor/kernels/pool.h"
 #include "tensor/kernels/probe.h"
 
 namespace expunge::service {
@@ -214,7 +215,7 @@ Result<Json> bench_engine(const model::ChatModel& patient, const BenchEngineOpti
                 {"peak_mb", peak},
                 {"weights_mb", 1e-6 * static_cast<double>(model.weight_bytes())},
                 {"file_mb", 1e-6 * static_cast<double>(file_bytes)},
-                {"threads", at::get_num_threads()},
+                {"threads", tensor::kernels::n_threads()},
                 {"repeats", options.repeats},
                 {"prompt_tokens", options.prompt_tokens},
                 {"decode_tokens", options.decode_tokens}};

@@ -26,14 +26,13 @@ Result<Work> prepare_ppl(const SuiteInput& in) {
     options.context = in.context;
     options.stride = in.stride;
     options.limit_tokens = static_cast<int64_t>(in.limit);
-    options.progress = in.progress;
     if (keep)
       options.keep = [&](auto records) { return keep(verify::window_records_to_json(records)); };
     return in_shares(in.group, done, [&](const Json& known, verify::Share share) -> Result<Json> {
       options.share = share;
       auto records = TRY(verify::window_records_from_json(known, "records"));
-      return verify::perplexity_to_json(
-          TRY(verify::perplexity(patient, text, options, std::move(records))));
+      return verify::perplexity_to_json(TRY(
+          verify::perplexity(patient, text, options, std::move(records), base::Job(in.progress))));
     });
   };
   return work;
@@ -76,7 +75,6 @@ Result<Work> prepare_tdec(const SuiteInput& in) {
   work.run = [in, texts](const model::ChatModel& patient, const Json& done,
                          const Keep& keep) -> Result<Json> {
     verify::ExtractionOptions options;
-    options.progress = in.progress;
     if (keep)
       options.keep = [&](auto records) {
         return keep(verify::extraction_records_to_json(records, options.n));
@@ -84,8 +82,8 @@ Result<Work> prepare_tdec(const SuiteInput& in) {
     return in_shares(in.group, done, [&](const Json& known, verify::Share share) -> Result<Json> {
       options.share = share;
       auto records = TRY(verify::extraction_records_from_json(known, options.n, "records"));
-      return verify::extraction_to_json(
-          TRY(verify::extraction(patient, texts, options, std::move(records))));
+      return verify::extraction_to_json(TRY(
+          verify::extraction(patient, texts, options, std::move(records), base::Job(in.progress))));
     });
   };
   return work;

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
+#include "tensor/kernels/pool.h"
 #include "tensor/kernels/probe.h"
 
 namespace expunge::tensor {
@@ -47,6 +49,8 @@ Tensor from_ids(const std::vector<int32_t>& ids) {
 }
 
 void start(int n_threads) {
+  static bool started = false;
+  if (std::exchange(started, true)) return;
   // LibTorch allocates and frees large buffers every step; without this each one is mapped,
   // zeroed and unmapped by the kernel. 32 MiB is the most that glibc takes.
   CHECK(mallopt(M_MMAP_THRESHOLD, 32 << 20) == 1);
@@ -59,6 +63,7 @@ void start(int n_threads) {
     if (const int n = shared ? std::atoi(shared) : 1; n > 1) n_threads = std::max(1, n_threads / n);
   }
   at::set_num_threads(n_threads);
+  kernels::set_pool_threads(n_threads);
   at::globalContext().setFlushDenormal(true);
 }
 

@@ -1,10 +1,10 @@
-// Activations of chosen tokens: forward passes only, prefixes shared, nothing above the last layer
-// that is asked for is run.
+// Activations of chosen tokens: forward passes only, the common beginning computed once, nothing
+// above the last layer that is asked for.
 #pragma once
 
 #include <vector>
 
-#include "base/run.h"
+#include "base/job.h"
 #include "model/forward.h"
 
 namespace expunge::unlearn {
@@ -20,9 +20,10 @@ struct Row {
 
 // -> [sum of counts, width of the point] float32.
 base::Result<Tensor> capture(const model::Model& model, std::span<const Row> rows,
-                             model::Point point, int64_t layer);
+                             model::Point point, int64_t layer, const base::Job& job = {});
 // The same at every layer, in one pass: [layer] -> [sum of counts, width of the point] float32.
 base::Result<std::vector<Tensor>> capture_layers(const model::Model& model,
-                                                 std::span<const Row> rows, model::Point point);
+                                                 std::span<const Row> rows, model::Point point,
+                                                 const base::Job& job = {});
 
 }  // namespace expunge::unlearn

@@ -118,9 +118,9 @@ TEST(Capture, BadRowsAreErrors) {
 TEST(Capture, CanBeCancelled) {
   const auto model = tests::random_model(5);
   const std::vector<Row> rows{{{0, 2, 3}, -1}};
-  base::request_cancel();
-  const auto got = capture(*model, rows, Point::kMlpInput, 1);
-  base::clear_cancel();
+  const base::Job job;
+  job.cancel();
+  const auto got = capture(*model, rows, Point::kMlpInput, 1, job);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, base::Code::kCancelled);
 }

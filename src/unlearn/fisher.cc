@@ -1,7 +1,7 @@
 #include "unlearn/fisher.h"
 
-#include "tensor/kernels/pool.h"
 #include "tensor/kernels/squares.h"
+#include "tensor/threads.h"
 #include "unlearn/batch.h"
 
 namespace expunge::unlearn {
@@ -11,7 +11,7 @@ base::Result<double> each_gradient(
     std::span<const model::Example* const> examples, FisherOf of, size_t batch,
     const std::function<void(const std::string& name, const Tensor& gradient)>& use) {
   CHECK(!examples.empty() && batch > 0);
-  const tensor::kernels::KernelThreads kernel_threads;
+  const tensor::SerialLibtorch serial;  // beside the kernels' threads
   model::Variables variables;
   for (const std::string& name : names) {
     model::Variable& v = variables[name];

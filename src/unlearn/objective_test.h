@@ -109,7 +109,7 @@ struct GivenStep {
   // Only its sizes matter.
   static const std::shared_ptr<const model::Model>& model() {
     static const std::shared_ptr<const model::Model> m = [] {
-      at::set_num_threads(1);
+      tensor::start(1);
       model::Config c = tests::tiny_config();
       c.vocab_size = golden().value("vocabulary").get<int64_t>();
       c.d_model = golden().value("width").get<int64_t>();

@@ -122,13 +122,12 @@ class Evaluation {
       TRY_AT(fmt::format("{} row {}", subject, item->row),
              encode_options(patient_, *item, prompt, options_.form, scored));
     }
-    ScoreOptions score_options;
     const size_t done = result_.records.size();
-    if (options_.progress)
-      score_options.progress = [&](std::string_view, size_t at, size_t of) {
+    const base::Job job([&](std::string_view, size_t at, size_t of) {
+      if (options_.progress)
         options_.progress("answering " + subject, done + at * block.size() / of, total);
-      };
-    const auto scores = TRY_AT(subject, score(patient_.model, scored, score_options));
+    });
+    const auto scores = TRY_AT(subject, score(patient_.model, scored, {}, job));
     size_t next = 0;
     for (const ChoiceItem* item : block) {
       ChoiceRecord r{item->row, subject, item->right, 0, {}};

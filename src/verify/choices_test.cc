@@ -15,7 +15,7 @@ using text::ChoiceItem;
 
 const model::ChatModel& patient() {
   static const model::ChatModel* random = [] {
-    at::set_num_threads(1);
+    tensor::start(1);
     model::Config c = tests::tiny_config();
     c.vocab_size = 272;
     c.context_length = 1500;

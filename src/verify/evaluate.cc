@@ -144,7 +144,7 @@ class Evaluation {
       if (options_.progress) options_.progress("generating " + name, done + n_begun - 1, total);
       return model::Next::kGoOn;
     };
-    const auto replies = TRY(model::generate(patient_.model, prompts, generate, count));
+    const auto replies = TRY(model::generate(patient_.model, prompts, generate, {}, count));
     for (size_t i = 0; i < block.size(); ++i) {
       result_.generated_tokens += static_cast<int64_t>(replies[i].ids.size());
       TRY(judge(*block[i], replies[i].ids));

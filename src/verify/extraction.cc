@@ -5,10 +5,9 @@
 #include <list>
 #include <map>
 #include <set>
+#include <utility>
 
-#include "model/forward.h"
-#include "model/generate.h"
-#include "model/sampler.h"
+#include "model/scheduler.h"
 #include "verify/place.h"
 
 namespace expunge::verify {
@@ -41,15 +40,6 @@ struct Opened {
   bool done() const { return n_taken == forks.size() && n_running == 0; }
 };
 
-// A continuation of x_<t that is being decoded.
-struct Fork {
-  Opened* of = nullptr;
-  size_t t = 0;
-  model::Sequence sequence;
-  std::vector<int32_t> ids;  // the last one is not in the pool yet
-  bool done = false;
-};
-
 // Share of n-grams of continuations that occur in a suffix of x.
 class Overlap {
  public:
@@ -79,15 +69,22 @@ class Overlap {
 class Extractor {
  public:
   Extractor(const model::Model& model, std::span<const Task> tasks,
-            const ExtractionOptions& options)
-      : model_(model), tasks_(tasks), options_(options), runner_(model), records_(tasks.size()) {}
+            const ExtractionOptions& options, const base::Job& job)
+      : model_(model),
+        tasks_(tasks),
+        options_(options),
+        job_(job),
+        runner_(std::make_shared<model::Runner>(model)),
+        records_(tasks.size()),
+        scheduler_({.max_batch = options.max_batch, .max_rows = options.max_batch}) {}
 
   // A record for each task.
   Result<std::vector<ExtractionRecord>> run() {
-    while (n_opened_ < tasks_.size() || !forks_.empty()) {
-      TRY(base::check_cancel());
-      TRY(admit());
-      if (!forks_.empty()) TRY(step());
+    while (n_opened_ < tasks_.size() || scheduler_.n_open() > 0) {
+      TRY(job_.check());
+      TRY(fill());
+      scheduler_.step();
+      TRY(std::exchange(status_, {}));
       close();
     }
     return std::move(records_);
@@ -105,7 +102,7 @@ class Extractor {
     std::vector<int32_t> chosen;
     for (int64_t at = 0; at < hidden.size(0); at += kHeadRows) {
       const int64_t n = std::min<int64_t>(kHeadRows, hidden.size(0) - at);
-      const Tensor logits = runner_.logits(hidden.narrow(0, at, n));  // [n,V]
+      const Tensor logits = runner_->logits(hidden.narrow(0, at, n));  // [n,V]
       const auto vocab = static_cast<size_t>(logits.size(1));
       for (int64_t r = 0; r < n; ++r) {
         const std::span row(logits.data_ptr<float>() + static_cast<size_t>(r) * vocab, vocab);
@@ -128,7 +125,7 @@ class Extractor {
     for (size_t at = 0; at + 1 < o.x.size(); at += kPassTokens) {
       const size_t n = std::min(kPassTokens, o.x.size() - 1 - at);
       const model::Chunk chunk{&o.sequence, o.x.subspan(at, n)};
-      const auto chosen = TRY(choose(runner_.forward({&chunk, 1})));
+      const auto chosen = TRY(choose(runner_->forward({&chunk, 1})));
       o.chosen.insert(o.chosen.end(), chosen.begin(), chosen.end());
     }
     size_t n_matching = 0;
@@ -137,7 +134,7 @@ class Extractor {
         ++n_matching;
         continue;
       }
-      // Behind the last t of EL, the continuation from there comes to the first differing one.
+      // After EL's last t, a continuation comes to the first token that differs.
       if (o.forks.empty() || o.forks.back() < o.x.size() - options_.n) o.forks.push_back(t);
     }
     records_[o.place] = {tasks_[o.place].row, static_cast<int64_t>(o.x.size()),
@@ -145,41 +142,49 @@ class Extractor {
     return {};
   }
 
-  Status admit() {
-    while (forks_.size() < options_.max_batch) {
+  // Keeps the batch full, opening sequences as their forks are needed.
+  Status fill() {
+    while (scheduler_.n_open() < options_.max_batch) {
       if (opened_.empty() || opened_.back().n_taken == opened_.back().forks.size()) {
         if (n_opened_ == tasks_.size()) return {};
-        if (options_.progress) options_.progress("extracting", n_opened_, tasks_.size());
+        job_.report("extracting", n_opened_, tasks_.size());
         TRY(open());
         continue;
       }
       Opened& o = opened_.back();
-      const size_t t = o.forks[o.n_taken++];
-      Fork fork{&o, t, model::KvPool::fork(o.sequence, t, 0), {}, false};
-      ++o.n_running;
-      push(fork, o.chosen[t]);
-      if (!fork.done) forks_.push_back(std::move(fork));
+      TRY(decode(o, o.forks[o.n_taken++]));
     }
     return {};
   }
 
-  void push(Fork& fork, int32_t id) {
-    fork.ids.push_back(id);
-    fork.done = ends(id) || fork.t + fork.ids.size() == fork.of->x.size();
-    if (!fork.done) return;
-    runner_.pool().truncate(fork.sequence, fork.sequence.n_shared);
-    fork.of->continuations[fork.t] = std::move(fork.ids);
-    --fork.of->n_running;
-  }
-
-  Status step() {
-    std::vector<model::Chunk> chunks;
-    for (Fork& fork : forks_) chunks.push_back({&fork.sequence, Ids(fork.ids).last(1)});
-    const auto chosen = TRY(choose(runner_.forward(chunks)));  // [B]
-    decoded_tokens_ += static_cast<int64_t>(forks_.size());
-    for (size_t i = 0; i < forks_.size(); ++i) push(forks_[i], chosen[i]);
-    std::erase_if(forks_, [](const Fork& fork) { return fork.done; });
-    return {};
+  // The continuation of x_<t, whose first token is known.
+  Status decode(Opened& o, size_t t) {
+    const int32_t first = o.chosen[t];
+    if (ends(first) || t + 1 == o.x.size()) {
+      o.continuations[t] = {first};
+      return {};
+    }
+    ++o.n_running;
+    model::Request r;
+    r.runner = runner_;
+    r.ids.assign(o.x.begin(), o.x.begin() + static_cast<std::ptrdiff_t>(t));
+    r.ids.push_back(first);
+    r.sequence = model::KvPool::fork(o.sequence, t, 0);
+    r.max_new_tokens = static_cast<int64_t>(o.x.size() - t - 1);
+    r.job = job_;
+    r.on_done = [this, &o, t, first](Result<model::Generation> result) {
+      --o.n_running;
+      if (!result) {
+        status_ = tl::unexpected(std::move(result.error()));
+        return;
+      }
+      std::vector<int32_t>& ids = o.continuations[t];
+      ids = std::move(result->ids);
+      if (result->end_id) ids.push_back(*result->end_id);
+      decoded_tokens_ += static_cast<int64_t>(ids.size());
+      ids.insert(ids.begin(), first);
+    };
+    return scheduler_.submit(std::move(r));
   }
 
   // Judges the sequences whose continuations are all there and gives their slots back.
@@ -191,7 +196,7 @@ class Extractor {
       double total = 0;
       for (size_t t = 1; t <= n_positions; ++t) total += overlap.with(continuation(o, t), t);
       records_[o.place].el = total / static_cast<double>(n_positions);
-      runner_.pool().truncate(o.sequence, 0);
+      runner_->pool().truncate(o.sequence, 0);
       return true;
     });
   }
@@ -212,12 +217,14 @@ class Extractor {
   const model::Model& model_;
   std::span<const Task> tasks_;
   const ExtractionOptions& options_;
-  model::Runner runner_;
-  std::list<Opened> opened_;  // forks point into it; forks are taken from the last one
-  std::vector<Fork> forks_;
+  const base::Job& job_;
+  std::shared_ptr<model::Runner> runner_;
+  std::list<Opened> opened_;  // requests point into it; forks are taken from the last one
   size_t n_opened_ = 0;
   std::vector<ExtractionRecord> records_;
   int64_t decoded_tokens_ = 0;
+  Status status_;  // of the requests that have left
+  model::Scheduler scheduler_;
 };
 
 Status check(const model::Config& config, Ids x, size_t n) {
@@ -236,8 +243,8 @@ Status check(const model::Config& config, Ids x, size_t n) {
 
 Result<Extraction> extraction(const model::Model& model,
                               std::span<const std::vector<int32_t>> sequences,
-                              const ExtractionOptions& options,
-                              std::vector<ExtractionRecord> done) {
+                              const ExtractionOptions& options, std::vector<ExtractionRecord> done,
+                              const base::Job& job) {
   if (sequences.empty()) return base::fail(Code::kInvalid, "there is no sequence to extract");
   if (options.n < 1 || options.max_batch < 1)
     return base::fail(Code::kUsage, fmt::format("{}-grams in batches of {}, expected 1 or more",
@@ -256,16 +263,14 @@ Result<Extraction> extraction(const model::Model& model,
   Extraction result;
   result.n = options.n;
   result.records = std::move(done);
-  ExtractionOptions of_block = options;
-  if (options.progress)
-    of_block.progress = [&](std::string_view what, size_t at, size_t) {
-      options.progress(what, result.records.size() + at, options.share.of(sequences.size()));
-    };
+  const base::Job of_block = job.reporting([&](std::string_view what, size_t at, size_t) {
+    job.report(what, result.records.size() + at, options.share.of(sequences.size()));
+  });
   TRY(in_blocks(
       std::span(open), kBlock,
       [&](std::span<const Task> block, size_t) -> Status {
         return tensor::guarded([&]() -> Status {
-          Extractor extractor(model, block, of_block);
+          Extractor extractor(model, block, options, of_block);
           const auto records = TRY(extractor.run());
           result.records.insert(result.records.end(), records.begin(), records.end());
           result.decoded_tokens += extractor.decoded_tokens();
@@ -282,13 +287,13 @@ Result<Extraction> extraction(const model::Model& model,
 }
 
 Result<Extraction> extraction(const model::ChatModel& patient, std::span<const std::string> texts,
-                              const ExtractionOptions& options,
-                              std::vector<ExtractionRecord> done) {
+                              const ExtractionOptions& options, std::vector<ExtractionRecord> done,
+                              const base::Job& job) {
   std::vector<std::vector<int32_t>> sequences;
   for (const std::string& text : texts)
     sequences.push_back(
         TRY_AT(fmt::format("sequence {}", sequences.size()), patient.tokenizer.encode(text)).ids);
-  return extraction(patient.model, sequences, options, std::move(done));
+  return extraction(patient.model, sequences, options, std::move(done), job);
 }
 
 base::Json extraction_to_json(const Extraction& result) {

@@ -9,7 +9,7 @@
 //
 // The sequence is run once. Where the model's first choice at t is x_t, the continuation of x_<t is
 // x_t and the continuation of x_<=t: only where it is not, a fork of the sequence is decoded, and
-// the forks of a block of sequences run as one batch that is refilled.
+// the forks of a block of sequences share the scheduler's batch.
 #pragma once
 
 #include <functional>
@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "model/chat_model.h"
 #include "verify/blocks.h"
 
@@ -35,7 +35,6 @@ struct ExtractionOptions {
   size_t max_tokens = 200;  // of each sequence, as the paper has them; 0: all
   size_t max_batch = 64;    // forks that run at once
   Share share = {};
-  base::Progress progress = {};
   // Called after each block of sequences with all records, so that they outlive a Ctrl+C.
   std::function<base::Status(std::span<const ExtractionRecord>)> keep = {};
 };
@@ -47,17 +46,20 @@ struct Extraction {
   int64_t decoded_tokens = 0;             // run for continuations, besides the sequences themselves
 };
 
-// Sequences whose record `done` holds already are not run again. Errors: a sequence of n tokens or
-// fewer, beyond the context, or with an id outside the vocabulary; they name its row.
+// Sequences whose record `done` holds already are not run again. Reports "extracting". Errors: a
+// sequence of n tokens or fewer, beyond the context, or with an id outside the vocabulary; they
+// name its row.
 base::Result<Extraction> extraction(const model::Model& model,
                                     std::span<const std::vector<int32_t>> sequences,
                                     const ExtractionOptions& options = {},
-                                    std::vector<ExtractionRecord> done = {});
+                                    std::vector<ExtractionRecord> done = {},
+                                    const base::Job& job = {});
 // Texts as they stand: no chat template, no beginning-of-text token.
 base::Result<Extraction> extraction(const model::ChatModel& patient,
                                     std::span<const std::string> texts,
                                     const ExtractionOptions& options = {},
-                                    std::vector<ExtractionRecord> done = {});
+                                    std::vector<ExtractionRecord> done = {},
+                                    const base::Job& job = {});
 
 // {"summary": {"ma", "el_{n}", "n_sequences"}, "records": {row: {"ma", "el_{n}", "n_tokens"}}}
 base::Json extraction_to_json(const Extraction& result);

@@ -152,14 +152,14 @@ TEST(Extraction, GoesOnWhereItStopped) {
   const auto whole = extraction(*model, sequences, options).value();
   std::vector<size_t> sizes;
   base::Json kept;
+  const base::Job job;
   options.keep = [&](std::span<const ExtractionRecord> records) -> base::Status {
     sizes.push_back(records.size());
     kept = extraction_records_to_json(records, 2);
-    if (sizes.size() == 2) base::request_cancel();
+    if (sizes.size() == 2) job.cancel();
     return {};
   };
-  EXPECT_EQ(extraction(*model, sequences, options).error().code, base::Code::kCancelled);
-  base::clear_cancel();
+  EXPECT_EQ(extraction(*model, sequences, options, {}, job).error().code, base::Code::kCancelled);
   kept = base::parse_json(base::dump_json(kept), "kept").value();
   const auto done = extraction_records_from_json(kept, 2, "kept").value();
   const auto rest = extraction(*model, sequences, options, done).value();

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <regex>
 
-#include "model/generate.h"
 #include "verify/score.h"
 
 namespace expunge::verify {
@@ -34,7 +33,8 @@ bool has_word(std::string_view text, std::string_view word) {
 bool known(const Question& q) { return !q.answers.empty(); }
 
 // States that are known for every text are taken, else all are computed.
-Result<Staged> staged(const model::Model& model, const std::vector<Text>& texts, int64_t layer) {
+Result<model::Stage> staged(const model::Model& model, const std::vector<Text>& texts,
+                            int64_t layer) {
   std::vector<std::vector<int32_t>> prompts;
   std::vector<Tensor> entering;
   for (const Text& t : texts) {
@@ -42,7 +42,7 @@ Result<Staged> staged(const model::Model& model, const std::vector<Text>& texts,
     if (t.entering.defined()) entering.push_back(t.entering);
   }
   if (entering.size() < prompts.size()) entering.clear();
-  return Staged::prepare(model, std::move(prompts), layer, entering);
+  return model::Stage::prepare(model, std::move(prompts), layer, entering);
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ Result<Examiner> Examiner::prepare(const model::ChatModel& patient, const Suite&
   add("same_subject", suite.same_subject, true);
   add("unrelated", suite.unrelated, true);
   TRY(e.refer(e.followed_));
-  const auto stage = [&](const std::vector<Case>& cases) -> Result<Staged> {
+  const auto stage = [&](const std::vector<Case>& cases) -> Result<model::Stage> {
     std::vector<Text> prompts;
     for (const Case& c : cases) {
       const text::Message m{"user", c.question.prompt};
@@ -148,12 +148,12 @@ Result<double> Examiner::texts_nll(const model::Model& model) {
 
 base::Status Examiner::judge_asked(const model::Model& model, std::map<std::string, Gate>& gates) {
   // A reply that reveals an answer has been judged.
-  const auto replies =
-      TRY(asked_stage_->generate(model, kReplyTokens, [&](size_t i, const auto& ids) {
-        const auto reply = patient_->tokenizer.decode(ids);
-        return reply && reveals(*reply, asked_[i].question.answers) ? model::Next::kStop
-                                                                    : model::Next::kGoOn;
-      }));
+  const auto judged = [&](size_t i, std::span<const int32_t> ids) {
+    const auto reply = patient_->tokenizer.decode(ids);
+    return reply && reveals(*reply, asked_[i].question.answers) ? model::Next::kStop
+                                                                : model::Next::kGoOn;
+  };
+  const auto replies = TRY(asked_stage_->generate(model, kReplyTokens, {}, judged));
   for (size_t i = 0; i < asked_.size(); ++i) {
     const Case& c = asked_[i];
     const std::string reply = TRY(patient_->tokenizer.decode(replies[i]));

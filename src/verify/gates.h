@@ -12,10 +12,12 @@
 
 #include "edit/edit.h"
 #include "model/chat_model.h"
+#include "model/stage.h"
 #include "verify/report.h"
-#include "verify/staged.h"
 
 namespace expunge::verify {
+
+using tensor::Tensor;
 
 struct Question {
   std::string prompt;
@@ -83,9 +85,9 @@ class Examiner {
   const model::ChatModel* patient_;
   std::map<std::string, double, std::less<>> bounds_;
   std::vector<Case> asked_, followed_;
-  std::optional<Staged> asked_stage_;     // continued by generation
-  std::optional<Staged> followed_stage_;  // kept questions with the reply they had
-  std::optional<Staged> texts_stage_;
+  std::optional<model::Stage> asked_stage_;     // continued by generation
+  std::optional<model::Stage> followed_stage_;  // kept questions with the reply they had
+  std::optional<model::Stage> texts_stage_;
   double base_nll_ = 0;
   bool edited_already_ = false;
 };

@@ -167,31 +167,6 @@ TEST_F(Gates, RepliesAndStatesKnownBeforehandChangeNothing) {
   }
 }
 
-TEST_F(Gates, StagedEqualsTheWholeModelUnderAnEdit) {
-  const std::vector<Ids> ids{tests::question(0, 1), tests::subject_first(1, 2),
-                             tests::question(2, 3)};
-  for (const int64_t layer : {1, 2}) {
-    auto staged = Staged::prepare(patient_->model, ids, layer).value();
-    const model::Model edited = edit::apply(patient_->model, refusing({chars(ids[0])})).value();
-    model::GenerateOptions options;
-    options.max_new_tokens = 4;
-    const auto want = model::generate(edited, ids, options).value();
-    const auto got = staged.generate(edited, 4).value();
-    const auto again = staged.generate(edited, 4).value();
-    for (size_t i = 0; i < ids.size(); ++i) {
-      EXPECT_EQ(got[i], want[i].ids);
-      EXPECT_EQ(again[i], want[i].ids);
-    }
-    const std::vector<int64_t> tails{0, 2, 1};
-    const Tensor logits = staged.logits(edited, tails).value();
-    ASSERT_EQ(logits.size(0), 6);
-    const Tensor plain =
-        model::plain_logits(edited, model::forward_plain(edited, ids[1]).narrow(0, 2, 3));
-    EXPECT_LT((logits.narrow(0, 1, 3) - plain).norm().item<double>(),
-              1e-5 * plain.norm().item<double>());
-  }
-}
-
 TEST(Reveals, ShortAnswersAreWordsLongOnesStandAnywhere) {
   EXPECT_TRUE(reveals("Its symbol is Au.", {"Au"}));
   EXPECT_FALSE(reveals("In August", {"Au"}));

@@ -58,7 +58,8 @@ std::vector<Window> windows_of(size_t n_tokens, const Lengths& lengths) {
 }  // namespace
 
 Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
-                              const PerplexityOptions& options, std::vector<WindowRecord> done) {
+                              const PerplexityOptions& options, std::vector<WindowRecord> done,
+                              const base::Job& job) {
   const Lengths lengths = TRY(lengths_of(model.config(), options));
   if (options.limit_tokens > 0)
     ids = ids.first(std::min(ids.size(), static_cast<size_t>(options.limit_tokens)));
@@ -82,11 +83,11 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
           const auto own = ids.subspan(w.begin, w.end - w.begin);
           items.push_back({{own.begin(), own.end()}, own.size() - w.n_scored});
         }
-        const auto scores = TRY(score(model, items));
+        const auto scores = TRY(score(model, items, {}, job.reporting({})));
         for (size_t i = 0; i < block.size(); ++i)
           result.windows.push_back(
               {static_cast<int64_t>(block[i].begin), scores[i].avg_loss, scores[i].n_tokens});
-        if (options.progress) options.progress("perplexity", block.back().end, ids.size());
+        job.report("perplexity", block.back().end, ids.size());
         return {};
       },
       [&] { return options.keep ? options.keep(result.windows) : Status(); }));
@@ -102,9 +103,10 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
 }
 
 Result<Perplexity> perplexity(const model::ChatModel& patient, const std::string& text,
-                              const PerplexityOptions& options, std::vector<WindowRecord> done) {
+                              const PerplexityOptions& options, std::vector<WindowRecord> done,
+                              const base::Job& job) {
   const text::Encoding encoding = TRY(patient.tokenizer.encode(text));
-  return perplexity(patient.model, encoding.ids, options, std::move(done));
+  return perplexity(patient.model, encoding.ids, options, std::move(done), job);
 }
 
 base::Json perplexity_to_json(const Perplexity& result) {

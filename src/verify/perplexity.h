@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "model/chat_model.h"
 #include "verify/blocks.h"
 
@@ -34,7 +34,6 @@ struct PerplexityOptions {
   int64_t stride = 0;
   int64_t limit_tokens = 0;  // the text's first ones; 0: all
   Share share = {};
-  base::Progress progress = {};
   // Called after each block of windows with all records, so that they outlive a Ctrl+C.
   std::function<base::Status(std::span<const WindowRecord>)> keep = {};
 };
@@ -47,14 +46,15 @@ struct Perplexity {
 };
 
 // Windows whose record `done`, of the same text and options, holds already are not scored again.
-// Errors: context or stride out of range; fewer than two tokens; a loss that is not finite.
+// Reports "perplexity". Errors: context or stride out of range; fewer than two tokens; a loss that
+// is not finite.
 base::Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
                                     const PerplexityOptions& options = {},
-                                    std::vector<WindowRecord> done = {});
+                                    std::vector<WindowRecord> done = {}, const base::Job& job = {});
 // The text as it stands: no chat template, no beginning-of-text token.
 base::Result<Perplexity> perplexity(const model::ChatModel& patient, const std::string& text,
                                     const PerplexityOptions& options = {},
-                                    std::vector<WindowRecord> done = {});
+                                    std::vector<WindowRecord> done = {}, const base::Job& job = {});
 
 // {"summary": {"ppl", "nll", "n_tokens", "n_windows"}, "records": {"windows": {begin: {"avg_loss",
 //  "n_tokens"}}}}; an infinite ppl is under "absent" with the reason.

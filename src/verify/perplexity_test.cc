@@ -131,13 +131,13 @@ TEST(Perplexity, GoesOnWhereItStopped) {
   options.stride = 60;
   const auto whole = perplexity(*model, ids, options).value();
   base::Json kept;
+  const base::Job job;
   options.keep = [&](std::span<const WindowRecord> records) -> base::Status {
     kept = window_records_to_json(records);
-    base::request_cancel();
+    job.cancel();
     return {};
   };
-  EXPECT_EQ(perplexity(*model, ids, options).error().code, base::Code::kCancelled);
-  base::clear_cancel();
+  EXPECT_EQ(perplexity(*model, ids, options, {}, job).error().code, base::Code::kCancelled);
   // As it comes from a file; a mark in it is not overwritten.
   kept = base::parse_json(base::dump_json(kept), "kept").value();
   const size_t n = kept["windows"].size();

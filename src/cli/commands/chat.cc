@@ -123,7 +123,7 @@ class Chat {
     };
     bool stopped = false;
     const auto generated =
-        model::generate(present.model, {&shown.ids, 1}, options_.generate,
+        model::generate(present.model, {&shown.ids, 1}, options_.generate, {},
                         [&](size_t, std::span<const int32_t> ids) {
                           take(decoder.push(ids.back()));
                           stopped = base::cancel_requested();

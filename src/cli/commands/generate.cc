@@ -92,8 +92,8 @@ Result<Answer> generate(const Options& o, Context& context) {
   const bool streamed = o.batch.empty() && !context.globals.json;
   const base::Progress progress = context.terminal.progress();
   size_t tokens = 0;
-  const auto results = TRY(
-      model::generate(patient.model, ids, o.generate, [&](size_t, std::span<const int32_t> so_far) {
+  const auto results = TRY(model::generate(
+      patient.model, ids, o.generate, {}, [&](size_t, std::span<const int32_t> so_far) {
         if (streamed) return stream(so_far);
         progress(fmt::format("{} tokens generated", ++tokens), 0, 0);
         return model::Next::kGoOn;

@@ -1,6 +1,7 @@
 #include "tensor/kernels/attention.h"
 
 #include "tensor/kernels/kernel_test.h"
+#include "tensor/kernels/pool.h"
 #include "tensor/tensor.h"
 
 namespace expunge::tensor::kernels {
@@ -133,14 +134,13 @@ TEST(Attention, ASequenceIsTheSameBitsAlone) {
   std::vector<AttentionRow> rows = p.rows;
   for (size_t r = 0; r < 33; ++r) rows[r].slots = reversed.data();
   std::vector<float> both(p.q.size()), alone(p.q.size());
-  at::set_num_threads(2);
+  const CallerThreads two(2);
   attention(rows, p.q.data(), p.k.data(), p.v.data(), p.shape, both.data());
-  at::set_num_threads(1);
+  const CallerThreads one(1);
   const size_t at = 33 * 6 * 64;
   attention(std::span(rows).first(33), p.q.data(), p.k.data(), p.v.data(), p.shape, alone.data());
   attention(std::span(rows).subspan(33), p.q.data() + at, p.k.data(), p.v.data(), p.shape,
             alone.data() + at);
-  at::set_num_threads(2);
   EXPECT_EQ(both, alone);
 }
 

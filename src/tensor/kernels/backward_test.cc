@@ -1,6 +1,7 @@
 // The kernels of the way back against LibTorch's derivatives of the plain definitions in float64.
 #include "tensor/kernels/attention.h"
 #include "tensor/kernels/kernel_test.h"
+#include "tensor/kernels/pool.h"
 #include "tensor/kernels/rope_norm.h"
 #include "tensor/tensor.h"
 
@@ -52,14 +53,13 @@ void check(const Case& c, double magnitude, const std::string& where) {
   const auto at = [](const Tensor& t) { return t.data_ptr<float>(); };
   attention(c.rows, at(q), at(k), at(v), s, at(out), at(lse));
   const auto run = [&](int threads) {
-    at::set_num_threads(threads);
+    const CallerThreads limit(threads);
     std::vector<Tensor> g = {at::empty_like(q), at::empty_like(k), at::empty_like(v)};
     attention_backward(c.rows, at(q), at(k), at(v), s, at(out), at(lse), at(dout), c.slots,
                        {at(g[0]), at(g[1]), at(g[2])});
     return g;
   };
   const std::vector<Tensor> got = run(2), alone = run(1);
-  at::set_num_threads(2);
   for (size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(at::equal(got[i], alone[i])) << where;
   const int64_t group = s.n_heads / s.n_kv_heads;
   const auto plain = [&](at::ScalarType type) {

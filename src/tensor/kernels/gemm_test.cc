@@ -1,6 +1,7 @@
 #include "tensor/kernels/gemm.h"
 
 #include "tensor/kernels/kernel_test.h"
+#include "tensor/kernels/pool.h"
 #include "tensor/tensor.h"
 
 namespace expunge::tensor::kernels {
@@ -48,7 +49,7 @@ TEST(Gemm, EqualsPlainProductsStraightFromBlocks) {
 }
 
 TEST(Gemm, HoldsOverMagnitudesAndTasks) {
-  at::set_num_threads(2);
+  const CallerThreads two(2);
   for (const DType dtype : {DType::kF32, DType::kQ4_1})
     for (const double magnitude : {1e-6, 1e6}) check(dtype, 33, 576, 199, magnitude);
   check(DType::kQ8_0, 64, 1536, 301, 1);
@@ -78,14 +79,13 @@ TEST(Gemm, ARowIsTheSameBitsWithAnyOthersAndThreads) {
   const auto w = random_floats(rng, in * out, 0.3), x = random_floats(rng, in * rows, 1);
   const auto* weight = reinterpret_cast<const std::byte*>(w.data());
   std::vector<float> all(rows * out), other(rows * out);
-  at::set_num_threads(2);
+  const CallerThreads two(2);
   gemm(DType::kF32, weight, x.data(), rows, in, out, all.data());
   for (int64_t r = 0; r < rows; ++r)
     gemm(DType::kF32, weight, x.data() + r * in, 1, in, out, other.data() + r * out);
   EXPECT_EQ(all, other);
-  at::set_num_threads(1);
+  const CallerThreads one(1);
   gemm(DType::kF32, weight, x.data(), rows, in, out, other.data());
-  at::set_num_threads(2);
   EXPECT_EQ(all, other);
 }
 

@@ -1,4 +1,5 @@
 #include "tensor/kernels/matvec.h"
+#include "tensor/kernels/pool.h"
 
 #include "tensor/kernels/kernel_test.h"
 #include "tensor/tensor.h"
@@ -74,7 +75,7 @@ TEST(Matvec, HoldsOverMagnitudes) {
 }
 
 TEST(Matvec, LargeProductsAreCutIntoTasks) {
-  at::set_num_threads(2);
+  const CallerThreads two(2);
   for (const DType dtype : {DType::kF32, DType::kQ4_1}) check(dtype, 1, 576, 1537, 1);
 }
 

@@ -1,7 +1,13 @@
-// Threads of the inference kernels. LibTorch's (OpenMP) cut a range into one part a thread and wait
-// for the slowest: where another program holds a core, every product of a pass waits a scheduler's
-// slice for it (measured: 16 ms instead of 0.3). Here threads take small parts as they come, and
-// the caller goes on alone when no other thread is awake.
+// Threads of the kernels. LibTorch's (OpenMP) cut a range into one part a thread and wait for the
+// slowest: where another program holds a core, every product of a pass waits a scheduler's slice
+// for it (measured: 16 ms instead of 0.3). Here threads take small parts as they come, and the
+// caller continues alone when no other thread is awake.
+//
+// Callers share the workers. Each caller works on its own range, whatever the others do; a worker
+// takes a part of one open range, then of the next, in turn. Callers and workers together are at
+// most as many as the pool has threads: on two cores two callers run side by side, each in its own
+// thread, and with one caller the second core helps it. Nothing here is a setting that one caller
+// changes for others: CallerThreads is the calling thread's own.
 #pragma once
 
 #include <cstdint>
@@ -9,27 +15,30 @@
 
 namespace expunge::tensor::kernels {
 
-// LibTorch's, unless a KernelThreads lives.
+// How many threads there are for all callers; the caller's own is one of them. tensor::start() sets
+// it, once and before there are other threads; until then it is 1.
+void set_pool_threads(int n);
+
+// How many threads the calling thread's ranges may use.
 int n_threads();
 
-// While it lives LibTorch's operations run in the calling thread, and n_threads() stays as it was:
-// its threads watch for work between operations and take the cores from these (a training step on
-// two cores: 1.3 s with them, 1.0 s without).
-class KernelThreads {
+// While it lives the calling thread has another n_threads(), more than the pool's if need be
+// (tests). Ranges of other threads are not affected.
+class CallerThreads {
  public:
-  KernelThreads();
-  ~KernelThreads();
-  KernelThreads(const KernelThreads&) = delete;
-  KernelThreads& operator=(const KernelThreads&) = delete;
+  explicit CallerThreads(int n);
+  ~CallerThreads();
+  CallerThreads(const CallerThreads&) = delete;
+  CallerThreads& operator=(const CallerThreads&) = delete;
 
  private:
-  bool outermost_;
+  int before_;
 };
 
 // Runs task(context, begin, end) over parts of [begin, end), each `grain` or longer, on up to
 // n_threads() threads. The order is free, so a part's result must not depend on others.
-// Inside a part, or while another thread uses the pool, it runs in the calling thread. An exception
-// of a part reaches the caller after all parts have ended.
+// Inside a part it runs in place. An exception of a part reaches the caller after all parts have
+// ended.
 void parallel_parts(int64_t begin, int64_t end, int64_t grain, void* context,
                     void (*task)(void* context, int64_t begin, int64_t end));
 

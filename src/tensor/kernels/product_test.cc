@@ -1,6 +1,7 @@
 #include "tensor/kernels/product.h"
 
 #include "tensor/kernels/kernel_test.h"
+#include "tensor/kernels/pool.h"
 #include "tensor/tensor.h"
 
 namespace expunge::tensor::kernels {
@@ -76,7 +77,7 @@ TEST(Product, EqualsItsDefinitionOverOddShapes) {
 }
 
 TEST(Product, HoldsOverMagnitudesBlocksAndChunks) {
-  at::set_num_threads(2);
+  const CallerThreads two(2);
   for (const Form form : kForms)
     for (const double magnitude : {1e-6, 1.0, 1e6}) {
       check(form, {61, 97, 576}, Into::kAdd, magnitude);
@@ -87,11 +88,11 @@ TEST(Product, HoldsOverMagnitudesBlocksAndChunks) {
 TEST(Product, IsTheSameBitsOnAnyNumberOfThreads) {
   for (const Form form : kForms) {
     const Operands o = operands(form, {200, 301, 300}, 1);
-    at::set_num_threads(1);
-    const std::vector<float> one = run(o, Into::kAdd, o.c);
-    at::set_num_threads(7);
-    EXPECT_EQ(run(o, Into::kAdd, o.c), one) << static_cast<int>(form);
-    at::set_num_threads(2);
+    const auto with = [&](int threads) {
+      const CallerThreads limit(threads);
+      return run(o, Into::kAdd, o.c);
+    };
+    EXPECT_EQ(with(7), with(1)) << static_cast<int>(form);
   }
 }
 

@@ -1,0 +1,117 @@
+// Decodes many requests at once: they join a running batch and leave it one by one, and each gets
+// the tokens that it would get alone.
+//
+// A step advances every batch by one token: a pass runs the prompts of those that join and the last
+// token of all others, without padding. Requests of one Runner, that is of one model and one pool
+// of keys and values, form a batch; a scheduler takes requests of several runners (the base and an
+// edited model, say) and steps their batches in turn.
+//
+// "The same tokens": a product of one to four rows sums in another order than one of more, so
+// logits agree to float rounding (relative 1e-6), not to the bit; a request's stream of random
+// numbers is its own.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/job.h"
+#include "model/forward.h"
+#include "model/sampler.h"
+
+namespace expunge::model {
+
+enum class Stop { kEndOfTurn, kLength, kCaller };
+
+// What the tokens that were run left at one layer: all of the prompt and of the reply but its last
+// token, unless the reply ended its turn.
+struct Trace {
+  Tensor entering;   // [n,D], the residual stream that enters the layer
+  Tensor mlp_input;  // [n,D]
+};
+// Appends to `trace` what a pass leaves at the layer; layer > 0. `trace` must outlive the hook.
+Hook tracing(int64_t layer, Trace& trace);
+
+struct Generation {
+  std::vector<int32_t> ids;  // without the end-of-turn token
+  Stop stop = Stop::kLength;
+  Trace trace;                                   // where one was asked for
+  std::optional<int32_t> end_id = std::nullopt;  // that token, where the reply ended its turn
+};
+
+enum class Next { kGoOn, kStop };
+
+struct Request {
+  std::shared_ptr<Runner> runner;
+  // The context: the tokens of `sequence`, which are in the runner's pool already, and at least one
+  // that is not, unless the logits [V] that follow the context are known.
+  std::vector<int32_t> ids;
+  Sequence sequence = {};  // often a fork of one that must outlive the request
+  Tensor next_logits = {};
+  int64_t max_new_tokens = 256;
+  Sampling sampling = {};
+  int64_t trace_layer = 0;  // 0: no trace
+  Trace begun = {};         // that of the tokens of `sequence`
+  base::Job job = {};       // when cancelled, this request alone leaves
+  // Both are called by the thread that steps; they may submit. `ids`: the tokens generated so far.
+  std::function<Next(std::span<const int32_t> ids)> on_token = {};
+  std::function<void(base::Result<Generation>)> on_done;
+};
+
+// Errors: an empty prompt, an id outside the vocabulary, no room for another token.
+base::Status check_prompt(const Config& config, std::span<const int32_t> ids);
+
+class Scheduler {
+ public:
+  struct Limits {
+    size_t max_batch = 64;   // requests of one batch
+    size_t max_rows = 1024;  // tokens of one pass; a longer prompt joins an empty batch
+  };
+  explicit Scheduler(const Limits& limits);
+  Scheduler();
+  // Requests that have not left are dropped: their slots are given back, on_done is not called.
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // From any thread. Errors: as check_prompt; a sampling that makes no sense; fewer than one token.
+  base::Status submit(Request request);
+  // Requests that have not left; from any thread.
+  size_t n_open() const { return n_open_; }
+
+  // By one thread at a time. False where there was nothing to do.
+  bool step();
+  void run() {
+    while (step()) {
+    }
+  }
+  // Sleeps until something was submitted, at most so long. True where step() has work.
+  bool wait(std::chrono::milliseconds most);
+
+ private:
+  struct Running;
+  struct Batch;
+  void admit();
+  void leave_cancelled(Batch& batch);
+  base::Status pass(Batch& batch);
+  void advance(Running& r, std::span<const float> logits);
+  void leave(Running& r, base::Result<Generation> result);
+
+  const Limits limits_;
+  std::mutex mutex_;
+  std::condition_variable submitted_;
+  std::deque<Request> inbox_;  // guarded by mutex_; the rest is the stepping thread's
+  std::deque<Request> waiting_;
+  std::list<Batch> batches_;
+  std::atomic<size_t> n_open_ = 0;
+};
+
+}  // namespace expunge::model

@@ -1,0 +1,34 @@
+#include "tensor/threads.h"
+
+#include <dlfcn.h>
+
+#include "tensor/tensor.h"
+
+namespace expunge::tensor {
+namespace {
+
+// Both numbers are a thread's own. at::set_num_threads sets them too, but also the number that
+// threads which come later begin with. LibTorch brings the libraries along, without headers;
+// where one is missing there is nothing to limit.
+int set_openmp(int n) {
+  static const auto set =
+      reinterpret_cast<void (*)(int)>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+  const int before = at::get_num_threads();  // the thread's number, after LibTorch has set it
+  if (set) set(n);
+  return before;
+}
+int set_mkl(int n) {  // 0: as many as the process has
+  static const auto set =
+      reinterpret_cast<int (*)(int)>(::dlsym(RTLD_DEFAULT, "mkl_set_num_threads_local"));
+  return set ? set(n) : 0;
+}
+
+}  // namespace
+
+SerialLibtorch::SerialLibtorch() : openmp_(set_openmp(1)), mkl_(set_mkl(1)) {}
+SerialLibtorch::~SerialLibtorch() {
+  set_openmp(openmp_);
+  set_mkl(mkl_);
+}
+
+}  // namespace expunge::tensor
