@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "base/files.h"
 #include "cli/command.h"
 #include "cli/layout.h"
