@@ -3,6 +3,7 @@
 #include "agent/endpoint.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
+#include "cli/signals.h"
 #include "unlearn/method.h"
 
 namespace expunge::cli {
@@ -71,7 +72,7 @@ Result<std::optional<repair::Outcome>> carry_out(Context& context, service::Sess
   };
   auto outcome =
       session.forget(plan, carry, options.seal ? journal::Seal::kYes : journal::Seal::kNo,
-                     base::Job(t.progress()));
+                     foreground_job().reporting(t.progress()));
   t.clear_progress();
   return TRY(std::move(outcome));
 }

@@ -26,9 +26,9 @@ base::Result<std::string> encode(const Tensor& values, tensor::DType dtype);
 Tensor decode(const tensor::TensorInfo& stored);
 
 base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
-                        const ExportOptions& options, const Stage& stage);
+                        const ExportOptions& options, const Stage& stage, const base::Job& job);
 base::Status write_folder(const model::Model& model, const std::set<std::string>& edited,
-                          const ExportOptions& options, const Stage& stage);
+                          const ExportOptions& options, const Stage& stage, const base::Job& job);
 
 // The sum of the journal's active edits. kUnsupported names a tensor whose change has no factors or
 // that no layer owns; kNotFound: there is no edit.
@@ -39,6 +39,7 @@ base::Status write_adapter(const model::Model& model, const edit::Edit& edit,
 
 // Reads the stage again and fills in the figures.
 base::Status recheck(const model::Model& model, const std::set<std::string>& edited,
-                     const ExportOptions& options, const Stage& stage, Exported& result);
+                     const ExportOptions& options, const Stage& stage, Exported& result,
+                     const base::Job& job);
 
 }  // namespace expunge::publish

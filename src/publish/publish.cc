@@ -79,7 +79,8 @@ namespace {
 // What `write` puts on the stage, fills in the figures of and checks, put in place with its
 // provenance beside it.
 template <class F>
-Result<Exported> staged(const Json& provenance, const ExportOptions& options, const F& write) {
+Result<Exported> staged(const Json& provenance, const ExportOptions& options, const base::Job& job,
+                        const F& write) {
   const base::Stopwatch watch;
   Stage stage = TRY(Stage::make(options));
   const bool gguf = options.format == Format::kGguf;
@@ -92,7 +93,7 @@ Result<Exported> staged(const Json& provenance, const ExportOptions& options, co
   record.update(provenance);
   const std::string text = base::dump_json(record, 2) + "\n";
   if (!gguf) TRY(base::write_file_atomic(stage.path() + "/expunge.json", text));
-  TRY(base::check_cancel());
+  TRY(job.check());
   TRY(stage.put_in_place(options));
   if (gguf) TRY(base::write_file_atomic(e.record, text));
   e.seconds = watch.seconds();
@@ -101,18 +102,19 @@ Result<Exported> staged(const Json& provenance, const ExportOptions& options, co
 
 // The model; nothing but the edited tensors may differ inside it.
 Result<Exported> write_checked(const model::Model& model, const std::set<std::string>& edited,
-                               const Json& provenance, const ExportOptions& options) {
-  return staged(provenance, options, [&](const Stage& stage, Exported& e) -> base::Status {
-    TRY(options.format == Format::kGguf ? write_gguf(model, edited, options, stage)
-                                        : write_folder(model, edited, options, stage));
-    return recheck(model, edited, options, stage, e);
+                               const Json& provenance, const ExportOptions& options,
+                               const base::Job& job) {
+  return staged(provenance, options, job, [&](const Stage& stage, Exported& e) -> base::Status {
+    TRY(options.format == Format::kGguf ? write_gguf(model, edited, options, stage, job)
+                                        : write_folder(model, edited, options, stage, job));
+    return recheck(model, edited, options, stage, e, job);
   });
 }
 
 }  // namespace
 
 Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
-                              const ExportOptions& options) {
+                              const ExportOptions& options, const base::Job& job) {
   TRY(check_source(model, options));
   TRY(check_destination(model, options));
   return tensor::guarded([&]() -> Result<Exported> {
@@ -120,23 +122,24 @@ Result<Exported> export_model(const model::Model& model, const journal::Journal&
       if (options.dtype)
         return fail(Code::kUsage, "an adapter is float32", "leave out the weight type");
       const edit::Edit edit = TRY(adapter_of(model, journal));
-      return staged(TRY(provenance_of(journal)), options, [&](const Stage& stage, Exported& e) {
-        return write_adapter(model, edit, options, stage, e);
-      });
+      return staged(TRY(provenance_of(journal)), options, job,
+                    [&](const Stage& stage, Exported& e) {
+                      return write_adapter(model, edit, options, stage, e);
+                    });
     }
     const auto edited = TRY(recorded_changes(model, journal));
-    return write_checked(model, edited, TRY(provenance_of(journal)), options);
+    return write_checked(model, edited, TRY(provenance_of(journal)), options, job);
   });
 }
 
 Result<Exported> save_trained(const model::Model& model, const Json& provenance,
-                              const ExportOptions& options) {
+                              const ExportOptions& options, const base::Job& job) {
   CHECK(options.format == Format::kSafetensors);
   TRY(check_source(model, options));
   TRY(check_destination(model, options));
   return tensor::guarded([&] {
     const auto edited = model.edited();
-    return write_checked(model, {edited.begin(), edited.end()}, provenance, options);
+    return write_checked(model, {edited.begin(), edited.end()}, provenance, options, job);
   });
 }
 

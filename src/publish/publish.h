@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "journal/journal.h"
 #include "model/model.h"
 #include "tensor/quant.h"
@@ -31,7 +31,6 @@ struct ExportOptions {
   std::optional<tensor::DType> dtype;
   std::string path;  // a file (GGUF) or a folder (the others)
   Overwrite overwrite = Overwrite::kNo;
-  base::Progress progress;
 };
 
 struct EditedTensor {
@@ -62,14 +61,14 @@ base::Status check_destination(const model::Model& model, const ExportOptions& o
 // A trained model, whatever of it was changed, as a safetensors folder; `provenance` says how it
 // was made and goes into its expunge.json. Written and checked as by export_model.
 base::Result<Exported> save_trained(const model::Model& model, const base::Json& provenance,
-                                    const ExportOptions& options);
+                                    const ExportOptions& options, const base::Job& job = {});
 
 // GGUF from a GGUF source, the others from either; an adapter of edits of low rank only
 // (kUnsupported names the first that is not). Atomic: a failure leaves nothing behind
 // and an existing file untouched. Afterwards the result is read again: what was not edited must be
 // equal (GGUF: byte for byte), what was edited within its type's rounding, an adapter bit for bit.
 base::Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
-                                    const ExportOptions& options);
+                                    const ExportOptions& options, const base::Job& job = {});
 
 // The edit that an exported adapter makes. kCorrupt unless PEFT's scale of each module is one.
 base::Result<edit::Edit> read_adapter(const std::string& folder);

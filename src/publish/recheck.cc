@@ -105,7 +105,8 @@ base::Status check_layout(const tensor::TensorFile& source, const tensor::Tensor
 }  // namespace
 
 base::Status recheck(const model::Model& model, const std::set<std::string>& edited,
-                     const ExportOptions& options, const Stage& stage, Exported& result) {
+                     const ExportOptions& options, const Stage& stage, Exported& result,
+                     const base::Job& job) {
   const auto written = TRY(tensor::TensorFile::open(stage.path()));
   const tensor::TensorFile& source = *model.file();
   const bool same_format =
@@ -113,8 +114,8 @@ base::Status recheck(const model::Model& model, const std::set<std::string>& edi
   if (options.format == Format::kGguf) TRY(check_layout(source, *written));
   std::set<std::string> seen;
   for (const TensorInfo& t : written->tensors()) {
-    TRY(base::check_cancel());
-    if (options.progress) options.progress("check", result.tensors, written->tensors().size());
+    TRY(job.check());
+    job.report("check", result.tensors, written->tensors().size());
     ++result.tensors;
     const std::string name = our_name(model, t, options.format);
     const TensorInfo* stored = same_format ? source.find(t.name) : nullptr;

@@ -226,11 +226,11 @@ Tensor decode(const TensorInfo& stored) {
 }
 
 base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
-                        const ExportOptions& options, const Stage& stage) {
+                        const ExportOptions& options, const Stage& stage, const base::Job& job) {
   std::map<std::string, tensor::Replacement> replacements;
   for (const std::string& name : edited) {
-    TRY(base::check_cancel());
-    if (options.progress) options.progress("quantise", replacements.size(), edited.size());
+    TRY(job.check());
+    job.report("quantise", replacements.size(), edited.size());
     const std::string stored_name = model::name_to_gguf(name).value_or("");
     const TensorInfo* stored = model.file()->find(stored_name);
     CHECK(stored, "{} is in no GGUF", name);
@@ -244,19 +244,19 @@ base::Status write_gguf(const model::Model& model, const std::set<std::string>& 
     std::string bytes = TRY(encode(values, dtype));
     replacements[stored_name] = {dtype, std::move(bytes)};
   }
-  if (options.progress) options.progress("write", 0, 1);
+  job.report("write", 0, 1);
   return tensor::write_gguf(stage.path(), *model.file(), replacements);
 }
 
 base::Status write_folder(const model::Model& model, const std::set<std::string>& edited,
-                          const ExportOptions& options, const Stage& stage) {
+                          const ExportOptions& options, const Stage& stage, const base::Job& job) {
   const std::vector<Item> list = TRY(items(model, edited, options));
   Out out = TRY(Out::create(stage.weights_file(options.format)));
   TRY(out.write(header_of(list)));
   size_t done = 0;
   for (const Item& item : list) {
-    TRY(base::check_cancel());
-    if (options.progress) options.progress("write", done++, list.size());
+    TRY(job.check());
+    job.report("write", done++, list.size());
     if (item.copy) {
       const auto bytes = item.copy->bytes;
       TRY(out.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));

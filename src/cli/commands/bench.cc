@@ -117,7 +117,8 @@ Result<Json> facts(const Options& o, Context& context) {
       return model::load_chat_model(file.path);
     };
   }
-  Json json = TRY(service::bench_facts(*session, options, base::Job(context.terminal.progress())));
+  Json json = TRY(service::bench_facts(*session, options,
+                                       foreground_job().reporting(context.terminal.progress())));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "facts"));
   print_figures(t, json);

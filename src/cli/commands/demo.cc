@@ -105,8 +105,8 @@ class Demo {
     t_.line("  {}", wrap(proposal(plan), kColumns - 2, 2));
     repair::ForgetOptions options;
     options.decide = [](const verify::Report&) { return repair::Decision::kKeepPartial; };
-    repair::Outcome outcome =
-        TRY(session_.forget(plan, options, journal::Seal::kNo, base::Job(t_.progress())));
+    repair::Outcome outcome = TRY(session_.forget(plan, options, journal::Seal::kNo,
+                                                  foreground_job().reporting(t_.progress())));
     outcome.seconds["watchdog"] = watchdog_s;
     outcome.seconds["plan"] += plan_s;
     print_outcome(context_, outcome, {});

@@ -2,6 +2,7 @@
 #include "cli/access.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
+#include "cli/signals.h"
 #include "publish/publish.h"
 #include "service/entries.h"
 
@@ -55,7 +56,8 @@ Result<Json> ask_written(const std::string& path, publish::Format format, servic
   if (asked > 0) {
     const model::ChatModel written =
         TRY_AT("the written model", load_written(path, format, session));
-    const auto verified = TRY(session.verify(0, &written, base::Job(t.progress())));
+    const auto verified =
+        TRY(session.verify(0, &written, foreground_job().reporting(t.progress())));
     t.clear_progress();
     for (const repair::Verified& v : verified) {
       const bool passed = v.now.passed();
@@ -82,7 +84,7 @@ Result<Answer> export_model(const Options& o, Context& context) {
   options.format = TRY(publish::format_from_name(o.format));
   options.path = o.path;
   options.overwrite = o.force ? publish::Overwrite::kYes : publish::Overwrite::kNo;
-  options.progress = context.terminal.progress();
+  const base::Job job = foreground_job().reporting(context.terminal.progress());
   if (!o.type.empty()) {
     options.dtype = tensor::dtype_from_name(o.type);
     if (!options.dtype)
@@ -91,7 +93,7 @@ Result<Answer> export_model(const Options& o, Context& context) {
   }
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto exported = TRY(session->with_journal([&](journal::Journal& journal) {
-    return publish::export_model(session->present().model, journal, options);
+    return publish::export_model(session->present().model, journal, options, job);
   }));
   context.terminal.clear_progress();
   print(context.terminal, exported, options.format);

@@ -103,7 +103,6 @@ Result<Answer> finetune(Options o, Context& context) {
   options.format = publish::Format::kSafetensors;
   options.dtype = tensor::DType::kF32;
   options.path = o.training.out;
-  options.progress = context.terminal.progress();
   service::ExampleSet examples = TRY(service::read_examples(o.files, o.training.limit));
   model::ChatModel patient = TRY(model::load_chat_model(o.model));
   TRY(publish::check_destination(patient.model, options));  // before the work
@@ -126,7 +125,7 @@ Result<Answer> finetune(Options o, Context& context) {
   run.summary.trained_weights_hash = trained.model.weights_hash();
   run.space.release();
   const auto saved =
-      TRY(publish::save_trained(trained.model, {{"training", to_json(run.summary)}}, options));
+      TRY(publish::save_trained(trained.model, {{"training", to_json(run.summary)}}, options, job));
   std::filesystem::remove_all(request.out);
   write_or_note(o.training.out, run.summary, request);
   print_run(context.terminal, run.summary);

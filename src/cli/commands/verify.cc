@@ -72,7 +72,8 @@ Result<Answer> verify_entries(const Options& o, Context& context) {
                  !std::ranges::count(verified, e.id, &repair::Verified::entry);
     }
   if (o.id == 0 || verified.empty())
-    for (repair::Verified& v : TRY(session->verify(o.id, nullptr, base::Job(t.progress()))))
+    for (repair::Verified& v :
+         TRY(session->verify(o.id, nullptr, foreground_job().reporting(t.progress()))))
       verified.push_back(std::move(v));
   std::ranges::sort(verified, {}, &repair::Verified::entry);
   t.clear_progress();
