@@ -55,7 +55,7 @@ inline std::map<std::string, Tensor> random_weights(const model::Config& config,
 }
 
 // Tiny work is done by one thread: with more it waits for them, for ever on a busy machine.
-inline std::shared_ptr<model::Model> random_model(uint64_t seed) {
+inline std::shared_ptr<const model::Model> random_model(uint64_t seed) {
   tensor::start(1);
   return model::Model::from_weights(tiny_config(), random_weights(tiny_config(), seed)).value();
 }
@@ -196,7 +196,7 @@ inline double teach(model::Model& model, const Curriculum& c, int steps) {
 }
 
 // A fresh copy of the model that knows the facts; trained once a process.
-inline std::shared_ptr<model::Model> planted_model() {
+inline std::shared_ptr<const model::Model> planted_model() {
   tensor::start(1);
   static const std::map<std::string, Tensor> weights = [] {
     const auto model = random_model(1);

@@ -167,9 +167,9 @@ Result<Samples> measure(const Model& model, const Model& f32, const BenchEngineO
 
 }  // namespace
 
-Result<Json> bench_engine(const model::Patient& patient, const BenchEngineOptions& options,
+Result<Json> bench_engine(const model::ChatModel& patient, const BenchEngineOptions& options,
                           const base::Progress& progress) {
-  const Model& model = *patient.model;
+  const Model& model = patient.model;
   const std::vector<int32_t> hello = TRY(patient.encode_user("What is the capital of France?"));
   return tensor::guarded([&]() -> Result<Json> {
     {

@@ -20,7 +20,7 @@ Result<Work> prepare_ppl(const SuiteInput& in) {
   // A text may not grow: its last window would be another one.
   work.settings = {{"context", in.context}, {"stride", in.stride}, {"limit", in.limit}};
   work.items = {{"windows", hash_of(text)}};
-  work.run = [in, text](const model::Patient& patient, const Json& done,
+  work.run = [in, text](const model::ChatModel& patient, const Json& done,
                         const Keep& keep) -> Result<Json> {
     verify::PerplexityOptions options;
     options.context = in.context;
@@ -52,7 +52,7 @@ Result<Work> prepare_mcq(const SuiteInput& in) {
   work.settings = {{"examples", hash_of(examples)}};
   for (const text::ChoiceItem& item : items)
     work.items[item.subject][std::to_string(item.row)] = hash_of(content(item));
-  work.run = [in, options, items](const model::Patient& patient, const Json& done,
+  work.run = [in, options, items](const model::ChatModel& patient, const Json& done,
                                   const Keep& keep) -> Result<Json> {
     auto all = options;
     if (keep)
@@ -72,7 +72,7 @@ Result<Work> prepare_tdec(const SuiteInput& in) {
   Work work;
   for (size_t row = 0; row < texts.size(); ++row)
     work.items[std::to_string(row)] = hash_of(texts[row]);
-  work.run = [in, texts](const model::Patient& patient, const Json& done,
+  work.run = [in, texts](const model::ChatModel& patient, const Json& done,
                          const Keep& keep) -> Result<Json> {
     verify::ExtractionOptions options;
     if (keep)

@@ -99,7 +99,7 @@ class PublishTest : public ::testing::Test {
   }
 
   fs::path folder_;
-  std::shared_ptr<model::Model> model_;
+  std::shared_ptr<const model::Model> model_;
   std::optional<journal::Journal> journal_;
   std::string base_hash_;
 };

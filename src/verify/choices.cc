@@ -40,7 +40,7 @@ std::string question_of(const ChoiceItem& item) {
 
 // One item to score for each option. A token may span the prompt's end: all are scored from the
 // first place where one differs from the prompt, so that what they are given is the same.
-Status encode_options(const model::Patient& patient, const ChoiceItem& item,
+Status encode_options(const model::ChatModel& patient, const ChoiceItem& item,
                       const std::string& prompt, PromptForm form, std::vector<ScoreItem>& out) {
   const std::vector<text::Message> messages = {{"user", prompt}};
   const auto encoded = [&](const std::string& reply) -> Result<std::vector<int32_t>> {
@@ -57,7 +57,7 @@ Status encode_options(const model::Patient& patient, const ChoiceItem& item,
     first = std::min(first, static_cast<size_t>(differs));
     out.push_back(std::move(scored));
   }
-  const auto context = static_cast<size_t>(patient.model->config().context_length);
+  const auto context = static_cast<size_t>(patient.model.config().context_length);
   for (size_t o = begin; o < out.size(); ++o) {
     out[o].first = std::max<size_t>(first, 1);
     if (out[o].ids.size() >= context)
@@ -71,7 +71,7 @@ Status encode_options(const model::Patient& patient, const ChoiceItem& item,
 
 class Evaluation {
  public:
-  Evaluation(const model::Patient& patient, const ChoiceOptions& options,
+  Evaluation(const model::ChatModel& patient, const ChoiceOptions& options,
              std::vector<ChoiceRecord> done)
       : patient_(patient), options_(options), examples_(by_subject(options.examples)) {
     result_.records = std::move(done);
@@ -127,7 +127,7 @@ class Evaluation {
       if (options_.progress)
         options_.progress("answering " + subject, done + at * block.size() / of, total);
     });
-    const auto scores = TRY_AT(subject, score(*patient_.model, scored, {}, job));
+    const auto scores = TRY_AT(subject, score(patient_.model, scored, {}, job));
     size_t next = 0;
     for (const ChoiceItem* item : block) {
       ChoiceRecord r{item->row, subject, item->right, 0, {}};
@@ -141,7 +141,7 @@ class Evaluation {
     return {};
   }
 
-  const model::Patient& patient_;
+  const model::ChatModel& patient_;
   const ChoiceOptions& options_;
   const std::map<std::string, Items> examples_;
   Choices result_;
@@ -182,7 +182,7 @@ std::string choice_prompt(const ChoiceItem& item, std::span<const ChoiceItem* co
   return prompt + question_of(item);
 }
 
-Result<Choices> answer_choices(const model::Patient& patient, std::span<const ChoiceItem> items,
+Result<Choices> answer_choices(const model::ChatModel& patient, std::span<const ChoiceItem> items,
                                const ChoiceOptions& options, std::vector<ChoiceRecord> done) {
   if (items.empty()) return base::fail(Code::kInvalid, "there is no question to answer");
   return Evaluation(patient, options, std::move(done)).run(items);

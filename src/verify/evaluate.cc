@@ -27,14 +27,14 @@ std::vector<Message> conversation(const std::string& system, const std::string& 
 }
 
 // The token that a peer pads with, and so leaves out of attention.
-int32_t hidden_id(const model::Patient& patient, Parity parity) {
-  const auto& ends = patient.model->config().end_ids;
+int32_t hidden_id(const model::ChatModel& patient, Parity parity) {
+  const auto& ends = patient.model.config().end_ids;
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
 }
 
 class Evaluation {
  public:
-  Evaluation(const model::Patient& patient, const EvaluateOptions& options, Records done)
+  Evaluation(const model::ChatModel& patient, const EvaluateOptions& options, Records done)
       : patient_(patient), options_(options) {
     result_.records = std::move(done);
   }
@@ -93,7 +93,7 @@ class Evaluation {
     score_options.hidden_id = hidden_id(patient_, options_.parity);
     if (options_.parity == Parity::kOpenUnlearning)
       score_options.exp_sum = tensor::kernels::ExpSum::kFloatInOrder;
-    auto scores = TRY(score(*patient_.model, items, score_options));
+    auto scores = TRY(score(patient_.model, items, score_options));
     size_t next = 0;
     for (const QaItem* item : block) {
       Record r;
@@ -144,7 +144,7 @@ class Evaluation {
       if (options_.progress) options_.progress("generating " + name, done + n_begun - 1, total);
       return model::Next::kGoOn;
     };
-    const auto replies = TRY(model::generate(*patient_.model, prompts, generate, {}, count));
+    const auto replies = TRY(model::generate(patient_.model, prompts, generate, {}, count));
     for (size_t i = 0; i < block.size(); ++i) {
       result_.generated_tokens += static_cast<int64_t>(replies[i].ids.size());
       TRY(judge(*block[i], replies[i].ids));
@@ -172,7 +172,7 @@ class Evaluation {
     return {};
   }
 
-  const model::Patient& patient_;
+  const model::ChatModel& patient_;
   const EvaluateOptions& options_;
   Evaluated result_;
 };
@@ -198,7 +198,7 @@ std::string cleaned_up(std::string text) {
   return text;
 }
 
-Result<model::Example> encode_answer(const model::Patient& patient, const std::string& system,
+Result<model::Example> encode_answer(const model::ChatModel& patient, const std::string& system,
                                      const std::string& question, const std::string& answer,
                                      Parity parity) {
   if (parity == Parity::kNone) return patient.encode_answer(system, question, answer);
@@ -209,7 +209,7 @@ Result<model::Example> encode_answer(const model::Patient& patient, const std::s
   e.ids = TRY(text::encode_chat(patient.tokenizer, patient.chat, messages,
                                 text::AddGenerationPrompt::kNo))
               .tokens.ids;
-  const auto& ends = patient.model->config().end_ids;
+  const auto& ends = patient.model.config().end_ids;
   if (e.ids.size() < e.first) e.ids.resize(e.first);  // cut by count, as the peer does
   if (!ends.empty() &&
       (e.ids.size() == e.first || std::ranges::find(ends, e.ids.back()) == ends.end()))
@@ -217,7 +217,7 @@ Result<model::Example> encode_answer(const model::Patient& patient, const std::s
   return e;
 }
 
-Result<Evaluated> evaluate(const model::Patient& patient, std::span<const QaSet> sets,
+Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
                            const EvaluateOptions& options, Records done) {
   return Evaluation(patient, options, std::move(done)).run(sets);
 }

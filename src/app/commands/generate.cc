@@ -21,7 +21,7 @@ struct Prompt {
   std::string text, system;
 };
 
-Result<std::vector<int32_t>> encode(const model::Patient& patient, const Prompt& p, bool raw) {
+Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const Prompt& p, bool raw) {
   if (raw) return TRY(patient.tokenizer.encode(p.text)).ids;
   std::vector<text::Message> messages;
   if (!p.system.empty()) messages.push_back({"system", p.system});
@@ -82,7 +82,7 @@ Result<Answer> generate(const Options& o, Context& context) {
   TRY(check_text(o.system.empty() ? "-" : o.system, "--system"));
   const auto list = TRY(prompts(o));
   const Reader reader = TRY(Reader::open(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
-  const model::Patient& patient = reader.patient();
+  const model::ChatModel& patient = reader.patient();
   std::vector<std::vector<int32_t>> ids;
   for (const Prompt& p : list) ids.push_back(TRY(encode(patient, p, o.raw)));
   Stream stream(context.terminal, patient.tokenizer);
@@ -90,7 +90,7 @@ Result<Answer> generate(const Options& o, Context& context) {
   const base::Progress progress = context.terminal.progress();
   size_t tokens = 0;
   const auto results = TRY(model::generate(
-      *patient.model, ids, o.generate, {}, [&](size_t, std::span<const int32_t> so_far) {
+      patient.model, ids, o.generate, {}, [&](size_t, std::span<const int32_t> so_far) {
         if (streamed) return stream(so_far);
         progress(fmt::format("{} tokens generated", ++tokens), 0, 0);
         return model::Next::kGoOn;
