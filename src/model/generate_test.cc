@@ -202,7 +202,7 @@ TEST(Sampler, TheLikeliestIsTheFirstOfTheLargest) {
     logits.back() = -1;
     EXPECT_EQ(likeliest(logits), at);
   }
-  logits[3] = nan;  // one that is no number is never the largest
+  logits[3] = nan;  // NaN is never the largest
   EXPECT_EQ(likeliest(logits), 69);
   logits[4] = inf;
   EXPECT_EQ(likeliest(logits), 4);

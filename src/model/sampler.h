@@ -20,7 +20,7 @@ struct Sampling {
 };
 base::Status validate(const Sampling& sampling);
 
-// The first of the largest logits [V]. Where that is no finite number the weights are damaged.
+// The first of the largest logits [V]. Where it is not finite the weights are damaged.
 size_t likeliest(std::span<const float> logits);
 
 class Sampler {

@@ -19,7 +19,7 @@ int set_openmp(int n) {
 }
 int set_mkl(int n) {  // 0: as many as the process has
   static const auto set =
-      reinterpret_cast<int (*)(int)>(::dlsym(RTLD_DEFAULT, "mkl_set_num_threads_local"));
+      reinterpret_cast<int (*)(int)>(::dlsym(RTLD_DEFAULT, "MKL_Set_Num_Threads_Local"));
   return set ? set(n) : 0;
 }
 

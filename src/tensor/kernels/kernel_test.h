@@ -12,8 +12,14 @@
 #include <vector>
 
 #include "golden.h"
+#include "tensor/kernels/pool.h"
+#include "tensor/tensor.h"
 
 namespace expunge::tensor::kernels {
+
+// The kernels get two threads, the plain definitions one: LibTorch's wait for each other, for ever
+// on a busy machine.
+inline const bool started = (tensor::start(1), set_pool_threads(2), true);
 
 inline std::vector<float> random_floats(std::mt19937_64& rng, size_t n, double magnitude) {
   std::vector<float> values(n);

@@ -1,4 +1,4 @@
-// Sees no LibTorch, so that ThreadSanitizer can run it (see CONTRIBUTING).
+// Sees no LibTorch, so that ThreadSanitizer can run it: ninja pool_race_test.
 #include "tensor/kernels/pool.h"
 
 #include <gtest/gtest.h>

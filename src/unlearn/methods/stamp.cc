@@ -15,8 +15,8 @@
 #include <cmath>
 
 #include "edit/solve.h"
-#include "model/generate.h"
 #include "model/names.h"
+#include "model/prefix_plan.h"
 #include "unlearn/method.h"
 
 namespace expunge::unlearn {
@@ -40,10 +40,10 @@ Sets choose_rows(const Problem& p, double rows) {
   if (rows == kLast)
     for (Row& row : sets.forget) row.position = -1, row.count = 1;
   if (rows != kAll) return sets;
-  std::vector<std::vector<int32_t>> prompts;
+  std::vector<model::PlanInput> prompts;
   for (const auto* set : {&sets.forget, &sets.retain, &sets.refusal})
-    for (const Row& row : *set) prompts.push_back(row.ids);
-  const auto shared = static_cast<int64_t>(model::common_prefix(prompts));
+    for (const Row& row : *set) prompts.push_back({row.ids, row.ids.size() - 1});
+  const auto shared = static_cast<int64_t>(model::plan_prefixes(prompts).n_begun);
   for (auto* set : {&sets.forget, &sets.retain, &sets.refusal})
     for (Row& row : *set) {
       row.position = shared;
