@@ -29,7 +29,7 @@ cargo_minor=85
 apt_packages=(g++ cmake ninja-build python3 python3-pip unzip ccache pkg-config
   libcli11-dev nlohmann-json3-dev libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev
   libfmt-dev libspdlog-dev libhwy-dev libzstd-dev libexpected-dev libssl-dev libcurl4-openssl-dev
-  zlib1g-dev)
+  libre2-dev zlib1g-dev)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }
