@@ -13,7 +13,7 @@ CACHE := $(or $(EXPUNGE_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/expunge,
 export PATH := $(CACHE)/bin:$(PATH)
 FUZZ_SECONDS ?= 300
 SANITIZED := base text agent tensor_files
-FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan
+FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan fuzz_surgeon fuzz_template
 
 # Configures build/$(1) when that has not been done, or LibTorch has moved.
 configure = root=$$(cat "$(CACHE)/torch-root"); \
