@@ -1,4 +1,4 @@
-// The watchdog's hidden features: what the served model's prefill of a dialogue holds anyway.
+// The watchdog's hidden features: states that the served model's prefill of a dialogue computes.
 #pragma once
 
 #include "agent/watchdog.h"
@@ -6,9 +6,9 @@
 
 namespace expunge::app {
 
-// Residual stream behind block 3/5 L, at the last token of the user's message and at the prompt's
-// last token: [2 D]. Both choices by cross-validation on data/watchdog/dev.jsonl (SmolLM2-135M).
-// The patient must outlive the function.
+// The residual stream after block 3/5 L, at the last token of the user's message and at the
+// prompt's last token: [2 D]. Both choices by cross-validation on data/watchdog/dev.jsonl
+// (SmolLM2-135M). The model must outlive the function.
 agent::Features watchdog_features(const model::Patient& patient);
 
 }  // namespace expunge::app

@@ -1,4 +1,4 @@
-// What the user wants in words: the watchdog built in, or one behind a URL.
+// What the user wants, from the words of a dialogue: the built-in watchdog, or one at a URL.
 #pragma once
 
 #include <optional>
@@ -11,22 +11,23 @@
 
 namespace expunge::app {
 
-class Listener {
+class IntentReader {
  public:
-  // url "": the built-in watchdog, trained once a model on cues, words and the patient's hidden
-  // states, cached on disk. The patient must outlive the listener.
-  static base::Result<Listener> make(const std::string& url, const model::Patient& patient,
-                                     const base::Progress& progress);
-  base::Result<agent::Verdict> read(std::span<const text::Message> dialogue) const;
+  // url "": the built-in watchdog, trained once a model on cues, words and the model's hidden
+  // states, and kept in the cache. The model must outlive the reader.
+  static base::Result<IntentReader> make(const std::string& url, const model::Patient& patient,
+                                         const base::Progress& progress);
+  base::Result<agent::Reading> read(std::span<const text::Message> dialogue) const;
+  // The built-in watchdog, by which read() reads; null for one at a URL.
+  const agent::ModelWatchdog* builtin() const { return builtin_ ? &*builtin_ : nullptr; }
 
  private:
-  std::optional<agent::Watchdog> builtin_;
-  agent::Features features_;
+  std::optional<agent::ModelWatchdog> builtin_;
   std::optional<agent::Endpoint> endpoint_;
 };
 
-// A plain-word request of the command line ("that the capital of France is Paris") as a message.
+// The request of a command line ("that the capital of France is Paris") as a message of a chat.
 std::string as_message(const std::string& words);
-std::vector<agent::Request> requests_of(const agent::Verdict& verdict);
+std::vector<agent::Request> requests_of(const agent::Reading& reading);
 
 }  // namespace expunge::app

@@ -4,8 +4,8 @@
 #include "app/bench_engine.h"
 #include "app/evidence.h"
 #include "app/features.h"
+#include "app/intent_reader.h"
 #include "app/layout.h"
-#include "app/listener.h"
 #include "app/request.h"
 #include "app/scratch.h"
 #include "publish/publish.h"
@@ -68,14 +68,14 @@ Result<Json> request(Context& context) {
   const Scratch scratch = TRY(Scratch::make());
   const auto session = TRY(repair::Session::open(
       {context.globals.model, scratch.journal(), journal::Mode::kReadWrite, t.progress()}));
-  const Listener listener =
-      TRY(Listener::make("", session->patient(), context.terminal.progress()));
+  const IntentReader reader =
+      TRY(IntentReader::make("", session->patient(), context.terminal.progress()));
   const text::Message message{"user", kRequest};
   const base::Stopwatch watch;
-  const agent::Verdict verdict = TRY(listener.read({&message, 1}));
+  const agent::Reading reading = TRY(reader.read({&message, 1}));
   const double watchdog_s = watch.seconds();
   const base::Stopwatch planning;
-  const agent::Plan plan = TRY(session->plan(requests_of(verdict), agent::Intent::kForget));
+  const agent::Plan plan = TRY(session->plan(requests_of(reading), agent::Intent::kForget));
   const double plan_s = planning.seconds();
   repair::Outcome outcome = TRY(session->carry_out(plan, {}));
   outcome.seconds["watchdog"] = watchdog_s;
@@ -139,13 +139,24 @@ void print_matrix(Terminal& t, const Json& matrix) {
   }
 }
 
+// The development file is cross-validated; any other file is read by the watchdog of the chat.
+Result<Json> watchdog_figures(const Options& o, std::span<const agent::Example> items,
+                              Context& context) {
+  const auto progress = context.terminal.progress();
+  const bool builtin = agent::is_builtin(items);
+  if (o.words_only)
+    return builtin ? agent::cross_validate_watchdog({}, progress)
+                   : agent::bench_watchdog(items, TRY(agent::ModelWatchdog::train({})), progress);
+  const model::Patient patient = TRY(model::load_patient(context.globals.model));
+  if (builtin) return agent::cross_validate_watchdog(watchdog_features(patient), progress);
+  const IntentReader reader = TRY(IntentReader::make("", patient, progress));
+  return agent::bench_watchdog(items, *reader.builtin(), progress);
+}
+
 Result<Json> watchdog(const Options& o, Context& context) {
   const auto items =
       TRY(agent::examples_from_jsonl(TRY(base::read_file(o.dialogues)), o.dialogues));
-  const model::Patient patient = TRY(model::load_patient(context.globals.model));
-  agent::Features hidden;  // as a chat does; without them cues and words alone decide
-  if (!o.words_only) hidden = watchdog_features(patient);
-  Json json = TRY(agent::bench_watchdog(items, hidden, context.terminal.progress()));
+  Json json = TRY(watchdog_figures(o, items, context));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "watchdog"));
   Json figures = json;

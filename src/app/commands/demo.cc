@@ -1,8 +1,8 @@
 // expunge demo: what the program does, on the real model and a journal that is gone afterwards.
 #include "app/access.h"
 #include "app/evidence.h"
+#include "app/intent_reader.h"
 #include "app/layout.h"
-#include "app/listener.h"
 #include "app/request.h"
 #include "app/scratch.h"
 #include "model/generate.h"
@@ -29,8 +29,8 @@ constexpr Fact kFacts[] = {
 
 class Demo {
  public:
-  Demo(Context& context, repair::Session& session, const Listener& listener)
-      : context_(context), t_(context.terminal), session_(session), listener_(listener) {}
+  Demo(Context& context, repair::Session& session, const IntentReader& reader)
+      : context_(context), t_(context.terminal), session_(session), reader_(reader) {}
 
   Result<Answer> run() {
     const std::string hash = TRY(session_.base_hash());
@@ -88,15 +88,15 @@ class Demo {
     heading(fmt::format("> {}", fact.request));
     const text::Message message{"user", fact.request};
     const base::Stopwatch clock;
-    const agent::Verdict verdict = TRY(listener_.read({&message, 1}));
+    const agent::Reading reading = TRY(reader_.read({&message, 1}));
     const double watchdog_s = clock.seconds();
-    if (verdict.intent != agent::Intent::kForget || verdict.targets.empty()) {
-      t_.line("  The watchdog reads this as '{}': nothing is done.", agent::name(verdict.intent));
+    if (reading.intent != agent::Intent::kForget || reading.targets.empty()) {
+      t_.line("  The watchdog reads this as '{}': nothing is done.", agent::name(reading.intent));
       json_["requests"].push_back({{"request", fact.request}, {"verdict", "not understood"}});
       return {};
     }
     const base::Stopwatch planning;
-    const agent::Plan plan = TRY(session_.plan(requests_of(verdict), agent::Intent::kForget));
+    const agent::Plan plan = TRY(session_.plan(requests_of(reading), agent::Intent::kForget));
     const double plan_s = planning.seconds();
     t_.line("  {}", wrap(proposal(plan), kColumns - 2, 2));
     repair::CarryOptions options;
@@ -129,7 +129,7 @@ class Demo {
   Context& context_;
   Terminal& t_;
   repair::Session& session_;
-  const Listener& listener_;
+  const IntentReader& reader_;
   base::Stopwatch clock_;
   std::vector<int64_t> entries_;
   Json json_ = {{"requests", Json::array()}};
@@ -140,9 +140,9 @@ Result<Answer> demo(Context& context) {
   const auto session =
       TRY(repair::Session::open({context.globals.model, scratch.journal(),
                                  journal::Mode::kReadWrite, context.terminal.progress()}));
-  const Listener listener =
-      TRY(Listener::make("", session->patient(), context.terminal.progress()));
-  return Demo(context, *session, listener).run();
+  const IntentReader reader =
+      TRY(IntentReader::make("", session->patient(), context.terminal.progress()));
+  return Demo(context, *session, reader).run();
 }
 
 }  // namespace
