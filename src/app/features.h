@@ -2,13 +2,13 @@
 #pragma once
 
 #include "agent/watchdog.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 
 namespace expunge::app {
 
 // The residual stream after block 3/5 L, at the last token of the user's message and at the
 // prompt's last token: [2 D]. Both choices by cross-validation on data/watchdog/dev.jsonl
 // (SmolLM2-135M). The model must outlive the function.
-agent::Features watchdog_features(const model::Patient& patient);
+agent::Features watchdog_features(const model::ChatModel& patient);
 
 }  // namespace expunge::app

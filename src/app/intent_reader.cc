@@ -12,9 +12,9 @@ using base::Result;
 namespace {
 
 // Everything that the training depends on.
-Result<std::string> cache_key(const model::Patient& patient) {
+Result<std::string> cache_key(const model::ChatModel& patient) {
   std::string key =
-      std::string(base::kVersion) + TRY(patient.model->file_hash()) + agent::Cues::builtin().hash();
+      std::string(base::kVersion) + TRY(patient.model.file_hash()) + agent::Cues::builtin().hash();
   for (const agent::Example& e : agent::builtin_examples()) {
     key += fmt::format(" {}", static_cast<int>(e.intent));
     for (const text::Message& m : e.dialogue) key += m.content;
@@ -22,7 +22,7 @@ Result<std::string> cache_key(const model::Patient& patient) {
   return base::sha256_hex(key);
 }
 
-Result<agent::ModelWatchdog> trained_watchdog(const model::Patient& patient,
+Result<agent::ModelWatchdog> trained_watchdog(const model::ChatModel& patient,
                                               const base::Progress& progress) {
   const std::string folder = TRY(base::cache_dir()) + "/watchdogs";
   const std::string path = fmt::format("{}/{:.32}.json", folder, TRY(cache_key(patient)));
@@ -41,7 +41,7 @@ Result<agent::ModelWatchdog> trained_watchdog(const model::Patient& patient,
 
 }  // namespace
 
-Result<IntentReader> IntentReader::make(const std::string& url, const model::Patient& patient,
+Result<IntentReader> IntentReader::make(const std::string& url, const model::ChatModel& patient,
                                         const base::Progress& progress) {
   IntentReader reader;
   if (url.empty())

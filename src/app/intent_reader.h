@@ -7,7 +7,7 @@
 #include "agent/endpoint.h"
 #include "agent/surgeon.h"
 #include "agent/watchdog.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 
 namespace expunge::app {
 
@@ -15,7 +15,7 @@ class IntentReader {
  public:
   // url "": the built-in watchdog, trained once a model on cues, words and the model's hidden
   // states, and kept in the cache. The model must outlive the reader.
-  static base::Result<IntentReader> make(const std::string& url, const model::Patient& patient,
+  static base::Result<IntentReader> make(const std::string& url, const model::ChatModel& patient,
                                          const base::Progress& progress);
   base::Result<agent::Reading> read(std::span<const text::Message> dialogue) const;
   // The built-in watchdog, by which read() reads; null for one at a URL.

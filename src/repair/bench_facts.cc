@@ -44,7 +44,7 @@ struct Tally {
 enum class Want { kForgotten, kKept };
 
 // Asks the model and counts; returns how many replies were good.
-Result<size_t> measure(const model::Patient& patient, const std::vector<Question>& questions,
+Result<size_t> measure(const model::ChatModel& patient, const std::vector<Question>& questions,
                        Want want, const char* name, const std::string& about, Tally& tally) {
   if (questions.empty()) return 0;
   const auto replies = TRY(ask(patient, questions, verify::kReplyTokens));
@@ -64,12 +64,12 @@ Result<size_t> measure(const model::Patient& patient, const std::vector<Question
   return good;
 }
 
-Result<double> text_nll(const model::Patient& patient) {
+Result<double> text_nll(const model::ChatModel& patient) {
   std::vector<verify::ScoreItem> items;
   for (const std::string& text : agent::Wordings::builtin().held_prose)
     items.push_back({TRY(patient.tokenizer.encode(text)).ids, 1});
   double total = 0, n = 0;
-  for (const verify::AnswerScore& s : TRY(verify::score(*patient.model, items))) {
+  for (const verify::AnswerScore& s : TRY(verify::score(patient.model, items))) {
     total += s.avg_loss * static_cast<double>(s.logprobs.size());
     n += static_cast<double>(s.logprobs.size());
   }
@@ -102,7 +102,7 @@ Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
     const base::Stopwatch clock;
     const Outcome outcome = TRY(forget(session, f.request, options));
     tally.seconds.push_back(clock.seconds());
-    const model::Patient& p = session.patient();
+    const model::ChatModel& p = session.patient();
     const Question exact{f.request.prompt, "", f.request.answers};
     const size_t forgot =
         TRY(measure(p, {exact}, Want::kForgotten, "exact", f.request.prompt, tally));
@@ -143,7 +143,7 @@ Result<Json> one_by_one(Session& session, const std::vector<Fact>& facts,
 }
 
 // How the facts stand in a model that holds all their edits.
-Result<Json> standing(const model::Patient& p, std::span<const Fact> facts,
+Result<Json> standing(const model::ChatModel& p, std::span<const Fact> facts,
                       const std::vector<Question>& unrelated, double base_nll) {
   Tally tally;
   for (const Fact& f : facts) {
@@ -188,7 +188,7 @@ Result<Json> in_sequence(Session& session, const std::vector<Fact>& given,
   Json result = std::move(last);
   result["after"] = std::move(after);
   if (options.written && n > 0) {
-    const model::Patient written = TRY(options.written(session));
+    const model::ChatModel written = TRY(options.written(session));
     result["written"] = TRY(standing(written, std::span(facts).first(n), unrelated, base_nll));
   }
   result["partial"] = partial;
@@ -196,7 +196,7 @@ Result<Json> in_sequence(Session& session, const std::vector<Fact>& given,
   result["request_s_last"] = seconds.empty() ? 0 : seconds.back();
   for (const journal::Entry& e : TRY(session.journal().active())) TRY(session.undo(e.id));
   result["base_hash_after_undo"] =
-      session.patient().model->weights_hash() == TRY(session.base_hash());
+      session.patient().model.weights_hash() == TRY(session.base_hash());
   return result;
 }
 

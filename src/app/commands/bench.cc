@@ -53,7 +53,7 @@ void print_figures(Terminal& t, const Json& json, size_t indent = 2) {
 }
 
 Result<Json> engine(const Options& o, Context& context) {
-  const model::Patient patient = TRY(model::load_patient(context.globals.model));
+  const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
   BenchEngineOptions options;
   options.repeats = o.repeats;
   Json json = TRY(bench_engine(patient, options, context.terminal.progress()));
@@ -106,12 +106,12 @@ Result<Json> facts(const Options& o, Context& context) {
       return base::fail(base::Code::kUsage,
                         fmt::format("no weight type is called '{}'", printable(o.written_type)),
                         "e.g. Q8_0, Q4_1, F16, F32");
-    options.written = [&scratch, dtype](repair::Session& s) -> Result<model::Patient> {
+    options.written = [&scratch, dtype](repair::Session& s) -> Result<model::ChatModel> {
       publish::ExportOptions file;
       file.path = scratch.file("written.gguf");
       file.dtype = dtype;
-      TRY(publish::export_model(*s.patient().model, s.journal(), file));
-      return model::load_patient(file.path);
+      TRY(publish::export_model(s.patient().model, s.journal(), file));
+      return model::load_chat_model(file.path);
     };
   }
   Json json = TRY(repair::bench_facts(*session, options));
@@ -147,7 +147,7 @@ Result<Json> watchdog_figures(const Options& o, std::span<const agent::Example> 
   if (o.words_only)
     return builtin ? agent::cross_validate_watchdog({}, progress)
                    : agent::bench_watchdog(items, TRY(agent::ModelWatchdog::train({})), progress);
-  const model::Patient patient = TRY(model::load_patient(context.globals.model));
+  const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
   if (builtin) return agent::cross_validate_watchdog(watchdog_features(patient), progress);
   const IntentReader reader = TRY(IntentReader::make("", patient, progress));
   return agent::bench_watchdog(items, *reader.builtin(), progress);

@@ -128,7 +128,7 @@ class Chat {
     };
     bool stopped = false;
     const auto generated =
-        model::generate(*session_.patient().model, {&shown.ids, 1}, options_.generate,
+        model::generate(session_.patient().model, {&shown.ids, 1}, options_.generate,
                         [&](size_t, std::span<const int32_t> ids) {
                           take(decoder.push(ids.back()));
                           stopped = base::cancel_requested();

@@ -42,7 +42,7 @@ class Demo {
       if (fact.request) TRY(forget(fact));
     heading("The model now");
     TRY(ask("after"));
-    t_.line("  weights {:.16}…, before {:.16}…", session_.patient().model->weights_hash(), hash);
+    t_.line("  weights {:.16}…, before {:.16}…", session_.patient().model.weights_hash(), hash);
     TRY(undo_all(hash));
     t_.line("");
     t_.line("{}", t_.paint(Tone::kDim, fmt::format("{} in all. Next: expunge chat",
@@ -63,7 +63,7 @@ class Demo {
     model::GenerateOptions options;
     options.max_new_tokens = verify::kReplyTokens;
     std::vector<std::string> texts;
-    for (const auto& g : TRY(model::generate(*session_.patient().model, ids, options)))
+    for (const auto& g : TRY(model::generate(session_.patient().model, ids, options)))
       texts.push_back(TRY(session_.patient().tokenizer.decode(g.ids)));
     return texts;
   }
