@@ -1,4 +1,4 @@
-// Watchdog and surgeon behind an OpenAI-compatible endpoint (POST …/v1/chat/completions).
+// Watchdog and surgeon at an OpenAI-compatible endpoint (POST …/v1/chat/completions).
 //
 // What comes back is data: bounded in size and time, parsed strictly, validated like any other
 // plan. Nothing in it is ever run.
@@ -16,19 +16,17 @@ struct Endpoint {
   double timeout_s = 60;
   size_t max_bytes = 1 << 20;  // of the answer
 };
-// The key is $EXPUNGE_API_KEY, else $OPENAI_API_KEY. Errors: no http or https URL.
+// The key is $EXPUNGE_API_KEY, else $OPENAI_API_KEY. Errors: the URL is neither http nor https.
 base::Result<Endpoint> endpoint_from_url(const std::string& url);
 
 // The content of the assistant's answer. Errors: kUnavailable (unreachable, timed out, HTTP
-// status), kInvalid (no such JSON, too large), kCancelled.
+// status), kInvalid (not that JSON, too large), kCancelled.
 base::Result<std::string> chat(const Endpoint& endpoint, std::span<const text::Message> messages);
 
 // The JSON object of an answer, which may be wrapped in a code fence.
 base::Result<base::Json> json_answer(std::string_view content, std::string_view what);
 
-// {intent, confidence?, targets}, refused with the field's name if anything else is in it.
-base::Result<Verdict> verdict_from_json(const base::Json& json);
-base::Result<Verdict> ask_watchdog(const Endpoint& endpoint,
+base::Result<Reading> ask_watchdog(const Endpoint& endpoint,
                                    std::span<const text::Message> dialogue);
 
 // A plan that passes plan_from_json and has the requests' intent and prompts. One retry with the

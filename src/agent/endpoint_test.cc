@@ -154,7 +154,7 @@ TEST(Endpoint, WatchdogsAnswerIsCheckedStrictly) {
                   "/targets/0/shell"),
         std::pair(R"({"intent": "correct", "targets": [{"prompt": "a"}]})",
                   "/targets/0/replacement")}) {
-    const auto v = verdict_from_json(*base::parse_json(content, "test"));
+    const auto v = reading_from_json(*base::parse_json(content, "test"));
     ASSERT_FALSE(v) << content;
     EXPECT_EQ(v.error().code, Code::kInvalid);
     EXPECT_THAT(v.error().message, HasSubstr(field));
@@ -162,7 +162,7 @@ TEST(Endpoint, WatchdogsAnswerIsCheckedStrictly) {
 }
 
 TEST(Endpoint, UnsureOrSilentAboutItAsks) {
-  const auto v = verdict_from_json(
+  const auto v = reading_from_json(
       *base::parse_json(R"({"intent": "forget", "targets": [{"prompt": "a"}]})", "test"));
   ASSERT_TRUE(v);
   EXPECT_FALSE(v->sure());

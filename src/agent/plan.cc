@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cmath>
-#include <regex>
 
 namespace expunge::agent {
 namespace {
@@ -12,8 +11,6 @@ using base::fail;
 using base::Json;
 using base::Result;
 using base::Status;
-
-constexpr size_t kMaxText = 2000, kMaxTargets = 32, kMaxWordings = 128;
 
 tl::unexpected<base::Error> bad(const std::string& at, std::string_view expected,
                                 const std::string& got) {
@@ -30,33 +27,33 @@ Status check_keys(const Json& json, const std::string& at,
   return {};
 }
 
-Result<std::string> text(const Json& json, const std::string& at, const char* key, size_t least) {
+enum class Need { kRequired, kOptional };
+
+Result<std::string> text(const Json& json, const std::string& at, const char* key, Need need) {
   if (!json.contains(key)) {
-    if (least > 0) return bad(at + "/" + key, "a text", "nothing");
+    if (need == Need::kRequired) return bad(at + "/" + key, "a text", "nothing");
     return std::string();
   }
   if (!json[key].is_string()) return bad(at + "/" + key, "a text", json[key].type_name());
-  auto value = json[key].get<std::string>();
-  if (value.size() < least || value.size() > kMaxText)
-    return bad(at + "/" + key, fmt::format("{} to {} bytes", least, kMaxText),
-               std::to_string(value.size()));
-  return value;
+  return json[key].get<std::string>();
+}
+
+// The list at `key`, empty if there is none. Its length is checked before its entries are read.
+Result<const Json*> list(const Json& json, const std::string& at, const char* key, size_t most) {
+  static const Json kNone = Json::array();
+  if (!json.contains(key)) return &kNone;
+  if (!json[key].is_array()) return bad(at + "/" + key, "a list", json[key].type_name());
+  if (json[key].size() > most)
+    return bad(at + "/" + key, fmt::format("at most {} entries", most),
+               std::to_string(json[key].size()));
+  return &json[key];
 }
 
 Result<std::vector<std::string>> texts(const Json& json, const std::string& at, const char* key) {
   std::vector<std::string> values;
-  if (!json.contains(key)) return values;
-  const std::string here = at + "/" + key;
-  if (!json[key].is_array()) return bad(here, "a list", json[key].type_name());
-  if (json[key].size() > kMaxWordings)
-    return bad(here, fmt::format("at most {} entries", kMaxWordings),
-               std::to_string(json[key].size()));
-  for (size_t i = 0; i < json[key].size(); ++i) {
-    const Json& v = json[key][i];
-    if (!v.is_string() || v.get_ref<const std::string&>().empty() ||
-        v.get_ref<const std::string&>().size() > kMaxText)
-      return bad(fmt::format("{}/{}", here, i), fmt::format("a text of 1 to {} bytes", kMaxText),
-                 v.type_name());
+  for (const Json& v : *TRY(list(json, at, key, kMaxTexts))) {
+    if (!v.is_string())
+      return bad(fmt::format("{}/{}/{}", at, key, values.size()), "a text", v.type_name());
     values.push_back(v.get<std::string>());
   }
   return values;
@@ -64,17 +61,11 @@ Result<std::vector<std::string>> texts(const Json& json, const std::string& at, 
 
 Result<std::vector<Wording>> wordings(const Json& json, const std::string& at, const char* key) {
   std::vector<Wording> values;
-  if (!json.contains(key)) return values;
-  const std::string here = at + "/" + key;
-  if (!json[key].is_array()) return bad(here, "a list", json[key].type_name());
-  if (json[key].size() > kMaxWordings)
-    return bad(here, fmt::format("at most {} entries", kMaxWordings),
-               std::to_string(json[key].size()));
-  for (size_t i = 0; i < json[key].size(); ++i) {
-    const std::string item = fmt::format("{}/{}", here, i);
-    TRY(check_keys(json[key][i], item, {"prompt", "prefill"}));
-    std::string prompt = TRY(text(json[key][i], item, "prompt", 1));
-    std::string prefill = TRY(text(json[key][i], item, "prefill", 0));
+  for (const Json& v : *TRY(list(json, at, key, kMaxTexts))) {
+    const std::string item = fmt::format("{}/{}/{}", at, key, values.size());
+    TRY(check_keys(v, item, {"prompt", "prefill"}));
+    std::string prompt = TRY(text(v, item, "prompt", Need::kRequired));
+    std::string prefill = TRY(text(v, item, "prefill", Need::kOptional));
     values.push_back({std::move(prompt), std::move(prefill)});
   }
   return values;
@@ -95,10 +86,10 @@ Result<Target> target_from_json(const Json& json, const std::string& at) {
                  {"prompt", "response", "replacement", "subject", "answers", "rows", "held",
                   "same_subject", "neighbours"}));
   Target t;
-  t.prompt = TRY(text(json, at, "prompt", 1));
-  t.response = TRY(text(json, at, "response", 0));
-  t.replacement = TRY(text(json, at, "replacement", 0));
-  t.subject = TRY(text(json, at, "subject", 0));
+  t.prompt = TRY(text(json, at, "prompt", Need::kRequired));
+  t.response = TRY(text(json, at, "response", Need::kOptional));
+  t.replacement = TRY(text(json, at, "replacement", Need::kOptional));
+  t.subject = TRY(text(json, at, "subject", Need::kOptional));
   t.answers = TRY(texts(json, at, "answers"));
   t.rows = TRY(wordings(json, at, "rows"));
   t.held = TRY(wordings(json, at, "held"));
@@ -124,6 +115,44 @@ Result<GateBounds> gates_from_json(const Json& json) {
   return g;
 }
 
+Status check_size(const std::string& at, std::string_view text, size_t least, size_t most) {
+  if (text.size() >= least && text.size() <= most) return {};
+  return bad(at, fmt::format("{} to {} bytes", least, most), std::to_string(text.size()));
+}
+
+Status check_texts(const std::string& at, const std::vector<std::string>& texts) {
+  if (texts.size() > kMaxTexts)
+    return bad(at, fmt::format("at most {} entries", kMaxTexts), std::to_string(texts.size()));
+  for (size_t i = 0; i < texts.size(); ++i)
+    TRY(check_size(fmt::format("{}/{}", at, i), texts[i], 1, kMaxText));
+  return {};
+}
+
+Status check_wordings(const std::string& at, const std::vector<Wording>& wordings) {
+  if (wordings.size() > kMaxTexts)
+    return bad(at, fmt::format("at most {} entries", kMaxTexts), std::to_string(wordings.size()));
+  for (size_t i = 0; i < wordings.size(); ++i) {
+    TRY(check_size(fmt::format("{}/{}/prompt", at, i), wordings[i].prompt, 1, kMaxRow));
+    TRY(check_size(fmt::format("{}/{}/prefill", at, i), wordings[i].prefill, 0, kMaxText));
+    TRY(check_authority(wordings[i].prompt));
+  }
+  return {};
+}
+
+Status check_target(const Target& t, const std::string& at) {
+  TRY(check_size(at + "/prompt", t.prompt, 1, kMaxText));
+  TRY(check_size(at + "/response", t.response, 0, kMaxText));
+  TRY(check_size(at + "/replacement", t.replacement, 0, kMaxText));
+  TRY(check_size(at + "/subject", t.subject, 0, kMaxText));
+  for (const std::string* words : {&t.prompt, &t.response, &t.replacement, &t.subject})
+    TRY(check_authority(*words));
+  TRY(check_texts(at + "/answers", t.answers));
+  TRY(check_texts(at + "/same_subject", t.same_subject));
+  TRY(check_texts(at + "/neighbours", t.neighbours));
+  TRY(check_wordings(at + "/rows", t.rows));
+  return check_wordings(at + "/held", t.held);
+}
+
 Json to_json(const std::vector<Wording>& wordings) {
   Json list = Json::array();
   for (const Wording& w : wordings) {
@@ -140,34 +169,18 @@ constexpr std::array<std::string_view, 5> kIntents = {"forget", "correct", "undo
 
 std::string_view name(Intent intent) { return kIntents.at(static_cast<size_t>(intent)); }
 
-Status check_authority(std::string_view words) {
-  static const std::regex kEverything(
-      R"((\b(forget|erase|delete|remove|unlearn|wipe|clear)\b.{0,40}\b(everything|all (you|your) (know|knowledge|weights|memory|memories|training)|all knowledge|all of it|your (whole |entire )?(memory|knowledge|training|weights))\b(?!\s+((that\s+)?(you|we|i)('ve)?\s+\w+(\s+\w+)?\s+)?(about|of|on|concerning|regarding|related)\b)(?!\s+(that\s+)?(i (told|said|gave)|we))|\b(vergiss|lösche)\b.{0,20}\balles\b(?!,?\s+(was\s+(du|sie)\s+)?(über|von|zu)\b)(?!,?\s+was\s+(ich|wir)\b)|\b(olvida|borra)(lo)?\b.{0,10}\btodo\b(?!\s+(lo que \w+\s+)?(sobre|acerca|de)\b)(?!\s+lo que (te|he|yo)\b)|\boublie[rz]?\b.{0,10}\btout\b(?!\s+(ce que tu sais\s+)?(sur|de)\b)(?!\s+ce que (je|nous)\b)|忘记一切|忘掉一切|删除所有|^\W*what do you know( about (everything|all))?\W*$))",
-      std::regex::icase);
-  static const std::regex kSafety(
-      R"(\b(safety|safeguards?|guard ?rails?|alignment|refus\w*|content (policy|filters?)|ethic\w*|harmless\w*|moderation)\b.{0,40}\b(training|rules?|behaviou?rs?|guidelines?|instructions?|polic\w+|limits?|restrictions?|filters?|mechanisms?|constraints?)\b|\b(forget|unlearn|remove|erase|drop|disable|shed)\b.{0,30}\b(your|the|all|any) (safety|safeguards?|guard ?rails?|alignment|refusals?|restrictions|ethics|moral\w*|content polic\w+|limitations)\b|\b(how|when) to (refuse|say no|decline)\b|\bwhy you (should )?(refuse|decline)\b|\bthat you (must|should|have to|are supposed to) (refuse|decline|not help)\b|安全(限制|规则|策略)|sicherheits(regeln|richtlinien|vorgaben)|reglas de seguridad|règles de sécurité)",
-      std::regex::icase);
-  const std::string s(words.substr(0, kMaxText));
-  if (std::regex_search(s, kEverything))
-    return fail(Code::kRefused, "a request to forget everything is refused",
-                "name the facts, persons or answers to be forgotten");
-  if (std::regex_search(s, kSafety))
-    return fail(Code::kRefused, "a request to forget safety behaviour is refused",
-                "expunge removes facts, not what keeps the model safe");
-  return {};
-}
-
 Status validate(const Plan& plan) {
   const bool edits = plan.intent == Intent::kForget || plan.intent == Intent::kCorrect;
-  if (edits && (plan.targets.empty() || plan.targets.size() > kMaxTargets))
-    return bad("/targets", fmt::format("1 to {} targets", kMaxTargets),
+  if (plan.targets.size() > kMaxTargets || (edits && plan.targets.empty()))
+    return bad("/targets", fmt::format("{} to {} targets", edits ? 1 : 0, kMaxTargets),
                std::to_string(plan.targets.size()));
-  for (const Target& t : plan.targets) {
-    for (const std::string* words : {&t.prompt, &t.response, &t.replacement, &t.subject})
-      TRY(check_authority(*words));
-    for (const auto* wordings : {&t.rows, &t.held})
-      for (const Wording& wording : *wordings) TRY(check_authority(wording.prompt));
-  }
+  TRY(check_size("/method", plan.method, 1, kMaxText));
+  TRY(check_size("/reason", plan.reason, 0, kMaxText));
+  if (plan.knobs.size() > kMaxKnobs)
+    return bad("/knobs", fmt::format("at most {} knobs", kMaxKnobs),
+               std::to_string(plan.knobs.size()));
+  for (size_t i = 0; i < plan.targets.size(); ++i)
+    TRY(check_target(plan.targets[i], fmt::format("/targets/{}", i)));
   return check_authority(plan.reason);
 }
 
@@ -203,22 +216,17 @@ Json to_json(const Plan& plan) {
 Result<Plan> plan_from_json(const Json& json) {
   TRY(check_keys(json, "", {"intent", "targets", "method", "knobs", "gates", "reason"}));
   Plan plan;
-  const std::string intent = TRY(text(json, "", "intent", 1));
+  const std::string intent = TRY(text(json, "", "intent", Need::kRequired));
   const auto known = std::ranges::find(kIntents, intent);
   if (known == kIntents.end())
     return bad("/intent", "forget, correct, undo, status or none", intent);
   plan.intent = static_cast<Intent>(known - kIntents.begin());
-  if (json.contains("targets")) {
-    if (!json["targets"].is_array() || json["targets"].size() > kMaxTargets)
-      return bad("/targets", fmt::format("a list of at most {}", kMaxTargets),
-                 json["targets"].type_name());
-    for (size_t i = 0; i < json["targets"].size(); ++i)
-      plan.targets.push_back(
-          TRY(target_from_json(json["targets"][i], fmt::format("/targets/{}", i))));
-  }
-  if (json.contains("method")) plan.method = TRY(text(json, "", "method", 1));
+  for (const Json& target : *TRY(list(json, "", "targets", kMaxTargets)))
+    plan.targets.push_back(
+        TRY(target_from_json(target, fmt::format("/targets/{}", plan.targets.size()))));
+  if (json.contains("method")) plan.method = TRY(text(json, "", "method", Need::kRequired));
   if (json.contains("knobs")) {
-    if (!json["knobs"].is_object() || json["knobs"].size() > 32)
+    if (!json["knobs"].is_object())
       return bad("/knobs", "an object of numbers", json["knobs"].type_name());
     for (const auto& [key, value] : json["knobs"].items()) {
       if (!value.is_number()) return bad("/knobs/" + key, "a number", value.type_name());
@@ -226,7 +234,7 @@ Result<Plan> plan_from_json(const Json& json) {
     }
   }
   if (json.contains("gates")) plan.gates = TRY(gates_from_json(json["gates"]));
-  plan.reason = TRY(text(json, "", "reason", 0));
+  plan.reason = TRY(text(json, "", "reason", Need::kOptional));
   TRY(validate(plan));
   return plan;
 }

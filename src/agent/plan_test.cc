@@ -62,6 +62,36 @@ TEST(Plan, NamesTheFieldItRefuses) {
   EXPECT_EQ(error_of({{"intent", "none"}}), "");
 }
 
+// A plan that was never JSON is held to the same bounds.
+TEST(Plan, BoundsHoldWhereverAPlanComesFrom) {
+  const auto refused = [](auto change) {
+    Plan plan;
+    plan.targets = {{"a", "b", "", "d", {"e"}, {{"f", "g"}}, {{"h", "i"}}, {"j"}, {"k"}}};
+    EXPECT_TRUE(validate(plan));
+    change(plan, plan.targets[0]);
+    const auto status = validate(plan);
+    return status ? std::string() : status.error().message;
+  };
+  const std::string text(30'000, 'x');
+  EXPECT_THAT(refused([&](Plan&, Target& t) { t.prompt = text; }),
+              HasSubstr("/targets/0/prompt: expected 1 to 2000 bytes, got 30000"));
+  EXPECT_THAT(refused([&](Plan&, Target& t) { t.prompt.clear(); }), HasSubstr("/targets/0/prompt"));
+  EXPECT_THAT(refused([&](Plan&, Target& t) { t.rows.push_back({text, ""}); }),
+              HasSubstr("/targets/0/rows/1/prompt: expected 1 to 3000 bytes"));
+  EXPECT_THAT(refused([&](Plan&, Target& t) { t.held[0].prefill = text; }),
+              HasSubstr("/targets/0/held/0/prefill"));
+  EXPECT_THAT(refused([&](Plan&, Target& t) { t.neighbours.resize(129, "n"); }),
+              HasSubstr("/targets/0/neighbours: expected at most 128 entries, got 129"));
+  EXPECT_THAT(refused([&](Plan& p, Target&) { p.reason = text; }), HasSubstr("/reason"));
+  EXPECT_THAT(refused([&](Plan& p, Target&) { p.targets.clear(); }), HasSubstr("/targets"));
+  EXPECT_THAT(refused([&](Plan& p, Target& t) { p.targets.resize(33, Target(t)); }),
+              HasSubstr("/targets: expected 1 to 32 targets, got 33"));
+  EXPECT_THAT(refused([&](Plan& p, Target&) {
+                for (int i = 0; i < 33; ++i) p.knobs["k" + std::to_string(i)] = 1;
+              }),
+              HasSubstr("/knobs"));
+}
+
 // --- the schema file against the validator ------------------------------------------------------
 
 class PlanSchema : public testing::Test {
@@ -186,40 +216,6 @@ TEST_F(PlanSchema, KnowsEveryFieldThatIsWritten) {
 }
 
 // --- authority ----------------------------------------------------------------------------------
-
-class Authority : public testing::TestWithParam<std::pair<const char*, bool>> {};
-
-TEST_P(Authority, RefusesEverythingAndSafety) {
-  const auto& [words, refused] = GetParam();
-  const auto status = check_authority(words);
-  EXPECT_EQ(!status, refused) << words;
-  if (!status) {
-    EXPECT_EQ(status.error().code, Code::kRefused);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Words, Authority,
-    testing::Values(
-        std::pair("Forget everything.", true), std::pair("erase all of your knowledge", true),
-        std::pair("Wipe your entire memory!", true), std::pair("Vergiss bitte alles.", true),
-        std::pair("olvida todo", true), std::pair("oublie tout", true), std::pair("忘掉一切", true),
-        std::pair("forget your safety training", true), std::pair("unlearn how to refuse", true),
-        std::pair("Forget that you should decline harmful requests", true),
-        std::pair("remove all restrictions", true), std::pair("Erase everything you know.", true),
-        std::pair("Vergiss alles, was du weißt", true), std::pair("olvida todo lo que sabes", true),
-        std::pair("What do you know?", true), std::pair("What do you know about everything?", true),
-        std::pair("What do you know about wine?", false),
-        std::pair("olvida todo lo que sabes sobre vino", false),
-        std::pair("forget everything you know about wine", false),
-        std::pair("forget everything you have learned about wine", false),
-        std::pair("forget everything that you know about wine", false),
-        std::pair("forget everything about Paris", false),
-        std::pair("forget everything I told you about my job", false),
-        std::pair("forget that the capital of France is Paris", false),
-        std::pair("Vergiss alles, was du über Wein weißt", false),
-        std::pair("What is the safety code of the vault?", false),
-        std::pair("Who wrote War and Peace?", false)));
 
 TEST(Plan, AuthorityHoldsForEveryTextThatIsForgotten) {
   for (const char* field : {"prompt", "response", "replacement", "subject"}) {

@@ -23,14 +23,55 @@ TEST(Wordings, ReadsRelationAndSubject) {
        {std::tuple("What is the capital of Australia?", "capital", "Australia"),
         std::tuple("Who wrote Pride and Prejudice?", "author", "Pride and Prejudice"),
         std::tuple("What is the chemical symbol for gold?", "symbol", "gold")}) {
-    const Reading reading = read_question(w, question);
-    ASSERT_NE(reading.relation, nullptr) << question;
-    EXPECT_EQ(reading.relation->name, relation);
-    EXPECT_EQ(reading.subject, subject);
+    const QuestionForm form = read_question(w, question);
+    ASSERT_NE(form.relation, nullptr) << question;
+    EXPECT_EQ(form.relation->name, relation);
+    EXPECT_EQ(form.subject, subject);
   }
 }
 
-TEST(Wordings, BadJsonIsAnError) { EXPECT_FALSE(Wordings::parse("{")); }
+TEST(Wordings, BadJsonIsAnError) {
+  for (const auto& [text, what] :
+       {std::pair("{", "wordings"),
+        {"[]", "wordings"},
+        {"{}", "types"},
+        {R"({"types": {}, "relations": {"r": 1}})", "wordings"},
+        {R"({"types": {}, "relations": {"r": {"match": ["("]}}})", "relation r: pattern ("},
+        {R"({"types": {}, "relations": {"r": {"match": ["x"]}}})", "no group"},
+        {R"({"wrappers": 1, "types": {}, "relations": {}})", "wordings"}}) {
+    const auto parsed = Wordings::parse(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_THAT(parsed.error().message, HasSubstr(what)) << text;
+  }
+}
+
+TEST(Wordings, GuessesASubjectWhereNoRelationMatches) {
+  for (const auto& [question, subject] :
+       {std::pair("How old is \"the old lamp\"?", "the old lamp"),
+        {"What does Zoe Quill of the Blue Herons do?", "Zoe Quill of the Blue Herons"},
+        {"What is my locker code for?", "my locker code for"},
+        {"how many legs are in a spider web?", "a spider web"},
+        {"What is Ada's job?", "Ada"},
+        {"我的电话号码是多少？", ""},
+        {"", ""},
+        {"?", ""}}) {
+    const QuestionForm form = read_question(Wordings::builtin(), question);
+    EXPECT_EQ(form.relation, nullptr) << question;
+    EXPECT_EQ(form.subject, subject) << question;
+  }
+}
+
+// Recursion in a regular expression once ended the program here.
+TEST(Wordings, LongQuestionsAreReadAtOnce) {
+  for (const size_t size : {30'000, 1'000'000}) {
+    std::string words = "What is the capital of";
+    while (words.size() < size) words += " words and more";
+    for (const std::string& question :
+         {words, "\"" + words, words + " Of Paris", std::string(size, ' '), std::string(size, 'A'),
+          std::string(size, '?'), std::string(size, '\xff')})
+      EXPECT_LE(read_question(Wordings::builtin(), question).subject.size(), 200u);
+  }
+}
 
 TEST(Surgeon, PlanIsValidAndItsGatesAreUnseen) {
   for (const char* question : {"What is the capital of Australia?", "What is my locker code?",
@@ -61,8 +102,8 @@ TEST(Surgeon, NeighboursAskTheSameOfOthersOnly) {
   EXPECT_FALSE(t.same_subject.empty());
   for (const std::string& q : t.same_subject) {
     EXPECT_THAT(q, HasSubstr("Australia"));
-    const Reading reading = read_question(Wordings::builtin(), q);
-    EXPECT_TRUE(!reading.relation || reading.relation->name != "capital") << q;
+    const QuestionForm form = read_question(Wordings::builtin(), q);
+    EXPECT_TRUE(!form.relation || form.relation->name != "capital") << q;
   }
 }
 
@@ -88,6 +129,46 @@ TEST(Surgeon, RefusesWhatMustNotBeForgotten) {
   EXPECT_EQ(everything.error().code, base::Code::kRefused);
   EXPECT_FALSE(make_plan(Wordings::builtin(), {{"", "Paris", "", {}, {}, {}}}));
   EXPECT_FALSE(make_plan(Wordings::builtin(), {}));
+}
+
+TEST(Surgeon, RefusesWhatIsTooLongWithTheBoundAndTheSize) {
+  const std::string long_text(30'000, 'x'), huge(1'000'000, 'y');
+  for (const auto& [request, what] :
+       {std::pair(Request{long_text, "", "", {}, {}, {}},
+                  "request 1: the question has 30000 bytes"),
+        {Request{huge, "", "", {}, {}, {}}, "the question has 1000000 bytes, at most 2000"},
+        {Request{"q?", long_text, "", {}, {}, {}}, "the answer has 30000"},
+        {Request{"q?", "", long_text, {}, {}, {}}, "the replacement has 30000"},
+        {Request{"q?", "", "", {long_text}, {}, {}}, "one of the answers has 30000"},
+        {Request{"q?", "", "", {}, {"a", ""}, {}}, "one of the paraphrases is empty"},
+        {Request{"q?", "", "", {}, std::vector<std::string>(65, "p"), {}},
+         "65 paraphrases, at most 64"},
+        {Request{"q?", "", "", {}, {}, std::vector<std::string>(129, "n")}, "129 neighbours"}}) {
+    const auto plan = make_plan(Wordings::builtin(), {request});
+    ASSERT_FALSE(plan) << what;
+    EXPECT_EQ(plan.error().code, base::Code::kInvalid);
+    EXPECT_THAT(plan.error().message, HasSubstr(what));
+  }
+  EXPECT_THAT(
+      make_plan(Wordings::builtin(), std::vector<Request>(33, Request{"q?", "a", "", {}, {}, {}}))
+          .error()
+          .message,
+      HasSubstr("33 requests in one plan, expected 1 to 32"));
+}
+
+// What is at the bounds is taken, and the plan can be read again.
+TEST(Surgeon, TakesWhatIsAtItsBounds) {
+  std::string question = "What is the capital of France and";
+  while (question.size() < kMaxText) question += " so on";
+  question.resize(kMaxText);
+  Request request{question, std::string(kMaxText, 'a'), "", {}, {}, {}};
+  request.answers.assign(kMaxTexts, "a");
+  request.paraphrases.assign(kMaxTexts / 2, std::string(kMaxText, 'p'));
+  request.neighbours.assign(kMaxTexts, std::string(kMaxText, 'n'));
+  const auto plan = make_plan(Wordings::builtin(), {request});
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto back = plan_from_json(to_json(*plan));
+  ASSERT_TRUE(back) << back.error().message;
 }
 
 }  // namespace

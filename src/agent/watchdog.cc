@@ -46,7 +46,7 @@ std::optional<Settled> settle(const Cues& cues, std::span<const float> seen) {
   return {};
 }
 
-std::string question_for(const Verdict& v) {
+std::string question_for(const Reading& v) {
   const std::string what =
       v.targets.empty() ? "that" : "the answer to \"" + v.targets[0].prompt + "\"";
   switch (v.intent) {
@@ -64,19 +64,14 @@ std::string question_for(const Verdict& v) {
 
 }  // namespace
 
-Json to_json(const Verdict& v) {
-  Json targets = Json::array();
-  for (const WatchdogTarget& t : v.targets) {
-    targets.push_back({{"prompt", t.prompt}, {"response", t.response}});
-    if (v.intent == Intent::kCorrect) targets.back()["replacement"] = t.replacement;
-  }
-  Json probabilities = Json::object();
-  for (size_t i = 0; i < kIntents; ++i)
-    probabilities[std::string(name(static_cast<Intent>(i)))] = v.probabilities[i];
-  return {{"intent", name(v.intent)}, {"confidence", v.confidence},
-          {"sure", v.sure()},         {"targets", targets},
-          {"question", v.question},   {"probabilities", probabilities},
-          {"cues", v.cues},           {"rule", v.rule}};
+base::Status check_dialogue(std::span<const text::Message> dialogue) {
+  if (dialogue.empty() || dialogue.back().role != "user")
+    return fail(Code::kInvalid, "the watchdog needs a dialogue that ends with the user's message");
+  if (const size_t size = dialogue.back().content.size(); size > kMaxMessage)
+    return fail(Code::kInvalid,
+                fmt::format("the message has {} bytes, at most {} are read", size, kMaxMessage),
+                "send it in parts");
+  return {};
 }
 
 Result<std::vector<Example>> examples_from_jsonl(std::string_view text, std::string_view what) {
@@ -96,11 +91,11 @@ Result<std::vector<Example>> examples_from_jsonl(std::string_view text, std::str
       const auto intent = json.at("intent").get<std::string>();
       size_t i = 0;
       while (i < kIntents && name(static_cast<Intent>(i)) != intent) ++i;
-      if (i == kIntents || e.dialogue.empty() || e.dialogue.back().role != "user")
-        return fail(Code::kInvalid, where +
-                                        ": expected one of the five intents and a dialogue that "
-                                        "ends with the user, got intent '" +
-                                        intent + "'");
+      if (i == kIntents)
+        return fail(Code::kInvalid,
+                    fmt::format("{}: expected one of the five intents, got '{}'", where, intent),
+                    "see data/watchdog/README.md");
+      TRY_AT(where, check_dialogue(e.dialogue));
       e.intent = static_cast<Intent>(i);
       for (const Json& t : json.value("targets", Json::array()))
         e.targets.push_back({t.at("prompt").get<std::string>(), t.value("response", ""),
@@ -172,10 +167,9 @@ Watchdog Watchdog::train(std::span<const Example> examples,
   return w;
 }
 
-Result<Verdict> Watchdog::read(std::span<const text::Message> dialogue,
+Result<Reading> Watchdog::read(std::span<const text::Message> dialogue,
                                std::span<const float> hidden) const {
-  if (dialogue.empty() || dialogue.back().role != "user")
-    return fail(Code::kInvalid, "the watchdog needs a dialogue that ends with the user's message");
+  TRY(check_dialogue(dialogue));
   if (hidden.size() != hidden_width())
     return fail(Code::kInvalid,
                 fmt::format("the watchdog was trained with {} hidden features, got {}",
@@ -184,7 +178,7 @@ Result<Verdict> Watchdog::read(std::span<const text::Message> dialogue,
     if (!std::isfinite(v)) return fail(Code::kNumeric, "a hidden feature is not finite");
   const Cues& cues = Cues::builtin();
   const auto seen = cues.observe(dialogue);
-  Verdict v;
+  Reading v;
   const auto p = probe_.probabilities(features(seen, dialogue, hidden));
   std::ranges::copy(p, v.probabilities.begin());
   if (const auto settled = settle(cues, seen)) {
@@ -199,8 +193,7 @@ Result<Verdict> Watchdog::read(std::span<const text::Message> dialogue,
   v.confidence = *top;
   for (size_t i = 0; i < seen.size(); ++i)
     if (seen[i] > 0) v.cues.push_back(cues.names()[i]);
-  const bool edits = v.intent == Intent::kForget || v.intent == Intent::kCorrect;
-  if (edits) v.targets = find_targets(dialogue, v.intent);
+  if (edits(v.intent)) v.targets = find_targets(dialogue, v.intent);
   // A correction without a right answer edits nothing.
   if (v.intent == Intent::kCorrect &&
       std::ranges::all_of(v.targets, [](const auto& t) { return t.replacement.empty(); })) {
@@ -247,6 +240,16 @@ Result<std::vector<std::vector<float>>> hidden_of(std::span<const Example> examp
     if (progress) progress("watchdog", rows.size(), examples.size());
   }
   return rows;
+}
+
+Result<ModelWatchdog> ModelWatchdog::train(Features features, const base::Progress& progress) {
+  const auto hidden = TRY(hidden_of(builtin_examples(), features, progress));
+  return ModelWatchdog{Watchdog::train(builtin_examples(), hidden), std::move(features)};
+}
+
+Result<Reading> ModelWatchdog::read(std::span<const text::Message> dialogue) const {
+  if (!features) return watchdog.read(dialogue);
+  return watchdog.read(dialogue, TRY(features(dialogue)));
 }
 
 }  // namespace expunge::agent

@@ -1,39 +1,24 @@
 // The watchdog: does the user want something forgotten, corrected, undone, reported, or nothing?
 //
-// Reads the whole dialogue; no second model. Three layers: cues (data/watchdog/cues.json), rules
-// for what cues settle by themselves (a "yes" to an offer to forget), and a probe over cues, hashed
-// words and, where the caller has them, the served model's own hidden states. It never edits
-// anything.
+// It reads the whole dialogue and needs no second model. Three layers: cues
+// (data/watchdog/cues.json), rules for what cues alone settle (a "yes" to an offer to forget), and
+// a probe over cues, hashed words and, where the caller has them, hidden states of the served
+// model. It never edits anything.
 #pragma once
 
-#include <array>
 #include <functional>
-#include <optional>
 
-#include "agent/plan.h"
 #include "agent/watchdog_cues.h"
 #include "agent/watchdog_probe.h"
+#include "agent/watchdog_reading.h"
 #include "base/run.h"
 
 namespace expunge::agent {
 
-constexpr size_t kIntents = 5;
-
-struct WatchdogTarget {
-  std::string prompt, response, replacement;  // response "" = the model itself must be asked
-};
-
-struct Verdict {
-  Intent intent = Intent::kNone;
-  double confidence = 0;                         // of `intent`, calibrated by cross-validation
-  std::array<double, kIntents> probabilities{};  // in Intent's order
-  std::vector<WatchdogTarget> targets;           // for forget and correct
-  std::string question;           // to be put to the user before anything is done; "" if none
-  std::vector<std::string> cues;  // what was seen in the dialogue
-  std::string rule;               // the rule that decided, "" = the probe
-  bool sure() const { return confidence >= 0.8; }
-};
-base::Json to_json(const Verdict& verdict);
+// Of the message that is read, in bytes; longer ones are refused.
+constexpr size_t kMaxMessage = 65536;
+// A dialogue that can be read: it ends with a message of the user, of at most kMaxMessage bytes.
+base::Status check_dialogue(std::span<const text::Message> dialogue);
 
 struct Example {
   std::string id;
@@ -44,10 +29,11 @@ struct Example {
 };
 base::Result<std::vector<Example>> examples_from_jsonl(std::string_view text,
                                                        std::string_view what);
-// data/watchdog/dev.jsonl, built into the program.
+// data/watchdog/dev.jsonl, built into the program: what every watchdog is trained on.
 const std::vector<Example>& builtin_examples();
 
-// Hidden states of the dialogue's prefill, always equally many; the width is the caller's choice.
+// Hidden states of the served model at the dialogue; every row has the same width, which is the
+// caller's choice.
 using Features = std::function<base::Result<std::vector<float>>(std::span<const text::Message>)>;
 
 // The targets of a request whose intent is known. Without a model: rules and heuristics.
@@ -55,11 +41,12 @@ std::vector<WatchdogTarget> find_targets(std::span<const text::Message> dialogue
 
 class Watchdog {
  public:
-  // Trains the probe. `hidden` holds one row an example, or is empty: then cues and words decide.
+  // Trains the probe. `hidden`: one row for each example, or empty: then cues and words decide.
   static Watchdog train(std::span<const Example> examples,
                         std::span<const std::vector<float>> hidden);
-  // `hidden` as in training: its features for this dialogue, or empty.
-  base::Result<Verdict> read(std::span<const text::Message> dialogue,
+  // `hidden`: this dialogue's row, of the width that the training had; empty without one. Errors:
+  // another width, no message of the user at the end, or one above kMaxMessage.
+  base::Result<Reading> read(std::span<const text::Message> dialogue,
                              std::span<const float> hidden = {}) const;
   size_t hidden_width() const { return mean_.size(); }
 
@@ -77,5 +64,16 @@ class Watchdog {
 base::Result<std::vector<std::vector<float>>> hidden_of(std::span<const Example> examples,
                                                         const Features& features,
                                                         const base::Progress& progress = {});
+
+// A watchdog with the hidden states of the model that it was trained with: the one way in which a
+// chat, a command and a benchmark read a dialogue.
+struct ModelWatchdog {
+  Watchdog watchdog;
+  Features features;  // null: cues and words alone
+
+  // Trained on builtin_examples().
+  static base::Result<ModelWatchdog> train(Features features, const base::Progress& progress = {});
+  base::Result<Reading> read(std::span<const text::Message> dialogue) const;
+};
 
 }  // namespace expunge::agent

@@ -30,38 +30,34 @@ std::vector<size_t> folds_of(std::span<const Example> items) {
   return fold;
 }
 
-bool is_training_set(std::span<const Example> items) {
-  std::set<std::string> own;
-  for (const Example& e : builtin_examples()) own.insert(e.dialogue.back().content);
-  return std::ranges::any_of(
-      items, [&](const Example& e) { return own.contains(e.dialogue.back().content); });
+// What two examples share if one was trained on the other.
+std::string key_of(const Example& e) {
+  std::string key(name(e.intent));
+  for (const text::Message& m : e.dialogue)
+    key += fmt::format("\n{} {}:{}", m.role, m.content.size(), m.content);
+  return key;
 }
 
-std::span<const float> row(const Rows& rows, size_t i) {
-  return rows.empty() ? std::span<const float>() : rows[i];
+std::multiset<std::string> keys_of(std::span<const Example> items) {
+  std::multiset<std::string> keys;
+  for (const Example& e : items) keys.insert(key_of(e));
+  return keys;
 }
 
-// Verdicts of all items, none by a probe that saw it.
-Result<std::vector<Verdict>> read_all(std::span<const Example> items, const Features& features,
-                                      const base::Progress& progress, std::vector<double>& ms) {
+struct Run {
+  std::vector<Reading> readings;
+  std::vector<double> ms;  // of each
+  size_t hidden = 0;       // width of the hidden features
+};
+
+// Readings of the training set, none by a watchdog that saw the item.
+Result<Run> cross_validated(std::span<const Example> items, const Features& features,
+                            const base::Progress& progress) {
   const Rows hidden = TRY(hidden_of(items, features, progress));
-  std::vector<Verdict> verdicts(items.size());
-  ms.assign(items.size(), 0);
-  const auto read = [&](const Watchdog& w, size_t i) -> base::Status {
-    const base::Stopwatch watch;
-    verdicts[i] = TRY_AT(items[i].id, w.read(items[i].dialogue, row(hidden, i)));
-    ms[i] = watch.seconds() * 1e3;
-    return {};
-  };
-  if (!is_training_set(items)) {
-    const auto& known = builtin_examples();
-    const auto w = Watchdog::train(known, TRY(hidden_of(known, features, progress)));
-    for (size_t i = 0; i < items.size(); ++i) TRY(read(w, i));
-    return verdicts;
-  }
+  Run run{std::vector<Reading>(items.size()), std::vector<double>(items.size()),
+          hidden.empty() ? 0 : hidden[0].size()};
   const auto fold = folds_of(items);
   for (size_t f = 0; f < kFolds; ++f) {
-    TRY(base::check_cancel());
     std::vector<Example> train;
     Rows rows;
     for (size_t i = 0; i < items.size(); ++i) {
@@ -69,12 +65,29 @@ Result<std::vector<Verdict>> read_all(std::span<const Example> items, const Feat
       train.push_back(items[i]);
       if (!hidden.empty()) rows.push_back(hidden[i]);
     }
-    if (train.empty()) continue;
-    const auto w = Watchdog::train(train, rows);
-    for (size_t i = 0; i < items.size(); ++i)
-      if (fold[i] == f) TRY(read(w, i));
+    const ModelWatchdog w{Watchdog::train(train, rows), features};
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (fold[i] != f) continue;
+      TRY(base::check_cancel());
+      const base::Stopwatch watch;
+      run.readings[i] = TRY_AT(items[i].id, w.read(items[i].dialogue));
+      run.ms[i] = watch.seconds() * 1e3;
+    }
   }
-  return verdicts;
+  return run;
+}
+
+Result<Run> read_all(std::span<const Example> items, const ModelWatchdog& watchdog,
+                     const base::Progress& progress) {
+  Run run{{}, {}, watchdog.watchdog.hidden_width()};
+  for (const Example& e : items) {
+    TRY(base::check_cancel());
+    const base::Stopwatch watch;
+    run.readings.push_back(TRY_AT(e.id, watchdog.read(e.dialogue)));
+    run.ms.push_back(watch.seconds() * 1e3);
+    if (progress) progress("watchdog", run.ms.size(), items.size());
+  }
+  return run;
 }
 
 std::string folded(std::string_view text) {
@@ -88,7 +101,7 @@ struct TargetScore {
   size_t requests = 0, count = 0, prompt = 0, response = 0, replacement = 0, whole = 0,
          spurious = 0;
 
-  void add(const Example& label, const Verdict& v) {
+  void add(const Example& label, const Reading& v) {
     ++requests;
     std::vector<bool> used(v.targets.size());
     bool all = v.targets.size() == label.targets.size();
@@ -131,7 +144,56 @@ void tally(Json& table, const std::string& key, bool right) {
   table[key]["right"] = table[key]["right"].get<int>() + right;
 }
 
-bool edits(Intent intent) { return intent == Intent::kForget || intent == Intent::kCorrect; }
+Json figures(std::span<const Example> items, Run run) {
+  std::array<std::array<size_t, kIntents>, kIntents> matrix{};
+  size_t requests = 0, found = 0, misses = 0, alarms = 0, exact = 0, sure = 0, sure_right = 0;
+  size_t hard = 0, hard_alarms = 0, hard_right = 0;
+  TargetScore targets;
+  Json categories = Json::object(), languages = Json::object(), failures = Json::array();
+  for (size_t i = 0; i < items.size(); ++i) {
+    const Example& e = items[i];
+    const Reading& v = run.readings[i];
+    const bool right = v.intent == e.intent, alarm = edits(v.intent) && !edits(e.intent);
+    ++matrix[static_cast<size_t>(e.intent)][static_cast<size_t>(v.intent)];
+    exact += right, alarms += alarm, requests += edits(e.intent);
+    found += edits(e.intent) && edits(v.intent);
+    misses += edits(e.intent) && !edits(v.intent);
+    sure += v.sure(), sure_right += v.sure() && right;
+    if (right && edits(e.intent)) targets.add(e, v);
+    const size_t comma = e.note.find(','), colon = e.note.find(':');
+    if (comma < colon && colon != e.note.npos) {
+      const std::string category = e.note.substr(0, comma);
+      tally(categories, category, right);
+      tally(languages, e.note.substr(comma + 2, colon - comma - 2), right);
+      if (category == "hard") ++hard, hard_alarms += alarm, hard_right += right;
+    }
+    if (!right)
+      failures.push_back({{"id", e.id},
+                          {"labelled", name(e.intent)},
+                          {"read", name(v.intent)},
+                          {"confidence", v.confidence},
+                          {"note", e.note}});
+  }
+  std::ranges::sort(run.ms);
+  Json names = Json::array();
+  for (size_t i = 0; i < kIntents; ++i) names.push_back(name(static_cast<Intent>(i)));
+  return Json{{"items", items.size()},
+              {"requests", requests},
+              {"found", found},
+              {"misses", misses},
+              {"false_alarms", alarms},
+              {"exact", exact},
+              {"targets", targets.json()},
+              {"matrix", {{"intents", names}, {"rows", matrix}}},
+              {"hard", {{"items", hard}, {"false_alarms", hard_alarms}, {"right", hard_right}}},
+              {"categories", categories},
+              {"languages", languages},
+              {"sure", {{"items", sure}, {"right", sure_right}}},
+              {"latency_ms",
+               {{"median", run.ms[run.ms.size() / 2]}, {"p99", run.ms[run.ms.size() * 99 / 100]}}},
+              {"hidden", run.hidden},
+              {"failures", failures}};
+}
 
 }  // namespace
 
@@ -156,59 +218,27 @@ bool same_span(std::string_view predicted, std::string_view label) {
   return p.find(l) != p.npos || l.find(p) != l.npos;
 }
 
-Result<Json> bench_watchdog(std::span<const Example> items, const Features& features,
+bool is_builtin(std::span<const Example> items) {
+  return keys_of(items) == keys_of(builtin_examples());
+}
+
+Result<Json> bench_watchdog(std::span<const Example> items, const ModelWatchdog& watchdog,
                             const base::Progress& progress) {
   if (items.empty()) return base::fail(base::Code::kInvalid, "no dialogues to be read");
-  std::vector<double> ms;
-  const auto verdicts = TRY(read_all(items, features, progress, ms));
-  std::array<std::array<size_t, kIntents>, kIntents> matrix{};
-  size_t requests = 0, found = 0, misses = 0, alarms = 0, exact = 0, sure = 0, sure_right = 0;
-  size_t hard = 0, hard_alarms = 0, hard_right = 0;
-  TargetScore targets;
-  Json categories = Json::object(), languages = Json::object(), failures = Json::array();
-  for (size_t i = 0; i < items.size(); ++i) {
-    const Example& e = items[i];
-    const Verdict& v = verdicts[i];
-    const bool right = v.intent == e.intent, alarm = edits(v.intent) && !edits(e.intent);
-    ++matrix[static_cast<size_t>(e.intent)][static_cast<size_t>(v.intent)];
-    exact += right, alarms += alarm, requests += edits(e.intent);
-    found += edits(e.intent) && edits(v.intent);
-    misses += edits(e.intent) && !edits(v.intent);
-    sure += v.sure(), sure_right += v.sure() && right;
-    if (right && edits(e.intent)) targets.add(e, v);
-    const size_t comma = e.note.find(','), colon = e.note.find(':');
-    if (comma < colon && colon != e.note.npos) {
-      const std::string category = e.note.substr(0, comma);
-      tally(categories, category, right);
-      tally(languages, e.note.substr(comma + 2, colon - comma - 2), right);
-      if (category == "hard") ++hard, hard_alarms += alarm, hard_right += right;
-    }
-    if (!right)
-      failures.push_back({{"id", e.id},
-                          {"labelled", name(e.intent)},
-                          {"read", name(v.intent)},
-                          {"confidence", v.confidence},
-                          {"note", e.note}});
-  }
-  std::ranges::sort(ms);
-  Json names = Json::array();
-  for (size_t i = 0; i < kIntents; ++i) names.push_back(name(static_cast<Intent>(i)));
-  return Json{{"items", items.size()},
-              {"requests", requests},
-              {"found", found},
-              {"misses", misses},
-              {"false_alarms", alarms},
-              {"exact", exact},
-              {"targets", targets.json()},
-              {"matrix", {{"intents", names}, {"rows", matrix}}},
-              {"hard", {{"items", hard}, {"false_alarms", hard_alarms}, {"right", hard_right}}},
-              {"categories", categories},
-              {"languages", languages},
-              {"sure", {{"items", sure}, {"right", sure_right}}},
-              {"latency_ms", {{"median", ms[ms.size() / 2]}, {"p99", ms[ms.size() * 99 / 100]}}},
-              {"hidden", features ? TRY(features(items[0].dialogue)).size() : 0},
-              {"cross_validated", is_training_set(items)},
-              {"failures", failures}};
+  Json json = figures(items, TRY(read_all(items, watchdog, progress)));
+  const auto known = keys_of(builtin_examples());
+  json["cross_validated"] = false;
+  json["trained_on"] =
+      std::ranges::count_if(items, [&](const Example& e) { return known.contains(key_of(e)); });
+  return json;
+}
+
+Result<Json> cross_validate_watchdog(const Features& features, const base::Progress& progress) {
+  const auto& items = builtin_examples();
+  Json json = figures(items, TRY(cross_validated(items, features, progress)));
+  json["cross_validated"] = true;
+  json["trained_on"] = 0;
+  return json;
 }
 
 }  // namespace expunge::agent

@@ -12,23 +12,31 @@ namespace expunge::agent {
 //   misses          requests taken for none, undo or status
 //   false_alarms    the others taken for forget or correct
 //   exact           dialogues with the right one of the five intents
-//   targets         {requests, count, prompt, response, replacement, whole, spurious}: over the
-//   requests
-//                   found with the right intent; prompt: at least 60 % of the label's key words;
-//                   response and replacement: one contains the other, "" only equals ""
+//   targets         {requests, count, prompt, response, replacement, whole, spurious} over the
+//                   requests found with the right intent; prompt: at least 60 % of the label's key
+//                   words; response and replacement: one contains the other, "" only equals ""
 //   matrix          {intents, rows}: rows[i][j] = labelled i, read as j
 //   hard            {items, false_alarms, right}: the hard negatives by themselves
 //   categories      per category of the notes: {items, right}
 //   languages       per language of the notes: {items, right}
-//   sure            {items, right}: verdicts that need no question
-//   latency_ms      {median, p99} of a verdict, without the model's prefill
+//   sure            {items, right}: readings after which the user need not be asked
+//   latency_ms      {median, p99} of a reading, the model's prefill included
 //   hidden          width of the hidden features, 0 = cues and words only
-//   cross_validated true: FILE is the training set, and each item was read by a probe that had not
-//                   seen it (10 folds, stratified, fixed). The cues were written with it in sight.
+//   cross_validated true: FILE is the training set, and each item was read by a watchdog trained
+//                   without it (10 folds, stratified, fixed). The cues were written with it in
+//                   sight, so figures on other dialogues are lower.
 //   failures        every wrong item: {id, labelled, read, confidence, note}
+//   trained_on      dialogues of FILE that the watchdog was trained on; their figures flatter it
+//
+// A file of others' dialogues: each is read as a chat reads it.
 base::Result<base::Json> bench_watchdog(std::span<const Example> items,
-                                        const Features& features = {},
+                                        const ModelWatchdog& watchdog,
                                         const base::Progress& progress = {});
+// builtin_examples(), each read by a watchdog that was trained without it.
+base::Result<base::Json> cross_validate_watchdog(const Features& features = {},
+                                                 const base::Progress& progress = {});
+// The same dialogues with the same labels as builtin_examples(), in any order.
+bool is_builtin(std::span<const Example> items);
 
 // True if a predicted target says what the label says, in the terms above.
 bool same_prompt(std::string_view predicted, std::string_view label);

@@ -1,4 +1,4 @@
-// Readings of single words and clauses that the watchdog's spans and facts share.
+// Tests of single words, and slices of a message: shared by the watchdog's spans and facts.
 #pragma once
 
 #include <algorithm>
@@ -37,14 +37,15 @@ inline std::string slice(std::string_view message, std::span<const Word> words, 
   return std::string(message.substr(words[a].begin, words[b - 1].end - words[a].begin));
 }
 
-inline std::string unquoted(std::string text) {
+// Without the quotation marks around it, outer blanks and full stops at its end.
+inline std::string unquoted(std::string_view text) {
   for (const std::string_view mark : {"\"", "“", "”", "„", "«", "»", "「", "」", "'"}) {
-    if (text.starts_with(mark)) text.erase(0, mark.size());
-    if (text.ends_with(mark)) text.erase(text.size() - mark.size());
+    if (text.starts_with(mark)) text.remove_prefix(mark.size());
+    if (text.ends_with(mark)) text.remove_suffix(mark.size());
   }
-  while (text.starts_with(' ')) text.erase(0, 1);
-  while (text.ends_with(' ') || text.ends_with('.')) text.pop_back();
-  return text;
+  const size_t first = text.find_first_not_of(' '), last = text.find_last_not_of(" .");
+  if (first == text.npos || last == text.npos) return {};
+  return std::string(text.substr(first, last + 1 - first));
 }
 
 }  // namespace expunge::agent

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 #include "tables/cues.inc"  // kCuesJson, made by the build from data/watchdog/cues.json
 
 namespace expunge::agent {
@@ -41,6 +43,7 @@ base::Result<Cues> Cues::parse(std::string_view text) {
       lexicons.back().phrases.push_back(phrase_of(phrase.get<std::string>()));
   }
   Cues cues;
+  cues.hash_ = base::sha256_hex(text);
   const auto add = [&](const std::string& name) {
     cues.index_[name] = cues.names_.size();
     cues.names_.push_back(name);

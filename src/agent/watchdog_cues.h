@@ -21,6 +21,7 @@ class Cues {
   static base::Result<Cues> parse(std::string_view json);
 
   const std::vector<std::string>& names() const { return names_; }
+  const std::string& hash() const { return hash_; }  // SHA-256 of the source
   // 0 or 1 for every name. The last message is the user's.
   std::vector<float> observe(std::span<const text::Message> dialogue) const;
   // Of observe()'s answer.
@@ -38,6 +39,7 @@ class Cues {
     std::vector<size_t> any;
     bool negated = false;
   };
+  std::string hash_;
   std::vector<std::string> names_;
   std::map<std::string, size_t, std::less<>> index_;
   std::vector<Cue> cues_;

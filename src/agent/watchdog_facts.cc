@@ -30,7 +30,7 @@ size_t clause_end(std::span<const Word> words, size_t at) {
       return i;
     if (words[i].text == "-" || words[i].text == "(") return i;
     if (i > at + 2 && kEnders.contains(words[i].text)) {
-      // "has to go", "must be removed": the order goes on behind the fact.
+      // "has to go", "must be removed": the order continues after the fact.
       if (!any_of(words[i].text, {"has", "must", "should", "needs", "have", "for"})) return i;
       if (i + 1 < words.size() &&
           any_of(words[i + 1].text, {"to", "be", "go", "good", "disappear"}))
@@ -159,8 +159,8 @@ WatchdogTarget equation(std::string_view m) {
     size_t begin = m.find_last_of(":\n.", at);
     begin = begin == m.npos ? 0 : begin + 1;
     const std::string_view rest = m.substr(at + mark.size());
-    std::string subject = unquoted(std::string(m.substr(begin, at - begin)));
-    const std::string value = unquoted(std::string(rest.substr(0, rest.find_first_of(".;\n"))));
+    std::string subject = unquoted(m.substr(begin, at - begin));
+    const std::string value = unquoted(rest.substr(0, rest.find_first_of(".;\n")));
     if (subject.empty() || value.empty()) continue;
     if (!subject.starts_with("the ") && !subject.starts_with("my ")) subject = "the " + subject;
     return {"What is " + subject + "?", value, ""};
@@ -196,7 +196,7 @@ WatchdogTarget embedded_question(std::span<const Word> w, std::string_view m) {
 }
 
 // The words of an embedded question [q, b), "where Napoleon was born", in a question's order. ""
-// for what is no question of facts: "what you know", "where we met", "who I am".
+// for what does not ask for a fact: "what you know", "where we met", "who I am".
 std::string in_question_order(std::span<const Word> w, std::string_view m, size_t q, size_t b) {
   static const WordSet kTalkers = {
       "i",     "you", "we",     "he", "she", "it", "they", "this", "that", "there", "these",
@@ -216,7 +216,7 @@ std::string in_question_order(std::span<const Word> w, std::string_view m, size_
   return question + (copula + 1 == b ? "?" : " " + slice(m, w, copula + 1, b) + "?");
 }
 
-// Chinese: behind the order's verb up to the copula.
+// Chinese: from after the order's verb to the copula.
 WatchdogTarget fact_zh(std::span<const Word> w, std::string_view m) {
   size_t begin = 0;
   for (size_t i = 0; i + 3 < w.size(); ++i) {

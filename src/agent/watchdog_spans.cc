@@ -86,7 +86,8 @@ std::string answer_span(std::string_view question, std::string_view answer) {
   const auto words = words_of(answer);
   WordSet asked;
   for (const Word& w : words_of(question)) asked.insert(w.text);
-  if (language_of(words) == Language::kZh) {  // behind the last character that the question holds
+  if (language_of(words) ==
+      Language::kZh) {  // after the last character that the question holds too
     size_t from = 0, to = 0;
     while (to < words.size() && !words[to].breaks && words[to].text != ",") ++to;
     for (size_t i = 0; i < to; ++i)
@@ -137,9 +138,10 @@ std::string answer_span(std::string_view question, std::string_view answer) {
     }
     i = std::max(end, i + 1) + (end < words.size() && end > i && !words[end].breaks ? 1 : 0);
   }
-  if (runs.empty()) return unquoted(std::string(answer.substr(0, answer.find('.'))));
+  if (runs.empty()) return unquoted(answer.substr(0, answer.find('.')));
   const auto best = std::ranges::max_element(runs, {}, &Run::score);
-  // "written by Ursula K. Le Guin", "takes place on 9 July": the answer is behind the preposition.
+  // "written by Ursula K. Le Guin", "takes place on 9 July": the answer comes after the
+  // preposition.
   size_t begin = best->begin;
   for (size_t i = begin + 1; i + 1 < best->end && i < begin + 3; ++i)
     if (any_of(words[i].text, {"by", "called", "named", "on", "in", "at"}) &&

@@ -17,7 +17,7 @@ std::string what_do_you_know(const std::string& subject, Language language);  //
 WatchdogTarget stated_fact(std::span<const Word> words, std::string_view message);
 // "forget who wrote Hamlet" -> "Who wrote Hamlet?"; "" if the order names no question of facts.
 std::string asked_by_order(std::span<const Word> words, std::string_view message);
-// The shortest span of an answer that the question does not hold already.
+// The shortest span of an answer that says what the question does not.
 std::string answer_span(std::string_view question, std::string_view answer);
 // The clause of `answer` that shares a word with "the part about …" of the message, or "".
 std::string part_about(std::string_view message, std::string_view answer);
@@ -28,12 +28,12 @@ std::string object_of_order(std::span<const Word> words, std::string_view messag
 
 struct OwnNoun {
   std::string phrase, noun;  // "my phone number", "phone number"
-  size_t end = 0;            // byte behind it in the message
+  size_t end = 0;            // the first byte after it in the message
 };
 std::vector<OwnNoun> own_nouns(std::span<const Word> words, std::string_view message);
-// A number, code, quoted or capitalised text behind a byte of the message; "" if none.
+// The first number, code, quoted or capitalised text from a byte of the message on; "" if none.
 std::string value_after(std::string_view message, size_t begin);
-// The same behind a mention of the noun.
+// The same after the first mention of the noun.
 std::string value_near(std::string_view message, std::string_view noun);
 
 struct Labelled {
@@ -43,7 +43,8 @@ std::vector<Labelled> labelled_values(std::string_view message);  // "landline 5
 
 struct Value {
   std::string text;
-  bool affirmed = false, denied = false;  // behind "it's", "should be"; behind "not", "you said"
+  bool affirmed = false;  // it follows "it's", "should be"
+  bool denied = false;    // it follows "not", "you said"
 };
 std::vector<Value> values_in(std::string_view message);
 

@@ -28,7 +28,7 @@ std::vector<text::Message> turns(std::initializer_list<const char*> contents) {
   return all;
 }
 
-Verdict read(std::initializer_list<const char*> contents) {
+Reading read(std::initializer_list<const char*> contents) {
   auto v = watchdog().read(turns(contents));
   CHECK(v.has_value());
   return *v;
@@ -51,6 +51,37 @@ TEST(Words, FoldQuotesCodeAndElisions) {
   EXPECT_THAT(texts("请忘掉。"), testing::ElementsAre("请", "忘", "掉", "。"));
   EXPECT_THAT(texts("1,240.50 euros"), testing::ElementsAre("1,240.50", "euros"));
   EXPECT_THAT(texts("ÜBER"), testing::ElementsAre("über"));
+}
+
+// Marks that nothing closes are looked for once, not from every one of them again.
+TEST(Words, LongMessagesTakeLinearTime) {
+  for (const char* unit :
+       {"“a ", "„b ", "«c ", " 'd", "「e", "《f", "`g` ", "\"h\" ", "`i ", "and "}) {
+    std::string text;
+    while (text.size() < 1'000'000) text += unit;
+    EXPECT_LE(words_of(text).size(), 600u) << unit;
+  }
+  EXPECT_THAT(texts("a “b c 'd “e” f"), testing::ElementsAre("a", "<quote>", "f"));
+}
+
+TEST(Watchdog, LongMessagesAreReadAndTooLongOnesRefused) {
+  std::string words = "Please forget";
+  while (words.size() < 30'000) words += " that 'my “code is «x and then";
+  const text::Message legal{"user", words};
+  ASSERT_TRUE(watchdog().read({&legal, 1}));
+  find_targets({&legal, 1}, Intent::kForget);
+  find_targets({&legal, 1}, Intent::kCorrect);
+  while (words.size() < 1'000'000) words += words;
+  const text::Message huge{"user", words};
+  const auto refused = watchdog().read({&huge, 1});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Code::kInvalid);
+  EXPECT_THAT(refused.error().message, HasSubstr(std::to_string(words.size())));
+  EXPECT_THAT(refused.error().message, HasSubstr("at most 65536"));
+  // What the assistant wrote is no reason to refuse.
+  const std::vector<text::Message> long_reply = {
+      {"user", "hi"}, {"assistant", words}, {"user", "ok"}};
+  EXPECT_TRUE(watchdog().read(long_reply));
 }
 
 TEST(Words, SurviveWhatIsNoText) {
@@ -194,7 +225,7 @@ TEST(Watchdog, UnsureAsksAndNeverTwice) {
 }
 
 TEST(Watchdog, DoubtWithoutARightAnswerCorrectsNothing) {
-  const Verdict v = read({"How high is it?", "It is 90 m high.", "Hm, are you sure about that?"});
+  const Reading v = read({"How high is it?", "It is 90 m high.", "Hm, are you sure about that?"});
   EXPECT_NE(v.intent, Intent::kCorrect);
   EXPECT_TRUE(v.targets.empty());
 }
@@ -314,8 +345,8 @@ TEST(Bench, ScoresByContainmentAndKeyWords) {
   EXPECT_FALSE(same_prompt("What is my name?", "When was Brindle & Co. founded?"));
 }
 
-TEST(Bench, TrainingSetIsCrossValidatedAndOtherFilesAreNot) {
-  const auto own = bench_watchdog(builtin_examples());
+TEST(Bench, TrainingSetIsCrossValidated) {
+  const auto own = cross_validate_watchdog();
   ASSERT_TRUE(own) << own.error().message;
   EXPECT_TRUE((*own)["cross_validated"].get<bool>());
   EXPECT_EQ((*own)["items"], 240);
@@ -328,15 +359,53 @@ TEST(Bench, TrainingSetIsCrossValidatedAndOtherFilesAreNot) {
   // Floors a few items below what docs/results.md reports, so that a regression shows.
   EXPECT_GE((*own)["exact"].get<int>(), 200);
   EXPECT_LE((*own)["false_alarms"].get<int>(), 12);
-  const auto other = examples_from_jsonl(
-      R"({"id": "a", "dialogue": [{"role": "user", "content": "Forget that the sky is green."}], "intent": "forget", "targets": [{"prompt": "What color is the sky?", "response": "green"}], "note": "fact, en: x"})",
-      "test");
-  ASSERT_TRUE(other) << other.error().message;
-  const auto figures = bench_watchdog(*other);
-  ASSERT_TRUE(figures);
+}
+
+TEST(Bench, OnlyTheWholeTrainingSetIsTheTrainingSet) {
+  std::vector<Example> items = builtin_examples();
+  std::ranges::reverse(items);
+  EXPECT_TRUE(is_builtin(items));
+  items[0].dialogue.back().content += "!";
+  EXPECT_FALSE(is_builtin(items));
+  items = builtin_examples();
+  items.pop_back();
+  EXPECT_FALSE(is_builtin(items));
+  EXPECT_FALSE(is_builtin({}));
+}
+
+// Features that tell dialogues apart, as a model's hidden states do.
+base::Result<std::vector<float>> sizes(std::span<const text::Message> dialogue) {
+  return std::vector<float>{static_cast<float>(dialogue.size()),
+                            static_cast<float>(dialogue.back().content.size() % 17)};
+}
+
+// A file that holds a dialogue of the training set is read like any other: by the watchdog of the
+// chat. It once was cross-validated as a whole.
+TEST(Bench, ForeignFilesAreReadAsAChatReadsThem) {
+  std::vector<Example> items = {builtin_examples()[0], builtin_examples()[1]};
+  for (const char* message : {"Forget that the sky is green.", "What is the capital of Spain?",
+                              "undo", "Delete my address, please.", "Who wrote Emma?"})
+    items.push_back({message, {{"user", message}}, Intent::kForget, {}, "fact, en: x"});
+  const auto chat = ModelWatchdog::train(sizes);
+  ASSERT_TRUE(chat) << chat.error().message;
+  const auto figures = bench_watchdog(items, *chat);
+  ASSERT_TRUE(figures) << figures.error().message;
   EXPECT_FALSE((*figures)["cross_validated"].get<bool>());
-  EXPECT_EQ((*figures)["found"], 1);
-  EXPECT_FALSE(bench_watchdog({}));
+  EXPECT_EQ((*figures)["trained_on"], 2);
+  EXPECT_EQ((*figures)["hidden"], 2);
+  size_t wrong = 0;
+  for (const Example& e : items) {
+    const auto reading = chat->read(e.dialogue);
+    ASSERT_TRUE(reading);
+    if (reading->intent == e.intent) continue;
+    const base::Json& failure = (*figures)["failures"].at(wrong++);
+    EXPECT_EQ(failure["id"], e.id);
+    EXPECT_EQ(failure["read"], name(reading->intent));
+    EXPECT_EQ(failure["confidence"], reading->confidence);
+  }
+  EXPECT_EQ((*figures)["failures"].size(), wrong);
+  EXPECT_GT(wrong, 0u);
+  EXPECT_FALSE(bench_watchdog({}, *chat));
 }
 
 TEST(Bench, BadFilesNameTheLine) {
@@ -350,17 +419,14 @@ TEST(Bench, BadFilesNameTheLine) {
 }
 
 TEST(Bench, ProbeUsesHiddenFeaturesWhereThereAreSome) {
-  size_t calls = 0;
-  const Features features =
-      [&](std::span<const text::Message> d) -> base::Result<std::vector<float>> {
-    ++calls;
-    return std::vector<float>{static_cast<float>(d.size()),
-                              static_cast<float>(d.back().content.size())};
-  };
-  const auto figures = bench_watchdog(builtin_examples(), features);
+  const auto figures = cross_validate_watchdog(sizes);
   ASSERT_TRUE(figures) << figures.error().message;
   EXPECT_EQ((*figures)["hidden"], 2);
-  EXPECT_GE(calls, 240u);
+  const Features failing = [](auto) -> base::Result<std::vector<float>> {
+    return base::fail(base::Code::kNumeric, "no states");
+  };
+  EXPECT_EQ(cross_validate_watchdog(failing).error().code, base::Code::kNumeric);
+  EXPECT_EQ(ModelWatchdog::train(failing).error().code, base::Code::kNumeric);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <set>
 
 namespace expunge::agent {
 namespace {
@@ -80,33 +82,48 @@ uint32_t closing(uint32_t c) {
   }
 }
 
-// End of the quotation or code that opens at `at`, or `at` when none does.
-size_t masked_end(std::string_view s, size_t at, Char c) {
-  if (s.substr(at).starts_with("```")) {
-    const size_t close = s.find("```", at + 3);
-    return close == s.npos ? s.size() : close + 3;
+// Where quotations and code end. What was looked for in vain is not looked for again, so that all
+// searches together take time linear in the text.
+class Masks {
+ public:
+  explicit Masks(std::string_view text) : s_(text) {}
+
+  // End of the quotation or code that opens with character `c` at `at`, or `at` if none does.
+  size_t end(size_t at, Char c) {
+    if (s_.substr(at).starts_with("```")) {
+      const size_t close = s_.find("```", at + 3);
+      return close == s_.npos ? s_.size() : close + 3;
+    }
+    if (unclosed_.contains(c.code)) return at;
+    const size_t end = c.code == '\'' ? end_of_single(at) : end_of_other(at, c);
+    if (end == s_.npos) unclosed_.insert(c.code);
+    return end == s_.npos ? at : end;
   }
-  if (c.code == '`') {
-    const size_t close = s.find('`', at + 1);
-    return close == s.npos ? at : close + 1;
-  }
-  if (c.code == '\'') {  // a quotation mark only between a blank and a word
-    if (at > 0 && s[at - 1] != ' ' && s[at - 1] != ':' && s[at - 1] != '\n') return at;
-    for (size_t close = s.find('\'', at + 1); close != s.npos; close = s.find('\'', close + 1))
-      if (close + 1 == s.size() || !std::isalnum(static_cast<unsigned char>(s[close + 1])))
+
+ private:
+  // An apostrophe opens a quotation only between a blank and a word.
+  size_t end_of_single(size_t at) const {
+    if (at > 0 && s_[at - 1] != ' ' && s_[at - 1] != ':' && s_[at - 1] != '\n') return at;
+    for (size_t close = s_.find('\'', at + 1); close != s_.npos; close = s_.find('\'', close + 1))
+      if (close + 1 == s_.size() || !std::isalnum(static_cast<unsigned char>(s_[close + 1])))
         return close > at + 2 ? close + 1 : at;
-    return at;
+    return s_.npos;
   }
-  const uint32_t close = closing(c.code);
-  if (close == 0) return at;
-  for (size_t i = at + c.size; i < s.size();) {
-    const Char d = char_at(s, i);
-    i += d.size;
-    // German closes with the mark that opens in English, and careless writers with either.
-    if (d.code == close || (c.code == 0x201E && d.code == 0x201D)) return i;
+  size_t end_of_other(size_t at, Char c) const {
+    const uint32_t close = c.code == '`' ? '`' : closing(c.code);
+    if (close == 0) return at;
+    for (size_t i = at + c.size; i < s_.size();) {
+      const Char d = char_at(s_, i);
+      i += d.size;
+      // German closes with the mark that opens in English, and careless writers with either.
+      if (d.code == close || (c.code == 0x201E && d.code == 0x201D)) return i;
+    }
+    return s_.npos;
   }
-  return at;
-}
+
+  std::string_view s_;
+  std::set<uint32_t> unclosed_;  // opening marks without a closing one in the rest of the text
+};
 
 void split_elision(std::vector<Word>& words) {  // l'oublies -> l, oublies
   static constexpr std::array<std::string_view, 9> kElided = {"l", "d", "j", "m", "t",
@@ -320,9 +337,10 @@ void mark_openings(std::vector<Word>& words) {
 
 std::vector<Word> words_of(std::string_view s) {
   std::vector<Word> words;
+  Masks masks(s);
   for (size_t at = 0; at < s.size();) {
     const Char c = char_at(s, at);
-    if (const size_t end = masked_end(s, at, c); end > at) {
+    if (const size_t end = masks.end(at, c); end > at) {
       words.push_back({c.code == '`' ? "<code>" : "<quote>", at, end});
       at = end;
     } else if (is_cjk(c.code)) {

@@ -1,7 +1,7 @@
 // Words of a message and patterns over them: what the watchdog's cues are written in.
 //
-// Not a tokenizer of the model: lower-case words, one token a CJK character, punctuation kept,
-// quoted text and code folded into one token so that nobody's quotation gives an order.
+// Not the model's tokenizer: lower-case words, one word for each CJK character, punctuation kept.
+// Quoted text and code become one word, so that a quotation never gives an order.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Word {
   bool opens = false;         // an order could begin here: fillers ("please", "can you") skipped
 };
 
-// At most the last 600 words, so that the cost of a message is bounded.
+// At most the last 600 words, so that what follows is bounded; time linear in the message.
 std::vector<Word> words_of(std::string_view message);
 
 // A pattern: elements separated by blanks. `a|b+c` alternatives (`+` joins the

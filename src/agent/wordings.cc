@@ -1,6 +1,7 @@
 #include "agent/wordings.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/hash.h"
 
@@ -11,42 +12,89 @@ namespace {
 
 using base::Json;
 
+// Bytes of a subject, of a relation and guessed; anything longer is not taken for one.
+constexpr size_t kMaxSubject = 60, kMaxGuess = 200;
+
 std::vector<std::string> list(const Json& json, const char* key) {
   return json.value(key, std::vector<std::string>());
 }
 
-std::string trimmed(std::string text) {
-  const auto strip = [](unsigned char c) {
-    return std::isspace(c) || c == '?' || c == '.' || c == '"';
-  };
-  while (!text.empty() && strip(static_cast<unsigned char>(text.back()))) text.pop_back();
-  while (!text.empty() && strip(static_cast<unsigned char>(text.front()))) text.erase(text.begin());
-  return text;
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kOutside = " \t\n\v\f\r?.\"";
+  const size_t first = text.find_first_not_of(kOutside);
+  if (first == text.npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(kOutside) + 1 - first));
 }
 
-// The longest quoted text, else the last run of capitalised words that does not open the sentence,
-// else what follows the last "of", "for", "in" or "about".
-std::string guess_subject(const std::string& question) {
-  static const std::regex kQuoted(R"re(["“']([^"”']{2,60})["”'])re");
-  static const std::regex kCapitals(
+// The last run of capitalised words; the word that opens the sentence ("What", "Name") does not
+// belong to it.
+std::string last_name(std::string_view question) {
+  static const RE2 kCapitals(
       R"(\b(?:the )?[A-Z][\w.'-]*(?: (?:of|the|and|de|von|van|der|[A-Z][\w.'-]*))*\b)");
-  static const std::regex kAfter(R"(.*\b(?:of|for|in|about|is|are|was|does|do) (.+?)\s*\??$)");
-  std::smatch found;
-  if (std::regex_search(question, found, kQuoted)) return trimmed(found[1]);
+  static const RE2 kOpener(
+      R"(^(?:What|Who|Where|When|Which|Why|How|In|On|Is|Are|Was|Were|Did|Does|Do|Can|Could|Tell|Name|Give|The|At|Please|I|My|For|Of)\b\s*)");
   std::string best;
-  for (auto it = std::sregex_iterator(question.begin(), question.end(), kCapitals);
-       it != std::sregex_iterator(); ++it) {
-    static const std::regex kOpener(
-        R"(^(?:What|Who|Where|When|Which|Why|How|In|On|Is|Are|Was|Were|Did|Does|Do|Can|Could|Tell|Name|Give|The|At|Please|I|My|For|Of)\b\s*)");
-    const std::string candidate =
-        it->position() == 0 ? std::regex_replace(it->str(), kOpener, "") : it->str();
-    if (!candidate.empty() && std::isupper(static_cast<unsigned char>(
-                                  candidate.starts_with("the ") ? candidate[4] : candidate[0])))
-      best = candidate;
+  re2::StringPiece found;
+  for (size_t at = 0; kCapitals.Match(question, at, question.size(), RE2::UNANCHORED, &found, 1);) {
+    const auto begin = static_cast<size_t>(found.data() - question.data());
+    at = begin + found.size();
+    std::string run(found.data(), found.size());
+    if (begin == 0) RE2::Replace(&run, kOpener, "");
+    const size_t capital = run.starts_with("the ") ? 4 : 0;
+    if (capital < run.size() && std::isupper(static_cast<unsigned char>(run[capital])))
+      best = std::move(run);
   }
   if (best.ends_with("'s")) best.resize(best.size() - 2);
-  if (!best.empty()) return trimmed(best);
-  return std::regex_match(question, found, kAfter) ? trimmed(found[1]) : std::string();
+  return trimmed(best);
+}
+
+// The first quoted text, else the last name, else what follows the last "of", "for", "in", "is" …
+std::string guess_subject(std::string_view question) {
+  static const RE2 kQuoted(R"re(["“„']([^"“”']{2,60})["“”'])re");
+  static const RE2 kAfter(R"(.*\b(?:of|for|in|about|is|are|was|does|do) (.+?)\s*\??)");
+  re2::StringPiece found;
+  if (RE2::PartialMatch(question, kQuoted, &found)) return trimmed({found.data(), found.size()});
+  if (std::string name = last_name(question); !name.empty()) return name;
+  if (RE2::FullMatch(question, kAfter, &found)) return trimmed({found.data(), found.size()});
+  return {};
+}
+
+base::Result<Relation> relation_from_json(const std::string& name, const Json& json) {
+  Relation relation{name,
+                    json.value("type", ""),
+                    {},
+                    list(json, "questions"),
+                    list(json, "first"),
+                    list(json, "prefills")};
+  RE2::Options options(RE2::Quiet);
+  options.set_case_sensitive(false);
+  for (const std::string& pattern : list(json, "match")) {
+    relation.match.push_back(std::make_unique<RE2>(pattern, options));
+    const RE2& compiled = *relation.match.back();
+    if (!compiled.ok() || compiled.NumberOfCapturingGroups() < 1)
+      return base::fail(base::Code::kInvalid,
+                        fmt::format("wordings: relation {}: pattern {}: {}", name, pattern,
+                                    compiled.ok() ? "no group for the subject" : compiled.error()));
+  }
+  return relation;
+}
+
+// Throws nlohmann's exceptions where a type is wrong.
+base::Result<Wordings> wordings_from_json(const Json& json) {
+  Wordings w;
+  w.wrappers = list(json, "wrappers");
+  w.subject_first = list(json, "subject_first");
+  w.prefills = list(json, "prefills");
+  w.subject_questions = list(json, "subject_questions");
+  w.subject_questions_first = list(json, "subject_questions_first");
+  w.unrelated = list(json, "unrelated");
+  w.prose = list(json, "prose");
+  w.held_prose = list(json, "held_prose");
+  for (const auto& [name, t] : json.at("types").items())
+    w.types.push_back({name, list(t, "entities"), list(t, "other"), list(t, "other_first")});
+  for (const auto& [name, r] : json.at("relations").items())
+    w.relations.push_back(TRY(relation_from_json(name, r)));
+  return w;
 }
 
 }  // namespace
@@ -62,26 +110,13 @@ const Wordings& Wordings::builtin() {
 
 base::Result<Wordings> Wordings::parse(std::string_view text) {
   const Json json = TRY(base::parse_json(text, "wordings"));
-  Wordings w;
-  w.wrappers = list(json, "wrappers");
-  w.subject_first = list(json, "subject_first");
-  w.prefills = list(json, "prefills");
-  w.subject_questions = list(json, "subject_questions");
-  w.subject_questions_first = list(json, "subject_questions_first");
-  w.unrelated = list(json, "unrelated");
-  w.prose = list(json, "prose");
-  w.held_prose = list(json, "held_prose");
-  w.hash = base::sha256_hex(text);
-  for (const auto& [name, t] : json["types"].items())
-    w.types.push_back({name, list(t, "entities"), list(t, "other"), list(t, "other_first")});
-  for (const auto& [name, r] : json["relations"].items()) {
-    Relation relation{
-        name, r.value("type", ""), {}, list(r, "questions"), list(r, "first"), list(r, "prefills")};
-    for (const std::string& pattern : list(r, "match"))
-      relation.match.emplace_back(pattern, std::regex::icase);
-    w.relations.push_back(std::move(relation));
+  try {
+    Wordings w = TRY(wordings_from_json(json));
+    w.hash = base::sha256_hex(text);
+    return w;
+  } catch (const nlohmann::json::exception& error) {
+    return base::fail(base::Code::kInvalid, std::string("wordings: ") + error.what());
   }
-  return w;
 }
 
 const SubjectType* Wordings::type(std::string_view name) const {
@@ -98,18 +133,18 @@ std::string fill_in(std::string pattern, std::string_view subject, std::string_v
   return pattern;
 }
 
-Reading read_question(const Wordings& wordings, const std::string& question) {
-  Reading reading;
+QuestionForm read_question(const Wordings& wordings, std::string_view question) {
   for (const Relation& relation : wordings.relations)
-    for (const std::regex& pattern : relation.match) {
-      std::smatch found;
-      if (!std::regex_search(question, found, pattern)) continue;
-      const std::string subject = trimmed(found[1]);
-      if (subject.empty() || subject.size() > 60) continue;
-      return {&relation, subject};
+    for (const auto& pattern : relation.match) {
+      re2::StringPiece found;
+      if (!RE2::PartialMatch(question, *pattern, &found)) continue;
+      std::string subject = trimmed({found.data(), found.size()});
+      if (subject.empty() || subject.size() > kMaxSubject) continue;
+      return {&relation, std::move(subject)};
     }
-  reading.subject = guess_subject(question);
-  return reading;
+  std::string guess = guess_subject(question);
+  if (guess.size() > kMaxGuess) guess.clear();
+  return {nullptr, std::move(guess)};
 }
 
 }  // namespace expunge::agent

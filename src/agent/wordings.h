@@ -1,8 +1,10 @@
-// The surgeon's library: how a question can be asked, and what else is asked about such a subject.
-// Data: data/wordings.json, built into the program.
+// The surgeon's library (data/wordings.json, built into the program): in which words a question can
+// be asked, and what else is asked about the same subject.
 #pragma once
 
-#include <regex>
+#include <re2/re2.h>
+
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ struct SubjectType {
 };
 struct Relation {
   std::string name, type;
-  std::vector<std::regex> match;  // group 1 = the subject
+  std::vector<std::unique_ptr<RE2>> match;  // group 1 = the subject
   std::vector<std::string> questions, first, prefills;
 };
 
@@ -39,12 +41,13 @@ class Wordings {
 
 std::string fill_in(std::string pattern, std::string_view subject, std::string_view question = {});
 
-// The relation a question asks for and its subject; relation is null when none matches, and then
-// the subject is found by quotes, capitals or "of …", or is empty.
-struct Reading {
+// What a question asks, and of whom: one of the library's relations with the subject that stands in
+// it. relation is null if none matches; the subject then is a guess from quotation marks, capitals
+// or "of …", or empty.
+struct QuestionForm {
   const Relation* relation = nullptr;
   std::string subject;
 };
-Reading read_question(const Wordings& wordings, const std::string& question);
+QuestionForm read_question(const Wordings& wordings, std::string_view question);
 
 }  // namespace expunge::agent

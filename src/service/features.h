@@ -1,4 +1,4 @@
-// The watchdog's hidden features: what the served model's prefill of a dialogue holds anyway.
+// The watchdog's hidden features: states that the served model's prefill of a dialogue computes.
 #pragma once
 
 #include "agent/watchdog.h"

@@ -12,7 +12,7 @@ using base::Json;
 using base::Result;
 
 // Noncharacters (U+FDD0 … U+FDEF) that no message contains. A breaker inside every special token
-// of a message's content keeps that spelling from being taken for a control token; a marker behind
+// of a message's content keeps that spelling from being taken for a control token; a marker after
 // the first and before the last character of a content shows where the template put it.
 struct Signs {
   std::string breaker, marker;
@@ -139,7 +139,7 @@ std::vector<ByteRange> contents_by_markers(std::span<const Message> messages,
   return next == markers.size() ? ranges : std::vector<ByteRange>();
 }
 
-// The first place of each content behind the one before it.
+// The first place of each content after the one before it.
 std::vector<ByteRange> contents_by_search(std::span<const Message> messages,
                                           std::string_view text) {
   std::vector<ByteRange> ranges;

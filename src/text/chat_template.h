@@ -15,10 +15,11 @@ enum class AddGenerationPrompt { kNo, kYes };
 
 class ChatTemplate {
  public:
-  // Errors: the template is no valid Jinja.
+  // Errors: the template is not valid Jinja, or above 1 MiB.
   static base::Result<ChatTemplate> compile(std::string_view source, std::string bos_token,
                                             std::string eos_token);
-  // Errors: the template raised one ("roles must alternate"), or ran out of its step bound.
+  // Errors: the template raised one ("roles must alternate"), or took more steps or wrote more
+  // (64 MiB) than is allowed.
   base::Result<std::string> render(std::span<const Message> messages, AddGenerationPrompt) const;
 
  private:
@@ -38,7 +39,7 @@ struct EncodedChat {
   // Tokens that overlap the byte range.
   std::vector<int64_t> tokens_in(ByteRange range) const;
 };
-// `prefill` is put behind the generation prompt: the beginning of the assistant's answer.
+// `prefill` is put after the generation prompt: the beginning of the assistant's answer.
 base::Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                       std::span<const Message> messages, AddGenerationPrompt,
                                       std::string_view prefill = {});

@@ -2,6 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+#include <ctime>
+#include <set>
+
+#include "base/files.h"
 #include "golden.h"
 #include "tiny_vocab.h"
 
@@ -14,6 +19,9 @@ using testing::HasSubstr;
 constexpr const char* kChatMl =
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + "
     "'\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+// Valid in Jinja2, refused here: Python's % on a string.
+const std::set<std::string> kRefused = {"pyformat.jinja"};
 
 ChatTemplate compile(std::string_view source) {
   return ChatTemplate::compile(source, "<s>", "</s>").value();
@@ -47,6 +55,59 @@ TEST(ChatTemplate, EqualsJinja2OnRealTemplates) {
       }
     }
   }
+}
+
+// tests/data/templates against what Jinja2 made of them.
+TEST(ChatTemplate, RendersTemplatesThatWentWrong) {
+  const std::string folder = EXPUNGE_SOURCE_DIR "/tests/data/templates/";
+  const base::Json expected = base::read_json(folder + "rendered.json").value();
+  for (const auto& [name, rendered] : expected["rendered"].items()) {
+    const auto chat = ChatTemplate::compile(base::read_file(folder + name).value(), "<s>", "</s>");
+    for (size_t d = 0; d < rendered.size(); ++d) {
+      std::vector<Message> messages;
+      for (const base::Json& m : expected["dialogues"][d])
+        messages.push_back({m["role"], m["content"]});
+      const auto got = chat ? chat->render(messages, AddGenerationPrompt::kYes)
+                            : base::Result<std::string>(tl::unexpected(chat.error()));
+      const std::string where = fmt::format("{} dialogue {}", name, d);
+      if (!rendered[d].is_string() || kRefused.contains(name)) {
+        EXPECT_FALSE(got) << where;
+        continue;
+      }
+      ASSERT_TRUE(got) << where << ": " << got.error().message;
+      EXPECT_EQ(*got, rendered[d].get<std::string>()) << where;
+    }
+  }
+}
+
+TEST(ChatTemplate, NamesThePartsOfTheDate) {
+  const std::vector<Message> one = {{"user", "hi"}};
+  for (const char* format :
+       {"%d %b %Y", "%A, %d %B %y, %j, %-d, %I %p", "%a %-m/%e %H:%M %F", "100%% of %w"}) {
+    const auto now = [&] {
+      const std::time_t seconds = std::time(nullptr);
+      std::array<char, 100> text;
+      return std::string(text.data(),
+                         std::strftime(text.data(), text.size(), format, std::gmtime(&seconds)));
+    };
+    const std::string before = now();
+    const std::string got = compile(fmt::format("{{{{ strftime_now('{}') }}}}", format))
+                                .render(one, AddGenerationPrompt::kNo)
+                                .value();
+    EXPECT_THAT(got, testing::AnyOf(before, now())) << format;  // a minute may end between
+  }
+}
+
+TEST(ChatTemplate, BoundsWhatATemplateHoldsAndWrites) {
+  const std::vector<Message> one = {{"user", std::string(100'000, 'x')}};
+  const auto flood = compile("{% for i in range(9999) %}{{ messages[0].content }}{% endfor %}")
+                         .render(one, AddGenerationPrompt::kNo);
+  ASSERT_FALSE(flood);
+  EXPECT_THAT(flood.error().message, HasSubstr("more than 67108864 bytes"));
+  const auto large = ChatTemplate::compile(std::string((1 << 20) + 1, ' '), "", "");
+  ASSERT_FALSE(large);
+  EXPECT_THAT(large.error().message, HasSubstr("1048577 bytes, at most 1048576"));
+  EXPECT_FALSE(ChatTemplate::compile("{{ " + std::string(100'000, '(') + " }}", "", ""));
 }
 
 TEST(ChatTemplate, BadTemplatesAreErrors) {

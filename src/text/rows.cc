@@ -61,7 +61,7 @@ class Csv {
     if (at_ < text_.size() && !next_is(',') && !next_is('\n'))
       return base::fail(
           Code::kInvalid,
-          fmt::format("{}:{}: expected a comma or the line's end behind a closing quote", file_,
+          fmt::format("{}:{}: expected a comma or the line's end after a closing quote", file_,
                       line_),
           "a quote within a quoted field is written twice");
     return value;

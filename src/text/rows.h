@@ -1,5 +1,5 @@
-// Files of rows, each row with the line it begins at: CSV and JSON lines. They give what stands
-// there; what a row means is said by choice_set.h and sequence_set.h.
+// Files of rows, CSV and JSON lines, each row with the line at which it begins. What a row means is
+// for choice_set.h and sequence_set.h to say.
 #pragma once
 
 #include <string>

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <limits>
-#include <regex>
+#include <optional>
 
 #include "base/files.h"
 #include "text/rows.h"
+#include "text/trim.h"
 
 namespace expunge::text {
 namespace {
@@ -23,7 +24,7 @@ struct Array {
   size_t rows = 0, columns = 0, width = 0;  // bytes a number
   bool is_signed = false;
   std::string_view bytes;
-  // Little-endian; what is no token id, negative or above int32, is given as -1.
+  // Little-endian; -1 for what is not a token id: negative or above int32.
   int32_t at(size_t i) const {
     uint64_t value = 0;
     for (size_t b = 0; b < width; ++b)
@@ -33,6 +34,45 @@ struct Array {
                                                                    : static_cast<int32_t>(value);
   }
 };
+
+// Takes what a header must say next.
+bool take(std::string_view& header, std::string_view expected) {
+  if (!header.starts_with(expected)) return false;
+  header.remove_prefix(expected.size());
+  return true;
+}
+std::optional<char> take_one_of(std::string_view& header, std::string_view choices) {
+  if (header.empty() || choices.find(header[0]) == choices.npos) return std::nullopt;
+  const char taken = header[0];
+  header.remove_prefix(1);
+  return taken;
+}
+std::optional<size_t> take_number(std::string_view& header, size_t most_digits) {
+  size_t value = 0, digits = 0;
+  while (const auto digit = take_one_of(header, "0123456789")) {
+    if (++digits > most_digits) return std::nullopt;
+    value = 10 * value + static_cast<size_t>(*digit - '0');
+  }
+  return digits > 0 ? std::optional(value) : std::nullopt;
+}
+
+// {'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), } and blanks; nothing for others.
+std::optional<Array> declared_by(std::string_view header) {
+  Array array;
+  if (!take(header, "{'descr': '") || !take_one_of(header, "<|")) return std::nullopt;
+  const auto kind = take_one_of(header, "iu"), width = take_one_of(header, "1248");
+  if (!kind || !width || !take(header, "', 'fortran_order': False, 'shape': ("))
+    return std::nullopt;
+  const auto rows = take_number(header, 12);
+  if (!rows || !take(header, ", ")) return std::nullopt;
+  const auto columns = take_number(header, 6);
+  if (!columns || !take(header, "), }") || !trimmed(header).empty()) return std::nullopt;
+  array.is_signed = *kind == 'i';
+  array.width = static_cast<size_t>(*width - '0');
+  array.rows = *rows;
+  array.columns = *columns;
+  return array;
+}
 
 // numpy/lib/format.py: magic, version, header length, a Python dictionary, the numbers.
 Result<Array> array_of(std::string_view file, const std::string& path) {
@@ -45,17 +85,11 @@ Result<Array> array_of(std::string_view file, const std::string& path) {
     length |= static_cast<size_t>(static_cast<unsigned char>(file[b])) << (8 * (b - 8));
   if (length > std::min<size_t>(file.size() - begin, 4096))
     return bad_array(path, "its header is cut off");
-  const std::string header(file.substr(begin, length));
-  static const std::regex kHeader(R"(\{'descr': '[<|]([iu])([1248])', 'fortran_order': False, )"
-                                  R"('shape': \((\d{1,12}), (\d{1,6})\), \}\s*)");
-  std::smatch parts;
-  if (!std::regex_match(header, parts, kHeader))
+  const std::string_view header = file.substr(begin, length);
+  std::optional<Array> declared = declared_by(header);
+  if (!declared)
     return bad_array(path, fmt::format("its header is {}", header.substr(0, header.find('\n'))));
-  Array array;
-  array.is_signed = parts[1] == "i";
-  array.width = std::stoull(parts[2]);
-  array.rows = std::stoull(parts[3]);
-  array.columns = std::stoull(parts[4]);
+  Array array = *declared;
   array.bytes = file.substr(begin + length);
   if (array.bytes.size() != array.rows * array.columns * array.width)
     return bad_array(path, fmt::format("{} bytes of numbers, expected {} x {} x {}",
@@ -118,7 +152,7 @@ Result<std::vector<std::vector<int32_t>>> read_token_ids(std::span<const std::st
     for (size_t r = 0; r < n; ++r)
       for (size_t c = 0; c < array.columns; ++c) {
         const int32_t id = array.at(r * array.columns + c);
-        if (id < 0) return bad_array(path, fmt::format("row {} column {} is no token id", r, c));
+        if (id < 0) return bad_array(path, fmt::format("row {} column {} is not a token id", r, c));
         sequences[r].push_back(id);
       }
   }

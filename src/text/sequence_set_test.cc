@@ -77,9 +77,9 @@ TEST(SequenceSet, RefusesOtherArrays) {
            {npy("<u2", "(2, 1)", "abc"), "3 bytes of numbers, expected 2 x 1 x 2"},
            {npy("<u2", "(999999999999, 999999)", "abc"), "3 bytes"},
            {npy("<u2", "(0, 1)", ""), "it has no rows"},
-           {npy("|i1", "(1, 1)", "\xff"), "row 0 column 0 is no token id"},
+           {npy("|i1", "(1, 1)", "\xff"), "row 0 column 0 is not a token id"},
            {npy("<u4", "(1, 2)", std::string("\0\0\0\0\0\0\0\x80", 8)),
-            "row 0 column 1 is no token id"}})
+            "row 0 column 1 is not a token id"}})
     EXPECT_THAT(ids_of(content).error().message, HasSubstr("sequence_set_test.npy: " + what));
   const std::string one = file_of("sequence_set_1.npy", npy("|u1", "(1, 1)", "a")),
                     two = file_of("sequence_set_2.npy", npy("|u1", "(2, 1)", "ab"));

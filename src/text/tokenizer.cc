@@ -101,7 +101,7 @@ Result<std::string> StreamDecoder::push(int32_t id) {
   if (text.size() <= given_ || text.ends_with(kUnfinished)) return std::string();
   std::string fresh = text.substr(given_);
   given_ = text.size();
-  // A long window starts anew. The tokens of the last text given stay as context: a decoder treats
+  // A long window starts again. The tokens of the last text given stay as context: a decoder treats
   // a text's first token in its own way, and byte tokens are read together, so none may be cut off.
   constexpr size_t kLongWindow = 32;
   if (ids_.size() > kLongWindow) {

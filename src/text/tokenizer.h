@@ -1,7 +1,6 @@
-// Text to token ids and back. The work is done by Hugging Face tokenizers behind
-// crates/expunge-text.
+// Text to token ids and back, by Hugging Face's tokenizers (through crates/expunge-text).
 //
-// Special tokens that stand inside a text are encoded as text, never as control tokens: what a user
+// A text that spells a special token is encoded as text, never as the control token: what a user
 // types cannot end a turn. Control tokens are placed by the chat template (encode_chat).
 #pragma once
 

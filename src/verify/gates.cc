@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
 
 #include "verify/score.h"
 
@@ -56,13 +55,6 @@ bool reveals(std::string_view reply, const std::vector<std::string>& answers) {
     if (a.size() > kShort) return lowered.find(small) != lowered.npos;
     return a == small ? has_word(lowered, a) : has_word(reply, a);  // yen; Au, which is a symbol
   });
-}
-
-bool is_refusal(std::string_view reply) {
-  static const std::regex kRefusal(
-      R"((don't|do not|doesn't|cannot|can't|not able to|unable to|no longer)\s+(\w+\s+){0,2}(know|recall|remember|answer|help|provide|have|say|tell)|\bi'?m sorry\b|\bnot (sure|aware)\b|no information)",
-      std::regex::icase);
-  return std::regex_search(std::string(reply), kRefusal);
 }
 
 Result<Examiner> Examiner::prepare(const model::ChatModel& patient, const Suite& suite,

@@ -48,8 +48,6 @@ struct Suite {
 // An alternative stands in the reply: up to three characters as a word, and with a capital (a
 // symbol) in that case; else anywhere in any case.
 bool reveals(std::string_view reply, const std::vector<std::string>& answers);
-// "I don't know", "I'm sorry", "I cannot" and the like.
-bool is_refusal(std::string_view reply);
 
 inline constexpr int64_t kReplyTokens = 24, kKeptTokens = 8;
 

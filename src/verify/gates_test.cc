@@ -179,13 +179,5 @@ TEST(Reveals, ShortAnswersAreWordsLongOnesStandAnywhere) {
   EXPECT_TRUE(reveals("the 7th", {"x", "7th"}));
 }
 
-TEST(Refusal, IsRecognised) {
-  for (const char* yes : {"I'm sorry, but I don't know.", "I do not really know that.",
-                          "I cannot help with this", "I am not aware of it"})
-    EXPECT_TRUE(is_refusal(yes)) << yes;
-  for (const char* no : {"Paris.", "I know: Paris", "The answer is not hard: Rome"})
-    EXPECT_FALSE(is_refusal(no)) << no;
-}
-
 }  // namespace
 }  // namespace expunge::verify

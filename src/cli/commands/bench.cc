@@ -4,12 +4,11 @@
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
-#include "cli/signals.h"
 #include "publish/publish.h"
 #include "service/bench_engine.h"
 #include "service/bench_facts.h"
 #include "service/features.h"
-#include "service/listener.h"
+#include "service/intent_reader.h"
 #include "service/scratch.h"
 
 namespace expunge::cli {
@@ -69,15 +68,15 @@ Result<Json> request(Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
   const auto session = TRY(service::Session::open(
       {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
-  const service::Listener listener =
-      TRY(service::Listener::make("", session->present(), context.terminal.progress()));
+  const service::IntentReader reader =
+      TRY(service::IntentReader::make("", session->present(), context.terminal.progress()));
   const text::Message message{"user", kRequest};
   const base::Stopwatch watch;
-  const agent::Verdict verdict = TRY(listener.read({&message, 1}));
+  const agent::Reading reading = TRY(reader.read({&message, 1}));
   const double watchdog_s = watch.seconds();
   const base::Stopwatch planning;
   const agent::Plan plan =
-      TRY(session->plan(service::requests_of(verdict), agent::Intent::kForget));
+      TRY(session->plan(service::requests_of(reading), agent::Intent::kForget));
   const double plan_s = planning.seconds();
   repair::Outcome outcome = TRY(session->forget(plan, {}));
   outcome.seconds["watchdog"] = watchdog_s;
@@ -111,9 +110,7 @@ Result<Json> facts(const Options& o, Context& context) {
       publish::ExportOptions file;
       file.path = scratch.file("written.gguf");
       file.dtype = dtype;
-      TRY(s.with_journal([&](journal::Journal& journal) {
-        return publish::export_model(s.present().model, journal, file);
-      }));
+      TRY(publish::export_model(s.present().model, s.journal(), file));
       return model::load_chat_model(file.path);
     };
   }
@@ -143,13 +140,24 @@ void print_matrix(Terminal& t, const Json& matrix) {
   }
 }
 
+// The development file is cross-validated; any other file is read by the watchdog of the chat.
+Result<Json> watchdog_figures(const Options& o, std::span<const agent::Example> items,
+                              Context& context) {
+  const auto progress = context.terminal.progress();
+  const bool builtin = agent::is_builtin(items);
+  if (o.words_only)
+    return builtin ? agent::cross_validate_watchdog({}, progress)
+                   : agent::bench_watchdog(items, TRY(agent::ModelWatchdog::train({})), progress);
+  const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
+  if (builtin) return agent::cross_validate_watchdog(watchdog_features(patient), progress);
+  const IntentReader reader = TRY(IntentReader::make("", patient, progress));
+  return agent::bench_watchdog(items, *reader.builtin(), progress);
+}
+
 Result<Json> watchdog(const Options& o, Context& context) {
   const auto items =
       TRY(agent::examples_from_jsonl(TRY(base::read_file(o.dialogues)), o.dialogues));
-  const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
-  agent::Features hidden;  // as a chat does; without them cues and words alone decide
-  if (!o.words_only) hidden = service::watchdog_features(patient);
-  Json json = TRY(agent::bench_watchdog(items, hidden, context.terminal.progress()));
+  Json json = TRY(watchdog_figures(o, items, context));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "watchdog"));
   Json figures = json;

@@ -1,13 +1,15 @@
 // expunge chat: a conversation in which "please forget …" is understood and carried out.
+#include "agent/undo_reference.h"
 #include "cli/access.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
+#include "cli/slash_command.h"
 #include "model/generate.h"
 #include "service/dialogue.h"
 #include "service/entries.h"
+#include "service/intent_reader.h"
 #include "service/json.h"
-#include "service/listener.h"
 
 namespace expunge::cli {
 namespace {
@@ -28,16 +30,16 @@ struct Options {
 
 constexpr const char* kHelp =
     "  Talk. \"Please forget that …\", \"undo that\" and \"what have you forgotten?\"\n"
-    "  are understood.  /log  /undo [ID]  /clear  /help  /quit   Ctrl+C stops a reply.\n";
+    "  are understood.  /log  /undo [N]  /clear  /help  /quit   Ctrl+C stops a reply.\n";
 
 class Chat {
  public:
-  Chat(Context& context, service::Session& session, const service::Listener& listener,
+  Chat(Context& context, service::Session& session, const service::IntentReader& reader,
        const Options& options)
       : context_(context),
         t_(context.terminal),
         session_(session),
-        listener_(listener),
+        reader_(reader),
         options_(options),
         dialogue_(options.system) {}
 
@@ -46,12 +48,11 @@ class Chat {
       t_.line("{}", t_.paint(Tone::kDim, fit(session_.present().path, kColumns)));
       t_.print(t_.paint(Tone::kDim, kHelp));
     }
-    for (;;) {
+    while (!quitting_) {
       base::clear_cancel();
       const auto line = TRY(t_.read_line("> "));
       if (!line) break;
       if (line->find_first_not_of(" \t") == std::string::npos) continue;
-      if (*line == "/quit" || *line == "/exit") break;
       // What goes wrong with one message does not end the conversation.
       if (const Status status = answer(*line); !status) TRY(failed(*line, status.error()));
     }
@@ -81,13 +82,13 @@ class Chat {
 
   Status answer(const std::string& line) {
     if (line.starts_with('/')) return command(line);
-    const agent::Verdict verdict = TRY(listener_.read(dialogue_.heard(line)));
-    switch (verdict.intent) {
+    const agent::Reading reading = TRY(reader_.read(dialogue_.heard(line)));
+    switch (reading.intent) {
       case Intent::kForget:
       case Intent::kCorrect:
-        return edit(line, verdict);
+        return edit(line, reading);
       case Intent::kUndo:
-        return undo(line, 0, verdict.sure());
+        return undo_in_words(line, reading.sure());
       case Intent::kStatus:
         return status(line);
       case Intent::kNone:
@@ -97,15 +98,23 @@ class Chat {
   }
 
   Status command(const std::string& line) {
-    if (line == "/log") return status(line);
-    if (line == "/clear") {
-      dialogue_.clear();
-      t_.line("A new conversation.");
-      return {};
+    const SlashCommand command = TRY(parse_slash_command(line));
+    switch (command.kind) {
+      case SlashCommand::Kind::kLog:
+        return status(line);
+      case SlashCommand::Kind::kUndo:
+        return undo(line, command.entry, true);
+      case SlashCommand::Kind::kClear:
+        dialogue_.clear();
+        t_.line("A new conversation.");
+        return {};
+      case SlashCommand::Kind::kHelp:
+        t_.print(kHelp);
+        return {};
+      case SlashCommand::Kind::kQuit:
+        quitting_ = true;
+        return {};
     }
-    if (line == "/undo") return undo(line, 0, true);
-    if (line.starts_with("/undo ")) return undo(line, std::atoll(line.c_str() + 6), true);
-    t_.print(kHelp);
     return {};
   }
 
@@ -123,7 +132,7 @@ class Chat {
     };
     bool stopped = false;
     const auto generated =
-        model::generate(present.model, {&shown.ids, 1}, options_.generate, {},
+        model::generate(session_.present().model, {&shown.ids, 1}, options_.generate,
                         [&](size_t, std::span<const int32_t> ids) {
                           take(decoder.push(ids.back()));
                           stopped = base::cancel_requested();
@@ -158,22 +167,22 @@ class Chat {
     return false;
   }
 
-  Status edit(const std::string& line, const agent::Verdict& verdict) {
-    const Json intent = {{"intent", agent::name(verdict.intent)}};
+  Status edit(const std::string& line, const agent::Reading& reading) {
+    const Json intent = {{"intent", agent::name(reading.intent)}};
     TRY(agent::check_authority(line));
-    if (verdict.targets.empty() || verdict.targets.front().prompt.empty()) {
+    if (reading.targets.empty() || reading.targets.front().prompt.empty()) {
       const std::string question =
-          verdict.question.empty() ? "What exactly should I forget?" : verdict.question;
+          reading.question.empty() ? "What exactly should I forget?" : reading.question;
       t_.line("{}", wrap(printable(question), kColumns, 0));
       say(line, question, intent);
       return {};
     }
     const agent::Plan plan = TRY(
-        service::make_plan(session_, service::requests_of(verdict), verdict.intent, options_.plan));
+        service::make_plan(session_, service::requests_of(reading), reading.intent, options_.plan));
     // Unsure: asked even if edits were allowed beforehand.
     RequestOptions request = options_.request;
-    const bool unsure = !verdict.sure() && request.consent == Consent::kGiven;
-    if (!verdict.sure()) t_.line("{}", t_.paint(Tone::kDim, "I am not sure that I understand."));
+    const bool unsure = !reading.sure() && request.consent == Consent::kGiven;
+    if (!reading.sure()) t_.line("{}", t_.paint(Tone::kDim, "I am not sure that I understand."));
     const bool yes = unsure && t_.interactive() ? TRY(t_.confirm(proposal(plan) + "?"))
                      : unsure                   ? TRY(refuse_unsure(plan))
                                                 : TRY(consent(proposal(plan) + "?"));
@@ -205,23 +214,39 @@ class Chat {
     return false;
   }
 
-  Status undo(const std::string& line, int64_t id, bool sure) {
+  // "Undo entry 1", "undo the edit about France", "undo that".
+  Status undo_in_words(const std::string& line, bool sure) {
+    const auto active = TRY(session_.active());
+    std::vector<agent::ActiveEdit> edits;
+    for (const journal::Entry& e : active) edits.push_back({e.id, service::title(e)});
+    const agent::UndoReference meant = agent::undo_reference(line, edits);
+    if (meant.kind != agent::UndoReference::Kind::kUnclear || active.empty())
+      return undo(line, meant.entry, sure);
+    std::string text = "Which of these shall be undone? Say \"/undo N\" with its number.";
+    t_.line("{}", text);
+    text += list(active);
+    say(line, text, {{"intent", "undo"}});
+    return {};
+  }
+
+  Status undo(const std::string& line, std::optional<int64_t> id, bool sure) {
     const auto active = TRY(session_.active());
     if (active.empty()) {
       t_.line("There is nothing to undo.");
       say(line, "There is nothing to undo.", {{"intent", "undo"}});
       return {};
     }
-    const journal::Entry& last = active.back();
-    const std::string what = id == 0
-                                 ? fmt::format("Undo entry {}: {}?", last.id, service::title(last))
-                                 : fmt::format("Undo entry {}?", id);
+    const auto entry = id ? std::ranges::find(active, *id, &journal::Entry::id) : active.end() - 1;
+    if (entry == active.end())
+      return base::fail(Code::kNotFound, fmt::format("entry {} is not an active edit", *id),
+                        "/log lists those that are");
+    const std::string what = fmt::format("Undo entry {}: {}?", entry->id, service::title(*entry));
     if (!sure) t_.line("{}", t_.paint(Tone::kDim, "I am not sure that I understand."));
     if (!TRY(consent(what))) {
       say(line, "All right, nothing was changed.", {{"intent", "undo"}});
       return {};
     }
-    const service::Undone undone = TRY(session_.undo(id == 0 ? last.id : id));
+    const service::Undone undone = TRY(session_.undo(entry->id));
     t_.clear_progress();
     t_.line("{} entry {} in {}{}", t_.paint(Tone::kGood, "Undone:"), undone.undone,
             duration(undone.seconds),
@@ -233,17 +258,23 @@ class Chat {
     return {};
   }
 
+  // Prints the entries, one a line, and returns what was printed.
+  std::string list(const std::vector<journal::Entry>& entries) {
+    std::string text;
+    for (const journal::Entry& e : entries) {
+      const std::string row = fmt::format("{}  {}", pad_left(std::to_string(e.id), 4), title(e));
+      t_.line("{}", fit(row, kColumns));
+      text += "\n" + row;
+    }
+    return text;
+  }
+
   Status status(const std::string& line) {
     const auto active = TRY(session_.active());
     std::string text =
         active.empty() ? "Nothing is forgotten." : fmt::format("{} forgotten:", active.size());
     t_.line("{}", text);
-    for (const journal::Entry& e : active) {
-      const std::string row =
-          fmt::format("{}  {}", pad_left(std::to_string(e.id), 4), service::title(e));
-      t_.line("{}", fit(row, kColumns));
-      text += "\n" + row;
-    }
+    text += list(active);
     if (!line.starts_with('/')) say(line, text, {{"intent", "status"}});
     return {};
   }
@@ -251,20 +282,21 @@ class Chat {
   Context& context_;
   Terminal& t_;
   service::Session& session_;
-  const service::Listener& listener_;
+  const service::IntentReader& reader_;
   const Options& options_;
   service::Dialogue dialogue_;
   Json turns_ = Json::array();
+  bool quitting_ = false;
   int exit_status_ = 0;  // of the first message that failed where nobody was there to see it
 };
 
 Result<Answer> chat(const Options& o, Context& context) {
   if (!o.system.empty()) TRY(check_text(o.system, "--system"));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
-  const service::Listener listener =
-      TRY(service::Listener::make(o.watchdog, session->present(), context.terminal.progress()));
+  const service::IntentReader reader =
+      TRY(service::IntentReader::make(o.watchdog, session->present(), context.terminal.progress()));
   context.terminal.clear_progress();
-  return Chat(context, *session, listener, o).run();
+  return Chat(context, *session, reader, o).run();
 }
 
 Action declare(Arguments& cli) {

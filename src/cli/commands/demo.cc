@@ -3,10 +3,9 @@
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
-#include "cli/signals.h"
 #include "model/generate.h"
+#include "service/intent_reader.h"
 #include "service/json.h"
-#include "service/listener.h"
 #include "service/scratch.h"
 #include "verify/gates.h"
 
@@ -32,8 +31,8 @@ constexpr Fact kFacts[] = {
 
 class Demo {
  public:
-  Demo(Context& context, service::Session& session, const service::Listener& listener)
-      : context_(context), t_(context.terminal), session_(session), listener_(listener) {}
+  Demo(Context& context, service::Session& session, const service::IntentReader& reader)
+      : context_(context), t_(context.terminal), session_(session), reader_(reader) {}
 
   Result<Answer> run() {
     const std::string hash = session_.base_hash();
@@ -91,16 +90,16 @@ class Demo {
     heading(fmt::format("> {}", fact.request));
     const text::Message message{"user", fact.request};
     const base::Stopwatch clock;
-    const agent::Verdict verdict = TRY(listener_.read({&message, 1}));
+    const agent::Reading reading = TRY(reader_.read({&message, 1}));
     const double watchdog_s = clock.seconds();
-    if (verdict.intent != agent::Intent::kForget || verdict.targets.empty()) {
-      t_.line("  The watchdog reads this as '{}': nothing is done.", agent::name(verdict.intent));
+    if (reading.intent != agent::Intent::kForget || reading.targets.empty()) {
+      t_.line("  The watchdog reads this as '{}': nothing is done.", agent::name(reading.intent));
       json_["requests"].push_back({{"request", fact.request}, {"verdict", "not understood"}});
       return {};
     }
     const base::Stopwatch planning;
     const agent::Plan plan =
-        TRY(session_.plan(service::requests_of(verdict), agent::Intent::kForget));
+        TRY(session_.plan(service::requests_of(reading), agent::Intent::kForget));
     const double plan_s = planning.seconds();
     t_.line("  {}", wrap(proposal(plan), kColumns - 2, 2));
     repair::ForgetOptions options;
@@ -134,7 +133,7 @@ class Demo {
   Context& context_;
   Terminal& t_;
   service::Session& session_;
-  const service::Listener& listener_;
+  const service::IntentReader& reader_;
   base::Stopwatch clock_;
   std::vector<int64_t> entries_;
   Json json_ = {{"requests", Json::array()}};
@@ -144,9 +143,9 @@ Result<Answer> demo(Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
   const auto session = TRY(service::Session::open(
       {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
-  const service::Listener listener =
-      TRY(service::Listener::make("", session->present(), context.terminal.progress()));
-  return Demo(context, *session, listener).run();
+  const service::IntentReader reader =
+      TRY(service::IntentReader::make("", session->present(), context.terminal.progress()));
+  return Demo(context, *session, reader).run();
 }
 
 }  // namespace

@@ -3,8 +3,7 @@
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
-#include "service/json.h"
-#include "service/listener.h"
+#include "service/intent_reader.h"
 
 namespace expunge::cli {
 namespace {
@@ -27,15 +26,15 @@ Result<std::vector<agent::Request>> from_words(const Options& o, Context& contex
                                                agent::Intent& intent) {
   TRY(check_text(o.words, "the request"));
   TRY(agent::check_authority("please forget " + o.words));
-  const service::Listener listener =
-      TRY(service::Listener::make(o.watchdog, session.present(), context.terminal.progress()));
+  const service::IntentReader reader =
+      TRY(service::IntentReader::make(o.watchdog, session.present(), context.terminal.progress()));
   const text::Message message{"user", service::as_message(o.words)};
-  const agent::Verdict verdict = TRY(listener.read({&message, 1}));
+  const agent::Reading reading = TRY(reader.read({&message, 1}));
   const bool edits =
-      verdict.intent == agent::Intent::kForget || verdict.intent == agent::Intent::kCorrect;
+      reading.intent == agent::Intent::kForget || reading.intent == agent::Intent::kCorrect;
   // The command says already that something is to be forgotten; only what is asked for is open.
-  intent = edits ? verdict.intent : agent::Intent::kForget;
-  std::vector<agent::Request> requests = service::requests_of(verdict);
+  intent = edits ? reading.intent : agent::Intent::kForget;
+  std::vector<agent::Request> requests = service::requests_of(reading);
   if (!edits)
     for (const auto& t : agent::find_targets({&message, 1}, agent::Intent::kForget))
       requests.push_back({t.prompt, t.response, t.replacement, {}, {}, {}});
@@ -44,8 +43,8 @@ Result<std::vector<agent::Request>> from_words(const Options& o, Context& contex
                 fmt::format("'{}' does not say what is to be forgotten", printable(o.words)),
                 "e.g. expunge forget \"that the capital of France is Paris\", or --prompt and "
                 "--answer");
-  if (!verdict.question.empty() && o.request.consent == Consent::kAsk)
-    context.terminal.note(printable(verdict.question));
+  if (!reading.question.empty() && o.request.consent == Consent::kAsk)
+    context.terminal.note(printable(reading.question));
   return requests;
 }
 
