@@ -21,6 +21,7 @@ namespace {
 
 using base::Code;
 using base::fail;
+using base::printable;
 using base::Result;
 using base::Status;
 

@@ -4,6 +4,7 @@
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
+#include "cli/signals.h"
 #include "publish/publish.h"
 #include "service/bench_engine.h"
 #include "service/bench_facts.h"
@@ -110,7 +111,9 @@ Result<Json> facts(const Options& o, Context& context) {
       publish::ExportOptions file;
       file.path = scratch.file("written.gguf");
       file.dtype = dtype;
-      TRY(publish::export_model(s.present().model, s.journal(), file));
+      TRY(s.with_journal([&](journal::Journal& journal) {
+        return publish::export_model(s.present().model, journal, file);
+      }));
       return model::load_chat_model(file.path);
     };
   }
@@ -149,8 +152,8 @@ Result<Json> watchdog_figures(const Options& o, std::span<const agent::Example> 
     return builtin ? agent::cross_validate_watchdog({}, progress)
                    : agent::bench_watchdog(items, TRY(agent::ModelWatchdog::train({})), progress);
   const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
-  if (builtin) return agent::cross_validate_watchdog(watchdog_features(patient), progress);
-  const IntentReader reader = TRY(IntentReader::make("", patient, progress));
+  if (builtin) return agent::cross_validate_watchdog(service::watchdog_features(patient), progress);
+  const service::IntentReader reader = TRY(service::IntentReader::make("", patient, progress));
   return agent::bench_watchdog(items, *reader.builtin(), progress);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
+#include "cli/signals.h"
 #include "cli/slash_command.h"
 #include "model/generate.h"
 #include "service/dialogue.h"
@@ -132,7 +133,7 @@ class Chat {
     };
     bool stopped = false;
     const auto generated =
-        model::generate(session_.present().model, {&shown.ids, 1}, options_.generate,
+        model::generate(present.model, {&shown.ids, 1}, options_.generate, {},
                         [&](size_t, std::span<const int32_t> ids) {
                           take(decoder.push(ids.back()));
                           stopped = base::cancel_requested();
@@ -262,7 +263,7 @@ class Chat {
   std::string list(const std::vector<journal::Entry>& entries) {
     std::string text;
     for (const journal::Entry& e : entries) {
-      const std::string row = fmt::format("{}  {}", pad_left(std::to_string(e.id), 4), title(e));
+      const std::string row = fmt::format("{}  {}", pad_left(std::to_string(e.id), 4), service::title(e));
       t_.line("{}", fit(row, kColumns));
       text += "\n" + row;
     }

@@ -3,6 +3,7 @@
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
+#include "cli/signals.h"
 #include "model/generate.h"
 #include "service/intent_reader.h"
 #include "service/json.h"

@@ -3,7 +3,9 @@
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
+#include "cli/signals.h"
 #include "service/intent_reader.h"
+#include "service/json.h"
 
 namespace expunge::cli {
 namespace {
