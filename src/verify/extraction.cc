@@ -80,7 +80,7 @@ class Extractor {
 
   // A record for each task.
   Result<std::vector<ExtractionRecord>> run() {
-    while (n_opened_ < tasks_.size() || scheduler_.n_open() > 0) {
+    while (n_opened_ < tasks_.size() || !opened_.empty()) {
       TRY(job_.check());
       TRY(fill());
       scheduler_.step();
