@@ -1,5 +1,6 @@
 #include "agent/plan.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 

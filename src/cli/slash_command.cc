@@ -64,9 +64,9 @@ Result<SlashCommand> parse_slash_command(std::string_view line) {
     return fail(base::Code::kUsage,
                 fmt::format("{} takes nothing after it, got '{}'", known->text, shown(words[0])));
   }
-  if (words.size() == 2 && words[0] == "entry") words.erase(words.begin());
   if (words.empty()) return command;
-  if (words.size() == 1) command.entry = entry_number(words[0]);
+  const size_t last = words.size() == 2 && words[0] == "entry" ? 1 : 0;
+  if (words.size() == last + 1) command.entry = entry_number(words[last]);
   if (command.entry) return command;
   const auto begin = static_cast<size_t>(words[0].data() - line.data());
   return fail(

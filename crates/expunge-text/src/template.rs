@@ -254,7 +254,7 @@ pub unsafe extern "C" fn expunge_template_render(
             serde_json::from_str(text(data, len)?).map_err(|e| e.to_string())?;
         let chat = (*env).get_template("chat").map_err(|e| format!("{e:#}"))?;
         let mut written = Bounded(Vec::new());
-        chat.render_to_write(Value::from_serialize(&context), &mut written).map_err(reason)?;
+        chat.render_captured_to(&context, &mut written).map_err(reason)?;
         let rendered = String::from_utf8(written.0).map_err(|e| e.to_string())?;
         *out = Bytes::give(rendered);
         Ok(())
