@@ -20,8 +20,9 @@ constexpr const char* kChatMl =
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + "
     "'\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-// Valid in Jinja2, refused here: Python's % on a string.
-const std::set<std::string> kRefused = {"pyformat.jinja"};
+// Valid in Jinja2, refused here: Python's % on a string, and a dictionary that is changed in place
+// (`do`, which transformers does not have either).
+const std::set<std::string> kRefused = {"pyformat.jinja", "dictctor.jinja"};
 
 ChatTemplate compile(std::string_view source) {
   return ChatTemplate::compile(source, "<s>", "</s>").value();
@@ -74,8 +75,8 @@ TEST(ChatTemplate, RendersTemplatesThatWentWrong) {
         EXPECT_FALSE(got) << where;
         continue;
       }
-      ASSERT_TRUE(got) << where << ": " << got.error().message;
-      EXPECT_EQ(*got, rendered[d].get<std::string>()) << where;
+      EXPECT_TRUE(got) << where << ": " << got.error().message;
+      EXPECT_EQ(got.value_or(""), rendered[d].get<std::string>()) << where;
     }
   }
 }
