@@ -105,9 +105,9 @@ Result<TrainedRun> run_training(const Trainee& t) {
   const base::Stopwatch clock;
   const unlearn::TrainingSet set =
       TRY(unlearn::training_set(t.patient, t.forget, t.retain, t.system, t.seed));
-  unlearn::Problem problem{*t.patient.model, {}, {}, {}, nullptr, {}, {}, t.seed};
+  unlearn::Problem problem{.model = *t.patient.model, .seed = t.seed};
   problem.training = &set;
-  if (!t.method.objective) {
+  if (!t.method.objective()) {
     unlearn::RowSets rows = unlearn::answer_rows(set);
     problem.forget = std::move(rows.forget);
     problem.retain = std::move(rows.retain);
@@ -128,7 +128,7 @@ Result<TrainedRun> run_training(const Trainee& t) {
     problem.run.identity = identity.dump();
     TRY(base::make_dirs(t.out));
     if (writes) TRY(write_record(t.out, record));
-    if (t.method.objective && unlearn::trains_all(*t.method.objective, t.knobs))
+    if (t.method.objective() && unlearn::trains_all(*t.method.objective(), t.knobs))
       TRY(t.patient.model->park(t.out));
   }
   if (t.eval_every > 0 && tensor::leads(t.group))

@@ -2,18 +2,16 @@
 
 #include <algorithm>
 
-#include "repair/background.h"
 #include "repair/problem.h"
 
 namespace expunge::repair {
 using base::Result;
 
 // The replacement is said at once, where the answer would be: at the end of the question, and
-// behind a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
+// after a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
 // answer.
-Result<tensor::Tensor> learn_replacement(const model::Patient& patient, const agent::Target& target,
-                                         const unlearn::Background& background, uint64_t seed,
-                                         const base::Progress& progress) {
+Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::Patient& patient,
+                                                         const agent::Target& target) {
   std::vector<unlearn::Lesson> lessons;
   for (const agent::Wording& w : target.rows) {
     const bool blank = !w.prefill.empty() && w.prefill.back() != ' ';
@@ -22,7 +20,7 @@ Result<tensor::Tensor> learn_replacement(const model::Patient& patient, const ag
     if (!ends.empty()) ids.push_back(ends[0]);
     lessons.push_back({TRY(encode(patient, w.prompt, w.prefill)), std::move(ids)});
   }
-  return unlearn::learn_shift(*patient.model, lessons, background.layer, seed, progress);
+  return lessons;
 }
 
 Result<std::vector<unlearn::Row>> refusal_rows(const model::Patient& patient) {

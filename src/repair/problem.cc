@@ -4,6 +4,7 @@
 #include <set>
 
 #include "model/names.h"
+#include "repair/preparation.h"
 
 namespace expunge::repair {
 namespace {
@@ -83,10 +84,8 @@ std::map<std::string, double, std::less<>> bounds_of(const agent::GateBounds& g)
 
 }  // namespace
 
-// The layer below which neither the plan's method nor an active edit changes anything.
-int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
-                       const unlearn::Background& background) {
-  int64_t layer = method.reach == unlearn::Reach::kBackgroundLayer ? background.layer : 1;
+int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edit::Edit> edits) {
+  int64_t layer = unlearn::first_layer(prepared);
   for (const edit::Edit& e : edits)
     for (const edit::Delta& d : e.deltas)
       layer = std::min(layer, model::layer_of(d.tensor).value_or(0));
@@ -142,12 +141,7 @@ Result<Assignment> assign(const model::Patient& patient, const agent::Target& ta
   kept.append(TRY(kept_of(patient, neighbours, {}, layer)));
   a.rows.retain = std::move(kept.rows);
   if (!kept.states.empty()) a.rows.retain_states = at::cat(kept.states);
-  const agent::Wordings& wordings = agent::Wordings::builtin();
-  const auto pool = pool_prompts(wordings);
-  for (size_t i = 0; i < pool.size(); ++i)
-    if (pool[i].prompt == target.prompt ||
-        (!target.subject.empty() && pool[i].prompt.find(target.subject) != pool[i].prompt.npos))
-      a.rows.excluded.push_back(static_cast<int64_t>(i));
+  a.rows.related = related_prompts(agent::Wordings::builtin(), target);
 
   a.suite.exact = {{target.prompt, "", target.answers}};
   a.suite.exact[0].replacement = target.replacement;

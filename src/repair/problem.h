@@ -5,7 +5,6 @@
 #include "agent/plan.h"
 #include "agent/wordings.h"
 #include "model/patient.h"
-#include "repair/background.h"
 #include "unlearn/method.h"
 #include "verify/references.h"
 
@@ -16,7 +15,7 @@ struct Rows {
   std::vector<unlearn::Row> held;    // kept out of the edit, to choose it by
   std::vector<unlearn::Row> retain;  // neighbours and the subject's other questions
   tensor::Tensor retain_states;      // [n,D], their MLP inputs at the examined layer
-  std::vector<int64_t> excluded;     // rows of the background's pool that ask about the subject
+  std::vector<int64_t> related;      // common prompts that ask about the subject
 };
 struct Assignment {
   Rows rows;
@@ -29,9 +28,9 @@ base::Result<Assignment> assign(const model::Patient& patient, const agent::Targ
                                 const agent::GateBounds& bounds,
                                 const verify::References& references, int64_t layer);
 
-// The layer below which neither the method nor an edit changes anything; 1 or more.
-int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
-                       const unlearn::Background& background);
+// The layer below which neither the method, with what it learned, nor an edit changes anything; 1
+// or more.
+int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edit::Edit> edits);
 
 base::Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
                                           const std::string& prefill = {});

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "edit/version.h"
 #include "repair/answer.h"
+#include "repair/preparation.h"
 #include "repair/references.h"
 #include "repair/search.h"
 
@@ -16,15 +17,6 @@ using base::Code;
 using base::fail;
 using base::Json;
 using base::Result;
-
-// Neurons of the background's layer that active edits occupy.
-std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
-  std::vector<int64_t> taken;
-  for (const edit::Edit& e : edits)
-    for (const auto& part : e.provenance.value("parts", Json::array({e.provenance})))
-      for (const auto& j : part.value("neurons", std::vector<int64_t>())) taken.push_back(j);
-  return taken;
-}
 
 // Several targets of one request become one edit whose provenance lists its parts.
 edit::Edit joined(std::vector<edit::Edit> parts) {
@@ -100,30 +92,37 @@ Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::I
   return agent::make_plan(agent::Wordings::builtin(), requests, intent);
 }
 
-Result<const unlearn::Background*> Session::background() {
-  if (!background_) {
-    // Learned on the unedited model, so that it does not depend on what came before.
-    const auto edits = TRY(journal_->active_edits());
-    TRY(edit::commit(*patient_.model, {}));
-    const auto load = [&]() -> base::Status {
-      auto learned = TRY(load_background(patient_, -1, progress_));
-      references_ = TRY(load_references(patient_, learned.layer));
-      background_ = std::move(learned);
-      return {};
-    };
-    const base::Status loaded = load();
-    TRY(edit::commit(*patient_.model, edits));
-    if (!loaded) return tl::unexpected(loaded.error());
+Result<unlearn::PreparedPtr> Session::prepared(const unlearn::Method& method) {
+  if (const auto known = prepared_.find(method.name);
+      known != prepared_.end() && references_layer_ == unlearn::first_layer(known->second))
+    return known->second;
+  // Learned on the unedited model, so that it does not depend on what came before.
+  const auto edits = TRY(journal_->active_edits());
+  TRY(edit::commit(*patient_.model, {}));
+  const auto load = [&]() -> base::Status {
+    const base::Job job(progress_);
+    prepared_[method.name] =
+        TRY(unlearn::prepare(method, *patient_.model, preparation_source(patient_), job));
+    const int64_t layer = unlearn::first_layer(prepared_[method.name]);
+    if (layer != references_layer_) references_ = TRY(load_references(patient_, layer));
+    references_layer_ = layer;
+    return {};
+  };
+  const base::Status loaded = load();
+  TRY(edit::commit(*patient_.model, edits));
+  if (!loaded) {
+    prepared_.erase(method.name);
+    return tl::unexpected(loaded.error());
   }
-  return &*background_;
+  return prepared_[method.name];
 }
 
 Result<Assignment> Session::assign(const agent::Target& target, const agent::Plan& plan,
                                    int64_t layer) {
-  if (layer == background_->layer)
+  if (layer == references_layer_)
     return repair::assign(patient_, target, plan.gates, references_, layer);
   verify::References
-      plain;  // the states of the unedited model at the background's layer do not hold here
+      plain;  // the states of the unedited model at the references' layer do not hold here
   for (const verify::Question& q : references_.unrelated)
     plain.unrelated.push_back({q.prompt, "", {}, q.reply});
   for (const verify::Text& t : references_.texts) plain.texts.push_back({t.ids});
@@ -153,12 +152,16 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
   TRY(complete(plan));
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   base::Stopwatch clock;
-  const unlearn::Background* background = TRY(this->background());
+  const unlearn::PreparedPtr prepared = TRY(this->prepared(*method));
   seconds["background"] = clock.seconds();
   const auto active = TRY(journal_->active_edits());
   outcome.active = active.size();
-  std::vector<int64_t> taken = neurons_of(active);
-  const int64_t layer = examined_layer(*method, active, *background);
+  std::vector<edit::Occupied> occupied;
+  const auto occupy = [&](const edit::Edit& e) {
+    occupied.insert(occupied.end(), e.occupied.begin(), e.occupied.end());
+  };
+  std::ranges::for_each(active, occupy);
+  const int64_t layer = examined_layer(prepared, active);
   std::vector<edit::Edit> parts;
   std::vector<verify::Report> before, after;
   for (const agent::Target& target : plan.targets) {
@@ -172,21 +175,26 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
     clock = {};
     before.push_back(TRY(examiner.before()));
     seconds["gates"] += clock.seconds();
-    unlearn::Background own = *background;
+    unlearn::PreparedPtr own = prepared;
     if (!target.replacement.empty())
-      own.shift = TRY(learn_replacement(patient_, target, *background, options.seed, progress_));
+      own = TRY(unlearn::with_answer(*method, *patient_.model, prepared,
+                                     TRY(replacement_lessons(patient_, target)), options.seed,
+                                     base::Job(progress_)));
     clock = {};
-    auto refusal = TRY(refusal_rows(patient_));
-    unlearn::Problem problem{
-        *patient_.model, a.rows.forget, a.rows.retain, std::move(refusal), &own,
-        a.rows.excluded, taken,         options.seed};
-    if (layer == background->layer && a.rows.retain_states.defined()) {
+    unlearn::Problem problem{.model = *patient_.model,
+                             .forget = a.rows.forget,
+                             .retain = a.rows.retain,
+                             .refusal = TRY(refusal_rows(patient_)),
+                             .held = a.rows.held,
+                             .seed = options.seed,
+                             .prepared = own,
+                             .related = a.rows.related,
+                             .occupied = occupied};
+    if (prepared && layer == unlearn::first_layer(prepared) && a.rows.retain_states.defined()) {
       const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
         return unlearn::capture(*patient_.model, rows, model::Point::kMlpInput, layer);
       };
-      unlearn::States states;
-      states.forget = TRY(states_of(a.rows.forget));
-      states.retain = a.rows.retain_states;
+      unlearn::States states{layer, TRY(states_of(a.rows.forget)), a.rows.retain_states};
       if (!a.rows.held.empty()) states.held = TRY(states_of(a.rows.held));
       problem.states = std::move(states);
     }
@@ -196,7 +204,7 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
     seconds["search"] += clock.seconds();  // what is neither solve nor gates
     for (const auto& [key, value] : found.seconds)
       seconds[key] += value, seconds["search"] -= value;
-    for (const int64_t j : neurons_of({&found.best.edit, 1})) taken.push_back(j);
+    occupy(found.best.edit);
     outcome.search.push_back(found.tried);
     after.push_back(found.best.report);
     parts.push_back(std::move(found.best.edit));

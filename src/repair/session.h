@@ -107,7 +107,8 @@ class Session {
 
  private:
   Session(model::Patient patient) : patient_(std::move(patient)) {}
-  base::Result<const unlearn::Background*> background();
+  // What the method and the gates need once a model, learned on the unedited one.
+  base::Result<unlearn::PreparedPtr> prepared(const unlearn::Method& method);
   base::Result<std::string> present_answer(const std::string& prompt);
   base::Status complete(agent::Plan& plan);
   // Rows and gates of a target, examined from `layer` on.
@@ -119,8 +120,9 @@ class Session {
 
   model::Patient patient_;
   std::optional<journal::Journal> journal_;
-  std::optional<unlearn::Background> background_;
-  verify::References references_;  // at the background's layer
+  std::map<std::string_view, unlearn::PreparedPtr> prepared_;  // by method
+  verify::References references_;                              // states at references_layer_
+  int64_t references_layer_ = 0;                               // 0: not loaded
   std::string base_hash_;
   int64_t head_ = -1;  // of the journal when the weights were built
   base::Progress progress_;

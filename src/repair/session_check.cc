@@ -67,7 +67,11 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
   }
   edit::Edit all;
   for (const edit::Edit& e : TRY(journal_->active_edits())) all = edit::sum(all, e);
-  const unlearn::Background* background = TRY(this->background());
+  std::map<int64_t, unlearn::PreparedPtr> prepared;  // by entry
+  for (const journal::Entry& e : asked) {
+    const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
+    prepared[e.id] = TRY(this->prepared(*TRY(unlearn::find_method(plan.method))));
+  }
   // What is kept is compared with the unedited model.
   TRY(edit::commit(*patient_.model, {}));
   const auto examine = [&]() -> base::Status {
@@ -75,13 +79,12 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
     if (written) {
       verify::Suite texts;
       texts.texts = references_.texts;
-      base_nll = TRY(verify::Examiner::prepare(patient_, texts, background->layer)).base_nll();
+      base_nll = TRY(verify::Examiner::prepare(patient_, texts, references_layer_)).base_nll();
     }
     for (const journal::Entry& e : asked) {
       const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
       std::vector<verify::Report> reports;
-      const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
-      const int64_t layer = examined_layer(*method, {&all, 1}, *background);
+      const int64_t layer = examined_layer(prepared.at(e.id), {&all, 1});
       for (const agent::Target& t : plan.targets) {
         if (progress_) progress_("verifying", results.size() + 1, asked.size());
         Assignment a = TRY(assign(t, plan, layer));

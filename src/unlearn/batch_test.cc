@@ -46,7 +46,7 @@ struct TinyStep {
     edit::FitState state;
   };
   Result run(const Method& method, const std::vector<Chosen>& pieces) const {
-    const Objective& objective = *method.objective;
+    const Objective& objective = *method.objective();
     const Knobs knobs =
         complete(method, objective.last_layer ? Knobs{{"layer", 1}} : Knobs{}).value();
     Batches batches(*reference, variables,
@@ -78,7 +78,7 @@ TEST(Steps, InPiecesAreTheStepAsOne) {
   const TinyStep step(0.1);
   for (const Method* m : methods()) {
     // LUNAR's direction is that of the examples of a piece: a step in pieces is another one.
-    if (!m->objective || m->name == "lunar") continue;
+    if (!m->objective() || m->name == "lunar") continue;
     const auto one = step.run(*m, {step.whole}),
                cut = step.run(*m, {step.some(0, 2), step.some(2, 3)});
     // Float32 sums in another order.

@@ -35,6 +35,8 @@ base::Result<TrainingSet> training_set(const model::Patient& patient,
                                        std::span<const text::QaItem> retain,
                                        const std::string& system, uint64_t seed) {
   TrainingSet set;
+  set.words.assign(forget.begin(), forget.end());
+  set.encode = [&patient](const std::string& message) { return patient.encode_user(message); };
   std::mt19937_64 rng(seed);
   const auto encode = [&](const text::QaItem& item, std::string_view answer) {
     return patient.encode_answer(system, item.question, std::string(answer));

@@ -11,6 +11,7 @@ namespace expunge::unlearn {
 constexpr size_t kRefusalsEach = 4;
 
 // `system` as in Patient::encode_answer. Refusals are drawn from a list of our own, by the seed.
+// The patient must outlive the set.
 base::Result<TrainingSet> training_set(const model::Patient& patient,
                                        std::span<const text::QaItem> forget,
                                        std::span<const text::QaItem> retain,

@@ -1,0 +1,27 @@
+// What methods learn from once a model: the surgeon's wordings as tokens of the model.
+#pragma once
+
+#include <string>
+
+#include "agent/plan.h"
+#include "agent/wordings.h"
+#include "model/patient.h"
+#include "unlearn/preparation.h"
+
+namespace expunge::repair {
+
+// What the model says instead.
+inline constexpr const char* kRefusal = "I'm sorry, but I don't know the answer to that.";
+
+// Common questions, in the order of unlearn::PreparationInputs::prompts.
+struct CommonPrompt {
+  std::string prompt, prefill;
+};
+std::vector<CommonPrompt> common_prompts(const agent::Wordings& wordings);
+// Those of them that are about what is to be forgotten; see unlearn::Problem::related.
+std::vector<int64_t> related_prompts(const agent::Wordings& wordings, const agent::Target& target);
+
+// The patient must live until the source is no longer asked.
+unlearn::PreparationSource preparation_source(const model::Patient& patient);
+
+}  // namespace expunge::repair
