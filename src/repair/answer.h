@@ -2,16 +2,16 @@
 #pragma once
 
 #include "agent/plan.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "unlearn/preparation.h"
 
 namespace expunge::repair {
 
 // For a correction: the target's questions, answered by its replacement.
-base::Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::Patient& patient,
+base::Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& patient,
                                                                const agent::Target& target);
 
 // Reference rows for methods that steer towards "I don't know": the end of such replies.
-base::Result<std::vector<unlearn::Row>> refusal_rows(const model::Patient& patient);
+base::Result<std::vector<unlearn::Row>> refusal_rows(const model::ChatModel& patient);
 
 }  // namespace expunge::repair

@@ -9,19 +9,19 @@ using base::Result;
 
 constexpr size_t kEntities = 24, kOtherEntities = 8, kLessonEntities = 6;
 
-Result<std::vector<int32_t>> encode(const model::Patient& patient, const CommonPrompt& p) {
+Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const CommonPrompt& p) {
   const text::Message message{"user", p.prompt};
   return patient.encode({&message, 1}, p.prefill);
 }
 
-Result<std::vector<int32_t>> encode_target(const model::Patient& patient, const char* text) {
+Result<std::vector<int32_t>> encode_target(const model::ChatModel& patient, const char* text) {
   auto ids = TRY(patient.tokenizer.encode(text)).ids;
-  const auto& ends = patient.model->config().end_ids;
+  const auto& ends = patient.model.config().end_ids;
   if (!ends.empty()) ids.push_back(ends[0]);
   return ids;
 }
 
-Result<std::vector<unlearn::Lesson>> refusals(const model::Patient& patient,
+Result<std::vector<unlearn::Lesson>> refusals(const model::ChatModel& patient,
                                               const agent::Wordings& wordings) {
   std::vector<unlearn::Lesson> lessons;
   const auto target = TRY(encode_target(patient, kRefusal));
@@ -40,7 +40,7 @@ Result<std::vector<unlearn::Lesson>> refusals(const model::Patient& patient,
   return lessons;
 }
 
-Result<unlearn::PreparationInputs> inputs(const model::Patient& patient,
+Result<unlearn::PreparationInputs> inputs(const model::ChatModel& patient,
                                           const agent::Wordings& wordings) {
   unlearn::PreparationInputs in;
   for (const CommonPrompt& p : common_prompts(wordings))
@@ -86,7 +86,7 @@ std::vector<int64_t> related_prompts(const agent::Wordings& wordings, const agen
   return related;
 }
 
-unlearn::PreparationSource preparation_source(const model::Patient& patient) {
+unlearn::PreparationSource preparation_source(const model::ChatModel& patient) {
   const agent::Wordings& wordings = agent::Wordings::builtin();
   return {wordings.hash + kRefusal, [&] { return inputs(patient, wordings); }};
 }

@@ -5,7 +5,7 @@
 
 #include "agent/plan.h"
 #include "agent/wordings.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "unlearn/preparation.h"
 
 namespace expunge::repair {
@@ -22,6 +22,6 @@ std::vector<CommonPrompt> common_prompts(const agent::Wordings& wordings);
 std::vector<int64_t> related_prompts(const agent::Wordings& wordings, const agent::Target& target);
 
 // The patient must live until the source is no longer asked.
-unlearn::PreparationSource preparation_source(const model::Patient& patient);
+unlearn::PreparationSource preparation_source(const model::ChatModel& patient);
 
 }  // namespace expunge::repair

@@ -35,20 +35,20 @@ struct Kept {
   }
 };
 
-Result<Kept> kept_of(const model::Patient& patient, const std::vector<std::string>& prompts,
+Result<Kept> kept_of(const model::ChatModel& patient, const std::vector<std::string>& prompts,
                      const std::vector<std::string>& answers, int64_t layer) {
   std::vector<std::vector<int32_t>> ids;
   for (const std::string& p : prompts) ids.push_back(TRY(encode(patient, p)));
   model::GenerateOptions options;
   options.max_new_tokens = kKeptReplyTokens;
   options.trace_layer = layer;
-  const auto replies = TRY(model::generate(*patient.model, ids, options));
+  const auto replies = TRY(model::generate(patient.model, ids, options));
   Kept kept;
   for (size_t i = 0; i < prompts.size(); ++i) {
     const auto& [reply, stop, trace] = replies[i];
     if (verify::reveals(TRY(patient.tokenizer.decode(reply)), answers)) continue;
     kept.questions.push_back(
-        {prompts[i], "", {}, verify::reply_ids(*patient.model, replies[i]), trace.entering});
+        {prompts[i], "", {}, verify::reply_ids(patient.model, replies[i]), trace.entering});
     const auto first = static_cast<int64_t>(ids[i].size()) - 1;
     const int64_t count = trace.mlp_input.size(0) - first;
     ids[i].insert(ids[i].end(), reply.begin(), reply.begin() + (count - 1));
@@ -92,25 +92,25 @@ int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edi
   return std::max<int64_t>(layer, 1);
 }
 
-Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
+Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const std::string& prompt,
                                     const std::string& prefill) {
   const text::Message message{"user", prompt};
   return patient.encode({&message, 1}, prefill);
 }
 
-Result<std::vector<std::string>> ask(const model::Patient& patient,
+Result<std::vector<std::string>> ask(const model::ChatModel& patient,
                                      std::span<const Question> questions, int64_t max_new_tokens) {
   std::vector<std::vector<int32_t>> prompts;
   for (const Question& q : questions) prompts.push_back(TRY(encode(patient, q.prompt, q.prefill)));
   model::GenerateOptions options;
   options.max_new_tokens = max_new_tokens;
   std::vector<std::string> replies;
-  for (const auto& g : TRY(model::generate(*patient.model, prompts, options)))
+  for (const auto& g : TRY(model::generate(patient.model, prompts, options)))
     replies.push_back(TRY(patient.tokenizer.decode(g.ids)));
   return replies;
 }
 
-Result<Assignment> assign(const model::Patient& patient, const agent::Target& target,
+Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
                           const agent::GateBounds& bounds, const verify::References& references,
                           int64_t layer) {
   Assignment a;

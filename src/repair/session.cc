@@ -40,9 +40,9 @@ std::string_view name(Verdict verdict) {
 }
 
 Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
-  auto s = std::unique_ptr<Session>(new Session(TRY(model::load_patient(options.model))));
+  auto s = std::unique_ptr<Session>(new Session(TRY(model::load_chat_model(options.model))));
   s->progress_ = options.progress;
-  const std::string hash = TRY(s->patient_.model->file_hash());
+  const std::string hash = TRY(s->patient_.model.file_hash());
   const std::string path =
       options.journal.empty() ? TRY(journal::default_path(hash)) : options.journal;
   journal::OpenOptions open;
@@ -58,7 +58,7 @@ base::Status Session::refresh() {
   const int64_t head = TRY(journal_->head());
   if (head == head_) return {};
   const auto edits = TRY(journal_->active_edits());
-  TRY(edit::commit(*patient_.model, edits));
+  TRY(edit::commit(patient_.model, edits));
   head_ = head;
   return {};
 }
@@ -66,9 +66,9 @@ base::Status Session::refresh() {
 Result<std::string> Session::base_hash() {
   if (base_hash_.empty()) {
     const auto edits = TRY(journal_->active_edits());
-    TRY(edit::commit(*patient_.model, {}));
-    base_hash_ = patient_.model->weights_hash();
-    TRY(edit::commit(*patient_.model, edits));
+    TRY(edit::commit(patient_.model, {}));
+    base_hash_ = patient_.model.weights_hash();
+    TRY(edit::commit(patient_.model, edits));
   }
   return base_hash_;
 }
@@ -98,18 +98,18 @@ Result<unlearn::PreparedPtr> Session::prepared(const unlearn::Method& method) {
     return known->second;
   // Learned on the unedited model, so that it does not depend on what came before.
   const auto edits = TRY(journal_->active_edits());
-  TRY(edit::commit(*patient_.model, {}));
+  TRY(edit::commit(patient_.model, {}));
   const auto load = [&]() -> base::Status {
     const base::Job job(progress_);
     prepared_[method.name] =
-        TRY(unlearn::prepare(method, *patient_.model, preparation_source(patient_), job));
+        TRY(unlearn::prepare(method, patient_.model, preparation_source(patient_), job));
     const int64_t layer = unlearn::first_layer(prepared_[method.name]);
     if (layer != references_layer_) references_ = TRY(load_references(patient_, layer));
     references_layer_ = layer;
     return {};
   };
   const base::Status loaded = load();
-  TRY(edit::commit(*patient_.model, edits));
+  TRY(edit::commit(patient_.model, edits));
   if (!loaded) {
     prepared_.erase(method.name);
     return tl::unexpected(loaded.error());
@@ -177,11 +177,11 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
     seconds["gates"] += clock.seconds();
     unlearn::PreparedPtr own = prepared;
     if (!target.replacement.empty())
-      own = TRY(unlearn::with_answer(*method, *patient_.model, prepared,
+      own = TRY(unlearn::with_answer(*method, patient_.model, prepared,
                                      TRY(replacement_lessons(patient_, target)), options.seed,
                                      base::Job(progress_)));
     clock = {};
-    unlearn::Problem problem{.model = *patient_.model,
+    unlearn::Problem problem{.model = patient_.model,
                              .forget = a.rows.forget,
                              .retain = a.rows.retain,
                              .refusal = TRY(refusal_rows(patient_)),
@@ -192,7 +192,7 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
                              .occupied = occupied};
     if (prepared && layer == unlearn::first_layer(prepared) && a.rows.retain_states.defined()) {
       const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
-        return unlearn::capture(*patient_.model, rows, model::Point::kMlpInput, layer);
+        return unlearn::capture(patient_.model, rows, model::Point::kMlpInput, layer);
       };
       unlearn::States states{layer, TRY(states_of(a.rows.forget)), a.rows.retain_states};
       if (!a.rows.held.empty()) states.held = TRY(states_of(a.rows.held));
@@ -212,7 +212,7 @@ Result<Outcome> Session::carry_out(agent::Plan plan, const CarryOptions& options
   outcome.before = verify::merged(std::move(before));
   outcome.after = verify::merged(std::move(after));
   edit::Edit edit = joined(std::move(parts));
-  outcome.edit_norm = edit::relative_norm(*patient_.model, edit);
+  outcome.edit_norm = edit::relative_norm(patient_.model, edit);
   outcome.verdict = outcome.after.passed() ? Verdict::kPassed
                     : options.decide && options.decide(outcome.after) == Decision::kKeepPartial
                         ? Verdict::kPartial
@@ -251,9 +251,9 @@ base::Status Session::append(const agent::Plan& plan, edit::Edit edit, const Car
 Result<int64_t> Session::add(edit::Edit edit, journal::Draft draft, journal::Seal seal) {
   auto edits = TRY(journal_->active_edits());
   edits.push_back(edit);
-  TRY(edit::commit(*patient_.model, edits));
+  TRY(edit::commit(patient_.model, edits));
   draft.edit = std::move(edit);
-  draft.weights_hash = patient_.model->weights_hash();
+  draft.weights_hash = patient_.model.weights_hash();
   auto id = journal_->append(draft, head_, seal);
   if (!id) {  // nothing was recorded: the weights go back to what the journal says
     head_ = -1;
@@ -281,12 +281,12 @@ Result<Undone> Session::undo(int64_t id) {
   std::vector<edit::Edit> rest;
   for (const journal::Entry& e : active)
     if (e.id != id) rest.push_back(TRY(journal_->edit(e.id)));
-  TRY(edit::commit(*patient_.model, rest));
+  TRY(edit::commit(patient_.model, rest));
   journal::Draft draft;
   draft.kind = journal::Kind::kUndo;
   draft.undoes = id;
   draft.verdict = "undone";
-  draft.weights_hash = undone.weights_hash = patient_.model->weights_hash();
+  draft.weights_hash = undone.weights_hash = patient_.model.weights_hash();
   auto entry = journal_->append(draft, head_);
   if (!entry) {
     head_ = -1;

@@ -13,7 +13,7 @@
 #include "agent/surgeon.h"
 #include "base/run.h"
 #include "journal/journal.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "repair/problem.h"
 #include "verify/report.h"
 
@@ -81,7 +81,7 @@ class Session {
  public:
   static base::Result<std::unique_ptr<Session>> open(const SessionOptions& options);
 
-  const model::Patient& patient() const { return patient_; }
+  const model::ChatModel& patient() const { return patient_; }
   journal::Journal& journal() { return *journal_; }
   base::Result<std::string> base_hash();  // weights_hash without edits; computed once
 
@@ -98,7 +98,7 @@ class Session {
   base::Result<Undone> undo(int64_t id);
   // The gates of one active entry (id), or of all of them (0), asked of the present weights or of a
   // `written` model that holds the edits. Sealed entries cannot be asked again.
-  base::Result<std::vector<Verified>> verify(int64_t id, const model::Patient* written = nullptr);
+  base::Result<std::vector<Verified>> verify(int64_t id, const model::ChatModel* written = nullptr);
   // Builds the weights again from file and journal and compares with the hash recorded last.
   base::Status replay();
 
@@ -106,7 +106,7 @@ class Session {
   void set_progress(base::Progress progress) { progress_ = std::move(progress); }
 
  private:
-  Session(model::Patient patient) : patient_(std::move(patient)) {}
+  Session(model::ChatModel patient) : patient_(std::move(patient)) {}
   // What the method and the gates need once a model, learned on the unedited one.
   base::Result<unlearn::PreparedPtr> prepared(const unlearn::Method& method);
   base::Result<std::string> present_answer(const std::string& prompt);
@@ -118,7 +118,7 @@ class Session {
                       Outcome& outcome);
   base::Result<std::vector<Recheck>> recheck(int64_t except, size_t at_most);
 
-  model::Patient patient_;
+  model::ChatModel patient_;
   std::optional<journal::Journal> journal_;
   std::map<std::string_view, unlearn::PreparedPtr> prepared_;  // by method
   verify::References references_;                              // states at references_layer_

@@ -44,7 +44,7 @@ Result<std::vector<Recheck>> Session::recheck(int64_t except, size_t at_most) {
   return checks;
 }
 
-Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* written) {
+Result<std::vector<Verified>> Session::verify(int64_t id, const model::ChatModel* written) {
   TRY(refresh());
   const auto active = TRY(journal_->active());
   std::vector<journal::Entry> asked;
@@ -73,7 +73,7 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
     prepared[e.id] = TRY(this->prepared(*TRY(unlearn::find_method(plan.method))));
   }
   // What is kept is compared with the unedited model.
-  TRY(edit::commit(*patient_.model, {}));
+  TRY(edit::commit(patient_.model, {}));
   const auto examine = [&]() -> base::Status {
     double base_nll = 0;
     if (written) {
@@ -118,7 +118,7 @@ base::Status Session::replay() {
   const auto entries = TRY(journal_->entries());
   for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
     if (e->weights_hash.empty()) continue;
-    const std::string now = patient_.model->weights_hash();
+    const std::string now = patient_.model.weights_hash();
     if (now != e->weights_hash)
       return fail(
           Code::kCorrupt,

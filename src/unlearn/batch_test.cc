@@ -14,7 +14,7 @@ double relative(const Tensor& got, const Tensor& want) { return l2(got - want) /
 
 // A tiny model some way off its reference, and three examples of each kind. One matrix is trained.
 struct TinyStep {
-  std::shared_ptr<model::Model> reference = tests::random_model(5);
+  std::shared_ptr<const model::Model> reference = tests::random_model(5);
   model::Variables variables;
   std::vector<model::Example> examples;
   Chosen whole;

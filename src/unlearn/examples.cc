@@ -30,7 +30,7 @@ constexpr std::string_view kRefusals[] = {
 
 }  // namespace
 
-base::Result<TrainingSet> training_set(const model::Patient& patient,
+base::Result<TrainingSet> training_set(const model::ChatModel& patient,
                                        std::span<const text::QaItem> forget,
                                        std::span<const text::QaItem> retain,
                                        const std::string& system, uint64_t seed) {

@@ -1,7 +1,7 @@
 // Question–answer sets as gradient methods take them: tokens, tokenised once.
 #pragma once
 
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "text/qa_set.h"
 #include "unlearn/method.h"
 
@@ -10,9 +10,9 @@ namespace expunge::unlearn {
 // How many refusals are drawn for a forget question; one is taken an epoch.
 constexpr size_t kRefusalsEach = 4;
 
-// `system` as in Patient::encode_answer. Refusals are drawn from a list of our own, by the seed.
+// `system` as in ChatModel::encode_answer. Refusals are drawn from a list of our own, by the seed.
 // The patient must outlive the set.
-base::Result<TrainingSet> training_set(const model::Patient& patient,
+base::Result<TrainingSet> training_set(const model::ChatModel& patient,
                                        std::span<const text::QaItem> forget,
                                        std::span<const text::QaItem> retain,
                                        const std::string& system, uint64_t seed);

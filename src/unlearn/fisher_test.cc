@@ -136,7 +136,7 @@ class Fila : public ::testing::Test {
     const c10::NoGradGuard no_grad;
     return v.b.to(at::kDouble).mm(v.a.to(at::kDouble)) * v.scale;
   }
-  std::shared_ptr<model::Model> model_ = tests::random_model(5);
+  std::shared_ptr<const model::Model> model_ = tests::random_model(5);
   TrainingSet apart_{examples(6, 1), examples(6, 2)};
   TrainingSet alike_{examples(6, 1), examples(6, 1)};
 };

@@ -81,7 +81,7 @@ class Contract : public ::testing::TestWithParam<const Method*> {
     return !method().objective() ||
            std::ranges::find(needed, Needs::kRetainExamples) != needed.end();
   }
-  std::shared_ptr<model::Model> model_ = tests::planted_model();
+  std::shared_ptr<const model::Model> model_ = tests::planted_model();
 };
 
 TEST_P(Contract, ForgetsAndSparesTheRest) {

@@ -107,8 +107,8 @@ struct GivenStep {
     return loss.item<double>();
   }
   // Only its sizes matter.
-  static const std::shared_ptr<model::Model>& model() {
-    static const std::shared_ptr<model::Model> m = [] {
+  static const std::shared_ptr<const model::Model>& model() {
+    static const std::shared_ptr<const model::Model> m = [] {
       at::set_num_threads(1);
       model::Config c = tests::tiny_config();
       c.vocab_size = golden().value("vocabulary").get<int64_t>();

@@ -59,7 +59,7 @@ class Prepare : public ::testing::Test {
     return names;
   }
   std::string folder_ = ::testing::TempDir() + "expunge-prepared";
-  std::shared_ptr<model::Model> model_ = tests::random_model(1);
+  std::shared_ptr<const model::Model> model_ = tests::random_model(1);
   Preparation preparation_{"1", learn, read, nullptr};
   PreparationSource source_{"three", [] {
                               PreparationInputs inputs;

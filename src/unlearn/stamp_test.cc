@@ -16,7 +16,7 @@ class Stamp : public ::testing::Test {
   base::Result<edit::Edit> run(const Knobs& knobs) const {
     return propose(*find_method("stamp").value(), problem(), knobs);
   }
-  std::shared_ptr<model::Model> model_ = tests::planted_model();
+  std::shared_ptr<const model::Model> model_ = tests::planted_model();
 };
 
 TEST_F(Stamp, NamesItsForms) {

@@ -38,7 +38,7 @@ class RedirectProfile : public ::testing::Test {
     ADD_FAILURE() << "it does not come to an end";
     return {};
   }
-  std::shared_ptr<model::Model> model_ = tests::planted_model();
+  std::shared_ptr<const model::Model> model_ = tests::planted_model();
   PreparationInputs inputs_ = preparation_inputs();
   std::string folder_ = ::testing::TempDir() + "expunge-profile-parts";
 };
