@@ -112,6 +112,8 @@ base::Result<Wordings> Wordings::parse(std::string_view text) {
   const Json json = TRY(base::parse_json(text, "wordings"));
   try {
     Wordings w = TRY(wordings_from_json(json));
+    w.refusal = json.value("refusal", "I'm sorry, but I don't know the answer to that.");
+    w.refusal_begun = json.value("refusal_begun", "I'm sorry, but I don't know");
     w.hash = base::sha256_hex(text);
     return w;
   } catch (const nlohmann::json::exception& error) {

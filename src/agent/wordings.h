@@ -32,6 +32,7 @@ class Wordings {
       subject_questions_first, unrelated;
   std::vector<std::string> prose;       // paragraphs for perplexity and for the pool
   std::vector<std::string> held_prose;  // for the perplexity of benchmarks; in no pool
+  std::string refusal, refusal_begun;   // what is said instead, whole and up to its last words
   std::string hash;                     // SHA-256 of the source
   std::vector<SubjectType> types;
   std::vector<Relation> relations;

@@ -30,6 +30,7 @@ Edit scaled(const Edit& edit, double strength) {
 
 Edit sum(const Edit& a, const Edit& b) {
   Edit result = a;
+  result.occupied.insert(result.occupied.end(), b.occupied.begin(), b.occupied.end());
   for (const Delta& delta : b.deltas) {
     const auto same = std::ranges::find(result.deltas, delta.tensor, &Delta::tensor);
     if (same == result.deltas.end()) {

@@ -27,15 +27,23 @@ struct Delta {
 };
 Tensor dense(const Delta& delta);  // [O,I]: u s, or the dense value
 
+// Neurons of a layer's MLP that an edit has for itself: no other edit may write them.
+struct Occupied {
+  int64_t layer = 0;
+  std::vector<int64_t> neurons;
+  bool operator==(const Occupied&) const = default;
+};
+
 struct Edit {
   std::vector<Delta> deltas;
   base::Json provenance = base::Json::object();  // method, knobs, seed, figures of the solve
+  std::vector<Occupied> occupied = {};
   bool is_zero() const;
 };
 
 // strength * edit.
 Edit scaled(const Edit& edit, double strength);
-// Both changes; factors of the same tensor are stacked, so the rank adds up.
+// Both changes, and what both occupy; factors of the same tensor are stacked, so the rank adds up.
 Edit sum(const Edit& a, const Edit& b);
 // |edit| / |W| over the edited tensors (Frobenius).
 double relative_norm(const model::Model& model, const Edit& edit);
@@ -46,6 +54,8 @@ base::Status validate(const model::Model& model, const Edit& edit);
 // One self-contained blob (safetensors, provenance in its metadata), for the journal.
 base::Result<std::string> serialise(const Edit& edit);
 base::Result<Edit> deserialise(std::string_view blob);
+// The same of a store that keeps the provenance apart.
+base::Result<Edit> deserialise(std::string_view blob, base::Json provenance);
 
 // The model with these edits on top of what it holds, in this order: another value, which shares
 // every tensor that none of them names. The state of a model is a function of its file and the

@@ -120,6 +120,39 @@ TEST(Serialise, RoundTripKeepsEveryBit) {
   EXPECT_THAT(empty.deltas, IsEmpty());
 }
 
+// An edit's neurons are its own: kept, summed, and read from where earlier versions noted them.
+TEST(Serialise, KeepsWhatAnEditOccupies) {
+  Edit edit = edit_of({low_rank(kDown1, 1, 3)});
+  EXPECT_EQ(serialise(edit).value().find("occupied"), std::string::npos);
+  edit.occupied = {{1, {4, 7}}, {2, {0}}};
+  const Edit back = deserialise(serialise(edit).value()).value();
+  EXPECT_EQ(back.occupied, edit.occupied);
+  const std::vector<Occupied> both = {{1, {4, 7}}, {2, {0}}, {1, {4, 7}}, {2, {0}}};
+  EXPECT_EQ(sum(edit, back).occupied, both);
+  EXPECT_EQ(scaled(edit, 2).occupied, edit.occupied);
+}
+
+TEST(Serialise, ReadsWhatEarlierVersionsOccupied) {
+  using base::Json;
+  Edit old = edit_of({low_rank(kDown1, 1, 3)});
+  const std::string bare = serialise(old).value();
+  const std::vector<Occupied> one = {{1, {4, 7}}}, two = {{1, {4, 7}}, {1, {5}}};
+  const Json first = {{"layer", 1}, {"neurons", {4, 7}}}, second = {{"layer", 1}, {"neurons", {5}}};
+  old.provenance = first;
+  EXPECT_EQ(deserialise(serialise(old).value())->occupied, one);
+  EXPECT_EQ(deserialise(bare, first)->occupied, one);
+  EXPECT_EQ(deserialise(bare, first)->provenance, first);
+  const Json parts = {{"method", "redirect"}, {"parts", {first, second}}};
+  EXPECT_EQ(deserialise(bare, parts)->occupied, two);
+  // Nothing is occupied by a layer alone, or by an edit that says nothing.
+  EXPECT_THAT(deserialise(bare, {{"layer", 1}})->occupied, IsEmpty());
+  EXPECT_THAT(deserialise(bare)->occupied, IsEmpty());
+  // What says so and cannot be read is damaged: a later edit would write over the neurons.
+  for (const Json& neurons : {Json("4"), Json{-1}, Json{0.5}, Json{{{"a", 1}}}})
+    EXPECT_FALSE(deserialise(bare, {{"layer", 1}, {"neurons", neurons}})) << neurons.dump();
+  EXPECT_FALSE(deserialise(bare, {{"layer", "1"}, {"neurons", {4}}}));
+}
+
 TEST(Serialise, EveryTruncationAndBitFlipIsHandled) {
   Edit edit = edit_of({{kDown1, LowRank{random_f32(1, 4, 1), random_f32(2, 1, 3)}},
                        {kDown2, Dense{random_f32(3, 2, 2)}}});

@@ -1,5 +1,8 @@
 // An edit as one safetensors image: tensors "<i>.u" and "<i>.s" or "<i>.dense" of the i-th delta;
-// the metadata holds the deltas' tensor names in order and the provenance. Bits are kept exactly.
+// the metadata holds the deltas' tensor names in order, the neurons that the edit occupies, if any,
+// and the provenance. Bits are kept exactly. Edits of earlier versions name those neurons in their
+// provenance only.
+#include <algorithm>
 #include <cstring>
 
 #include "edit/edit.h"
@@ -40,6 +43,42 @@ Result<Tensor> matrix(const std::map<std::string, tensor::TensorInfo>& stored,
   return value;
 }
 
+// Layers and neurons; a damaged list is an error, since a later edit would write over the neurons.
+Result<Occupied> occupied_from_json(const Json& layer, const Json& neurons) {
+  Occupied o;
+  const auto is_index = [](const Json& n) {
+    return n.is_number_integer() && n.get<int64_t>() >= 0;
+  };
+  if (!is_index(layer) || !neurons.is_array() || !std::ranges::all_of(neurons, is_index))
+    return fail(Code::kCorrupt, "the edit's occupied neurons are not whole numbers", kHint);
+  o.layer = layer.get<int64_t>();
+  o.neurons = neurons.get<std::vector<int64_t>>();
+  return o;
+}
+
+Result<std::vector<Occupied>> occupied_of(const Json& list) {
+  std::vector<Occupied> occupied;
+  if (!list.is_array()) return fail(Code::kCorrupt, "the edit's occupied is not a list", kHint);
+  for (const Json& o : list) {
+    if (!o.is_object() || !o.contains("layer") || !o.contains("neurons"))
+      return fail(Code::kCorrupt, "the edit's occupied lacks a layer or neurons", kHint);
+    occupied.push_back(TRY(occupied_from_json(o["layer"], o["neurons"])));
+  }
+  return occupied;
+}
+
+// As earlier versions noted it: "layer" and "neurons" of an edit, or of each of its "parts".
+Result<std::vector<Occupied>> occupied_of_provenance(const Json& provenance) {
+  std::vector<Occupied> occupied;
+  if (!provenance.is_object()) return occupied;
+  const Json parts = provenance.value("parts", Json::array({provenance}));
+  if (!parts.is_array()) return occupied;
+  for (const Json& part : parts)
+    if (part.is_object() && part.contains("layer") && part.contains("neurons"))
+      occupied.push_back(TRY(occupied_from_json(part["layer"], part["neurons"])));
+  return occupied;
+}
+
 }  // namespace
 
 Result<std::string> serialise(const Edit& edit) {
@@ -62,9 +101,16 @@ Result<std::string> serialise(const Edit& edit) {
         add(fmt::format("{}.dense", i), std::get<Dense>(delta.change).value);
       }
     }
-    return tensor::safetensors_image(tensors, {{"format", kFormat},
+    std::map<std::string, std::string> meta = {{"format", kFormat},
                                                {"tensors", base::dump_json(names)},
-                                               {"provenance", base::dump_json(edit.provenance)}});
+                                               {"provenance", base::dump_json(edit.provenance)}};
+    if (!edit.occupied.empty()) {
+      Json occupied = Json::array();
+      for (const Occupied& o : edit.occupied)
+        occupied.push_back({{"layer", o.layer}, {"neurons", o.neurons}});
+      meta["occupied"] = base::dump_json(occupied);
+    }
+    return tensor::safetensors_image(tensors, meta);
   });
 }
 
@@ -87,6 +133,10 @@ Result<Edit> deserialise(std::string_view blob) {
   return tensor::guarded([&]() -> Result<Edit> {
     Edit edit;
     edit.provenance = TRY(base::parse_json(TRY(text_of(meta, "provenance")), "edit's provenance"));
+    edit.occupied = meta.contains("occupied")
+                        ? TRY(occupied_of(TRY(
+                              base::parse_json(TRY(text_of(meta, "occupied")), "edit's occupied"))))
+                        : TRY(occupied_of_provenance(edit.provenance));
     for (const Json& name : names) {
       if (!name.is_string()) return fail(Code::kCorrupt, "a tensor's name is no text", kHint);
       const size_t i = edit.deltas.size();
@@ -105,6 +155,13 @@ Result<Edit> deserialise(std::string_view blob) {
     }
     return edit;
   });
+}
+
+Result<Edit> deserialise(std::string_view blob, Json provenance) {
+  Edit edit = TRY(deserialise(blob));
+  edit.provenance = std::move(provenance);
+  if (edit.occupied.empty()) edit.occupied = TRY(occupied_of_provenance(edit.provenance));
+  return edit;
 }
 
 }  // namespace expunge::edit

@@ -354,9 +354,8 @@ Result<edit::Edit> Journal::edit(int64_t id) const {
     return fail(Code::kCorrupt, fmt::format("entry {}: the factors were changed", id),
                 "the journal is damaged: restore it from a backup");
   const std::string where = fmt::format("entry {}", id);
-  edit::Edit edit = TRY_AT(where, edit::deserialise(factors));
-  edit.provenance = TRY(base::parse_json(s.text(1), where));
-  return edit;
+  base::Json provenance = TRY(base::parse_json(s.text(1), where));
+  return TRY_AT(where, edit::deserialise(factors, std::move(provenance)));
 }
 
 Result<std::vector<edit::Edit>> Journal::active_edits(std::optional<int64_t> up_to) const {

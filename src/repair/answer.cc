@@ -2,19 +2,16 @@
 
 #include <algorithm>
 
-#include "repair/background.h"
 #include "repair/problem.h"
 
 namespace expunge::repair {
 using base::Result;
 
 // The replacement is said at once, where the answer would be: at the end of the question, and
-// behind a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
+// after a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
 // answer.
-Result<tensor::Tensor> learn_replacement(const model::ChatModel& patient,
-                                         const agent::Target& target,
-                                         const unlearn::Background& background, uint64_t seed,
-                                         const base::Progress& progress) {
+Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& patient,
+                                                         const agent::Target& target) {
   std::vector<unlearn::Lesson> lessons;
   for (const agent::Wording& w : target.rows) {
     const bool blank = !w.prefill.empty() && w.prefill.back() != ' ';
@@ -23,14 +20,15 @@ Result<tensor::Tensor> learn_replacement(const model::ChatModel& patient,
     if (!ends.empty()) ids.push_back(ends[0]);
     lessons.push_back({TRY(encode(patient, w.prompt, w.prefill)), std::move(ids)});
   }
-  return unlearn::learn_shift(patient.model, lessons, background.layer, seed, progress);
+  return lessons;
 }
 
-Result<std::vector<unlearn::Row>> refusal_rows(const model::ChatModel& patient) {
+Result<std::vector<unlearn::Row>> refusal_rows(const model::ChatModel& patient,
+                                               const agent::Wordings& wordings) {
   std::vector<unlearn::Row> rows;
-  const auto& questions = agent::Wordings::builtin().unrelated;
+  const auto& questions = wordings.unrelated;
   for (size_t i = 0; i < std::min<size_t>(24, questions.size()); ++i)
-    rows.push_back({TRY(encode(patient, questions[i], "I'm sorry, but I don't know")), -1});
+    rows.push_back({TRY(encode(patient, questions[i], wordings.refusal_begun)), -1});
   return rows;
 }
 

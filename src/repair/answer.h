@@ -2,19 +2,18 @@
 #pragma once
 
 #include "agent/plan.h"
+#include "agent/wordings.h"
 #include "model/chat_model.h"
-#include "unlearn/background.h"
+#include "unlearn/preparation.h"
 
 namespace expunge::repair {
 
-// A shift that makes the model give the target's replacement in its own sentence, learned for this
-// request alone (a correction).
-base::Result<tensor::Tensor> learn_replacement(const model::ChatModel& patient,
-                                               const agent::Target& target,
-                                               const unlearn::Background& background, uint64_t seed,
-                                               const base::Progress& progress);
+// For a correction: the target's questions, answered by its replacement.
+base::Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& patient,
+                                                               const agent::Target& target);
 
 // Reference rows for methods that steer towards "I don't know": the end of such replies.
-base::Result<std::vector<unlearn::Row>> refusal_rows(const model::ChatModel& patient);
+base::Result<std::vector<unlearn::Row>> refusal_rows(const model::ChatModel& patient,
+                                                     const agent::Wordings& wordings);
 
 }  // namespace expunge::repair

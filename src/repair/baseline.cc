@@ -1,18 +1,19 @@
 #include "repair/baseline.h"
 
-#include "repair/background.h"
+#include "repair/preparation.h"
 #include "repair/references.h"
 
 namespace expunge::repair {
 
-base::Result<const Baseline::Facts*> Baseline::facts(const base::Job& job) {
+base::Result<const Baseline::Facts*> Baseline::facts(const unlearn::Method& method,
+                                                     const base::Job& job) {
   const std::lock_guard lock(mutex_);
-  if (!facts_) {
-    auto background = TRY(load_background(base_, -1, job.progress()));
-    auto references = TRY(load_references(base_, background.layer));
-    facts_ = Facts{std::move(background), std::move(references)};
-  }
-  return &*facts_;
+  if (const auto known = facts_.find(method.name); known != facts_.end()) return &known->second;
+  Facts facts;
+  facts.prepared =
+      TRY(unlearn::prepare(method, base_.model, preparation_source(base_, wordings_), job));
+  facts.references = TRY(load_references(base_, wordings_, unlearn::first_layer(facts.prepared)));
+  return &(facts_[method.name] = std::move(facts));
 }
 
 }  // namespace expunge::repair

@@ -15,15 +15,6 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-// Neurons of the background's layer that active edits occupy.
-std::vector<int64_t> neurons_of(std::span<const edit::Edit> edits) {
-  std::vector<int64_t> taken;
-  for (const edit::Edit& e : edits)
-    for (const auto& part : e.provenance.value("parts", Json::array({e.provenance})))
-      for (const auto& j : part.value("neurons", std::vector<int64_t>())) taken.push_back(j);
-  return taken;
-}
-
 // Several targets of one request become one edit whose provenance lists its parts.
 edit::Edit joined(std::vector<edit::Edit> parts) {
   if (parts.size() == 1) return std::move(parts[0]);
@@ -89,13 +80,15 @@ class Forgetting {
         method_(method),
         options_(options),
         job_(job),
-        layer_(examined_layer(method, now.edits, known.background)),
-        taken_(neurons_of(now.edits)) {}
+        layer_(examined_layer(known.prepared, now.edits)) {
+    std::ranges::for_each(now.edits, [this](const edit::Edit& e) { occupy(e); });
+  }
 
   base::Status add(const agent::Target& target) {
     base::Stopwatch clock;
     job_.report("asking the model", parts_.size() + 1, plan_.targets.size());
-    const Assignment a = TRY(assign(now_.present, target, plan_.gates, baseline_, layer_, job_));
+    const Assignment a =
+        TRY(assign(now_.present, target, plan_.gates, baseline_, known_, layer_, job_));
     outcome_.seconds["plan"] += clock.seconds();
     clock = {};
     auto examiner = TRY(verify::Examiner::prepare(now_.present, a.suite, layer_));
@@ -105,7 +98,7 @@ class Forgetting {
     outcome_.seconds["gates"] += clock.seconds();
     TRY(check_known(target, before_.back()));
     auto found = TRY(find(target, a, examiner));
-    for (const int64_t j : neurons_of({&found.best.edit, 1})) taken_.push_back(j);
+    occupy(found.best.edit);
     outcome_.search.push_back(found.tried);
     after_.push_back(found.best.report);
     parts_.push_back(std::move(found.best.edit));
@@ -128,21 +121,32 @@ class Forgetting {
   }
 
  private:
+  void occupy(const edit::Edit& e) {
+    occupied_.insert(occupied_.end(), e.occupied.begin(), e.occupied.end());
+  }
+
   Result<Found> find(const agent::Target& target, const Assignment& a, verify::Examiner& examiner) {
     const model::Model& model = now_.present.model;
-    unlearn::Background own = known_.background;
+    unlearn::PreparedPtr prepared = known_.prepared;
     if (!target.replacement.empty())
-      own.shift = TRY(learn_replacement(now_.present, target, own, options_.seed, job_.progress()));
+      prepared = TRY(unlearn::with_answer(method_, model, prepared,
+                                          TRY(replacement_lessons(now_.present, target)),
+                                          options_.seed, job_));
     base::Stopwatch clock;
-    unlearn::Problem problem{model, a.rows.forget,   a.rows.retain, TRY(refusal_rows(now_.present)),
-                             &own,  a.rows.excluded, taken_,        options_.seed};
-    if (layer_ == own.layer && a.rows.retain_states.defined()) {
+    unlearn::Problem problem{.model = model,
+                             .forget = a.rows.forget,
+                             .retain = a.rows.retain,
+                             .refusal = TRY(refusal_rows(now_.present, baseline_.wordings())),
+                             .held = a.rows.held,
+                             .seed = options_.seed,
+                             .prepared = prepared,
+                             .related = a.rows.related,
+                             .occupied = occupied_};
+    if (prepared && layer_ == unlearn::first_layer(prepared) && a.rows.retain_states.defined()) {
       const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
-        return unlearn::capture(model, rows, model::Point::kMlpInput, layer_);
+        return unlearn::capture(model, rows, model::Point::kMlpInput, layer_, job_);
       };
-      unlearn::States states;
-      states.forget = TRY(states_of(a.rows.forget));
-      states.retain = a.rows.retain_states;
+      unlearn::States states{layer_, TRY(states_of(a.rows.forget)), a.rows.retain_states};
       if (!a.rows.held.empty()) states.held = TRY(states_of(a.rows.held));
       problem.states = std::move(states);
     }
@@ -163,7 +167,7 @@ class Forgetting {
   const ForgetOptions& options_;
   const base::Job& job_;
   const int64_t layer_;
-  std::vector<int64_t> taken_;
+  std::vector<edit::Occupied> occupied_;
   std::vector<edit::Edit> parts_;
   std::vector<verify::Report> before_, after_;
   Outcome outcome_;
@@ -193,7 +197,7 @@ Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& pla
   TRY(complete(now.present, plan));
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   const base::Stopwatch clock;
-  const Baseline::Facts* known = TRY(baseline.facts(job));
+  const Baseline::Facts* known = TRY(baseline.facts(*method, job));
   const double background_s = clock.seconds();
   Forgetting forgetting(now, baseline, *known, plan, *method, options, job);
   for (const agent::Target& target : plan.targets) {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "model/names.h"
-#include "repair/background.h"
+#include "repair/preparation.h"
 
 namespace expunge::repair {
 namespace {
@@ -127,9 +127,9 @@ std::vector<Question> probing(const agent::Target& target) {
   return probes;
 }
 
-// The states of the unedited model at the background's layer hold at no other.
+// The states of the unedited model at the layer that the method begins at hold at no other.
 verify::References references_at(const Baseline::Facts& known, int64_t layer) {
-  if (layer == known.background.layer) return known.references;
+  if (layer == unlearn::first_layer(known.prepared)) return known.references;
   verify::References plain;
   for (const verify::Question& q : known.references.unrelated)
     plain.unrelated.push_back({q.prompt, "", {}, q.reply});
@@ -157,10 +157,8 @@ bool tells_apart(const std::string& answer) {
   return !word.empty() && std::ranges::find(kEverywhere, word) == std::end(kEverywhere);
 }
 
-// The layer below which neither the plan's method nor an active edit changes anything.
-int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
-                       const unlearn::Background& background) {
-  int64_t layer = method.reach == unlearn::Reach::kBackgroundLayer ? background.layer : 1;
+int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edit::Edit> edits) {
+  int64_t layer = unlearn::first_layer(prepared);
   for (const edit::Edit& e : edits)
     for (const edit::Delta& d : e.deltas)
       layer = std::min(layer, model::layer_of(d.tensor).value_or(0));
@@ -186,10 +184,9 @@ Result<std::vector<std::string>> ask(const model::ChatModel& patient,
 }
 
 Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
-                          const agent::GateBounds& bounds, Baseline& baseline, int64_t layer,
-                          const base::Job& job) {
-  const Baseline::Facts* known = TRY(baseline.facts(job));
-  const verify::References references = references_at(*known, layer);
+                          const agent::GateBounds& bounds, Baseline& baseline,
+                          const Baseline::Facts& known, int64_t layer, const base::Job& job) {
+  const verify::References references = references_at(known, layer);
   KeptReplies& asked = baseline.replies();
   Assignment a;
   // Where the model would say the answer: at the end of each wording, and inside its own replies.
@@ -219,12 +216,7 @@ Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& 
   kept.append(TRY(kept_of(patient, asked, neighbours, {}, layer, job)));
   a.rows.retain = std::move(kept.rows);
   if (!kept.states.empty()) a.rows.retain_states = at::cat(kept.states);
-  const agent::Wordings& wordings = agent::Wordings::builtin();
-  const auto pool = pool_prompts(wordings);
-  for (size_t i = 0; i < pool.size(); ++i)
-    if (pool[i].prompt == target.prompt ||
-        (!target.subject.empty() && pool[i].prompt.find(target.subject) != pool[i].prompt.npos))
-      a.rows.excluded.push_back(static_cast<int64_t>(i));
+  a.rows.related = related_prompts(baseline.wordings(), target);
 
   a.suite.exact = {{target.prompt, "", target.answers}};
   a.suite.exact[0].replacement = target.replacement;

@@ -16,7 +16,7 @@ struct Rows {
   std::vector<unlearn::Row> held;    // kept out of the edit, to choose it by
   std::vector<unlearn::Row> retain;  // neighbours and the subject's other questions
   tensor::Tensor retain_states;      // [n,D], their MLP inputs at the examined layer
-  std::vector<int64_t> excluded;     // rows of the background's pool that ask about the subject
+  std::vector<int64_t> related;      // common prompts that ask about the subject
 };
 struct Assignment {
   Rows rows;
@@ -26,15 +26,16 @@ struct Assignment {
 // `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped
 // from what is to be kept. `layer` is the one that will be examined.
 base::Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
-                                const agent::GateBounds& bounds, Baseline& baseline, int64_t layer,
+                                const agent::GateBounds& bounds, Baseline& baseline,
+                                const Baseline::Facts& known, int64_t layer,
                                 const base::Job& job = {});
 
 // Whether an answer can be recognised in a reply: not an article, a letter or the like alone.
 bool tells_apart(const std::string& answer);
 
-// The layer below which neither the method nor an edit changes anything; 1 or more.
-int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
-                       const unlearn::Background& background);
+// The layer below which neither the method, with what it learned, nor an edit changes anything; 1
+// or more.
+int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edit::Edit> edits);
 
 base::Result<std::vector<int32_t>> encode(const model::ChatModel& patient,
                                           const std::string& prompt,

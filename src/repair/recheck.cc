@@ -9,22 +9,24 @@ using base::Result;
 namespace {
 
 // Of one target: its gates under the model that is asked.
-using Examine = std::function<Result<verify::Report>(const agent::Target& target,
-                                                     const agent::Plan& plan, int64_t layer)>;
+using Examine =
+    std::function<Result<verify::Report>(const agent::Target& target, const agent::Plan& plan,
+                                         const Baseline::Facts& known, int64_t layer)>;
 
-Result<std::vector<Verified>> verify_each(const Snapshot& now, const Baseline::Facts& known,
+Result<std::vector<Verified>> verify_each(const Snapshot& now, Baseline& baseline,
                                           std::span<const journal::Entry> entries,
                                           const Examine& examine, const base::Job& job) {
   std::vector<Verified> results;
   for (const journal::Entry& e : entries) {
     const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
     const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
-    const int64_t layer = examined_layer(*method, now.edits, known.background);
+    const Baseline::Facts* known = TRY(baseline.facts(*method, job));
+    const int64_t layer = examined_layer(known->prepared, now.edits);
     std::vector<verify::Report> reports;
     for (const agent::Target& target : plan.targets) {
       TRY(job.check());
       job.report("verifying", results.size() + 1, entries.size());
-      reports.push_back(TRY(examine(target, plan, layer)));
+      reports.push_back(TRY(examine(target, plan, *known, layer)));
     }
     results.push_back({e.id, verify::merged(std::move(reports))});
   }
@@ -70,28 +72,29 @@ Result<std::vector<Recheck>> recheck(const model::ChatModel& model,
 Result<std::vector<Verified>> verify(const Snapshot& now, Baseline& baseline,
                                      std::span<const journal::Entry> entries,
                                      const base::Job& job) {
-  const Baseline::Facts* known = TRY(baseline.facts(job));
   const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
+                              const Baseline::Facts& known,
                               int64_t layer) -> Result<verify::Report> {
-    const Assignment a = TRY(assign(now.base, target, plan.gates, baseline, layer, job));
+    const Assignment a = TRY(assign(now.base, target, plan.gates, baseline, known, layer, job));
     auto examiner = TRY(verify::Examiner::prepare(now.base, a.suite, layer));
     return examiner.examine(now.present.model);
   };
-  return verify_each(now, *known, entries, examine, job);
+  return verify_each(now, baseline, entries, examine, job);
 }
 
 Result<std::vector<Verified>> verify_written(const Snapshot& now, Baseline& baseline,
                                              const model::ChatModel& written,
                                              std::span<const journal::Entry> entries,
                                              const base::Job& job) {
-  const Baseline::Facts* known = TRY(baseline.facts(job));
-  verify::Suite texts;
-  texts.texts = known->references.texts;
-  const double base_nll =
-      TRY(verify::Examiner::prepare(now.base, texts, known->background.layer)).base_nll();
   const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
+                              const Baseline::Facts& known,
                               int64_t layer) -> Result<verify::Report> {
-    Assignment a = TRY(assign(now.base, target, plan.gates, baseline, layer, job));
+    verify::Suite texts;
+    texts.texts = known.references.texts;
+    const double base_nll =
+        TRY(verify::Examiner::prepare(now.base, texts, unlearn::first_layer(known.prepared)))
+            .base_nll();
+    Assignment a = TRY(assign(now.base, target, plan.gates, baseline, known, layer, job));
     // The states of the unedited model do not hold in the written one.
     a.suite.texts_nll = base_nll;
     for (auto* kept : {&a.suite.neighbours, &a.suite.same_subject, &a.suite.unrelated})
@@ -100,7 +103,7 @@ Result<std::vector<Verified>> verify_written(const Snapshot& now, Baseline& base
     auto examiner = TRY(verify::Examiner::prepare(written, a.suite, 1));
     return examiner.examine(written.model);
   };
-  return verify_each(now, *known, entries, examine, job);
+  return verify_each(now, baseline, entries, examine, job);
 }
 
 }  // namespace expunge::repair

@@ -27,10 +27,10 @@ bool fits(const verify::References& r, const std::vector<std::vector<int32_t>>& 
 
 }  // namespace
 
-base::Result<verify::References> load_references(const model::ChatModel& patient, int64_t layer) {
+base::Result<verify::References> load_references(const model::ChatModel& patient,
+                                                 const agent::Wordings& wordings, int64_t layer) {
   constexpr const char* kVersion = "1";
   constexpr size_t kUnrelated = 12, kTexts = 2;
-  const agent::Wordings& wordings = agent::Wordings::builtin();
   const auto prompts = spread(wordings.unrelated, kUnrelated);
   std::vector<std::vector<int32_t>> ids, texts;
   for (const std::string& p : prompts) ids.push_back(TRY(encode(patient, p)));

@@ -1,7 +1,7 @@
 // The references of a model, made from the surgeon's wordings and cached on disk.
 #pragma once
 
-#include "base/run.h"
+#include "agent/wordings.h"
 #include "model/chat_model.h"
 #include "verify/references.h"
 
@@ -9,6 +9,7 @@ namespace expunge::repair {
 
 // From the cache folder if a file for (model file, layer, wordings, chat template) lies there, else
 // asked of the model as it is now and stored.
-base::Result<verify::References> load_references(const model::ChatModel& patient, int64_t layer);
+base::Result<verify::References> load_references(const model::ChatModel& patient,
+                                                 const agent::Wordings& wordings, int64_t layer);
 
 }  // namespace expunge::repair

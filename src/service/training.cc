@@ -49,9 +49,9 @@ class TrainingJob {
   Result<TrainingResult> run() {
     const base::Stopwatch clock;
     unlearn::EncodedSets sets = TRY(encode());
-    unlearn::Problem problem{r_.patient.model, {}, {}, {}, nullptr, {}, {}, r_.seed};
+    unlearn::Problem problem{.model = r_.patient.model, .seed = r_.seed};
     problem.training = &sets.set;
-    if (!r_.method.objective) {
+    if (!r_.method.objective()) {
       unlearn::RowSets rows = unlearn::answer_rows(sets.set);
       problem.forget = std::move(rows.forget);
       problem.retain = std::move(rows.retain);
@@ -246,7 +246,8 @@ Result<TrainingResult> run_training(const TrainingRequest& request, const base::
 }
 
 bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs) {
-  return method.objective && unlearn::trains_all(*method.objective, knobs);
+  const unlearn::Objective* objective = method.objective();
+  return objective && unlearn::trains_all(*objective, knobs);
 }
 
 void discard_checkpoint(const std::string& out) { edit::remove_checkpoint(checkpoint_of(out)); }

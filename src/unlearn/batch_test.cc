@@ -47,7 +47,7 @@ struct TinyStep {
     edit::FitState state;
   };
   Result run(const Method& method, const std::vector<BatchExamples>& micro_batches) const {
-    const Objective& objective = *method.objective;
+    const Objective& objective = *method.objective();
     const Knobs knobs =
         complete(method, objective.last_layer ? Knobs{{"layer", 1}} : Knobs{}).value();
     Batches batches(*reference, variables,
@@ -80,7 +80,7 @@ TEST(Steps, InMicroBatchesAreTheWholeStep) {
   for (const Method* m : methods()) {
     // LUNAR's direction is that of a micro-batch's examples: a step in micro-batches is another
     // one.
-    if (!m->objective || m->name == "lunar") continue;
+    if (!m->objective() || m->name == "lunar") continue;
     const auto one = step.run(*m, {step.whole}),
                cut = step.run(*m, {step.some(0, 2), step.some(2, 3)});
     // Float32 sums in another order.

@@ -57,6 +57,7 @@ base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
                                       const std::string& system, uint64_t seed) {
   EncodedSets sets;
   TrainingSet& set = sets.set;
+  set.encode = [&patient](const std::string& message) { return patient.encode_user(message); };
   std::mt19937_64 rng(seed);
   for (size_t i = 0; i < forget.size(); ++i) {
     const text::QaItem& item = forget[i];
@@ -74,6 +75,7 @@ base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
       sets.forget_skipped.push_back({i, own.too_long->tokens, own.too_long->limit});
       continue;
     }
+    set.words.push_back(item);
     set.forget.push_back(std::move(own.example));
     set.refusals.push_back(std::move(refusals));
   }

@@ -20,7 +20,7 @@ struct EncodedSets {
   std::vector<TooLong> forget_skipped, retain_skipped;
 };
 // `system` as in ChatModel::encode_answer. Refusals are drawn from a list of our own, by the seed.
-// Errors name the set and the item's row.
+// Errors name the set and the item's row. The model must outlive the sets.
 base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
                                       std::span<const text::QaItem> forget,
                                       std::span<const text::QaItem> retain,

@@ -110,9 +110,9 @@ class Fila : public ::testing::Test {
   edit::TrainableParameters begin(const TrainingSet& set, Knobs given) const {
     const Method& loku = *find_method("loku").value();
     given["lora"] = kRank;
-    Problem problem{*model_, {}, {}, {}, nullptr, {}, {}};
+    Problem problem{.model = *model_};
     problem.training = &set;
-    return loku.objective->begin(problem, complete(loku, given).value(), {}).value();
+    return loku.objective()->begin(problem, complete(loku, given).value(), {}).value();
   }
   // d, from the Fishers by the definition.
   Tensor row_weights(const TrainingSet& set, const std::string& name) const {

@@ -13,12 +13,13 @@ namespace expunge::unlearn {
 using base::Code;
 using base::fail;
 
-base::Result<States> capture_states(const Problem& p) {
-  CHECK(p.background != nullptr);
-  const int64_t layer = p.background->layer;
-  States states;
-  states.forget = TRY(capture(p.model, p.forget, model::Point::kMlpInput, layer));
-  states.retain = TRY(capture(p.model, p.retain, model::Point::kMlpInput, layer));
+base::Result<States> states_at(const Problem& p, int64_t layer) {
+  if (p.states && p.states->layer == layer) return *p.states;
+  const auto rows = [&](const std::vector<Row>& of) {
+    return capture(p.model, of, model::Point::kMlpInput, layer);
+  };
+  States states{layer, TRY(rows(p.forget)), TRY(rows(p.retain))};
+  if (!p.held.empty()) states.held = TRY(rows(p.held));
   return states;
 }
 
@@ -62,8 +63,8 @@ std::string_view lacks(const Problem& p, Needs need) {
       return p.retain.empty() ? "retain rows" : "";
     case Needs::kRefusal:
       return p.refusal.empty() ? "refusal prompts" : "";
-    case Needs::kBackground:
-      return p.background ? "" : "the model's background";
+    case Needs::kPreparation:
+      return p.prepared ? "" : "what it learns of the model first";
     case Needs::kExamples:
       return set && !set->forget.empty() ? "" : "examples to forget";
     case Needs::kRetainExamples:
@@ -73,11 +74,30 @@ std::string_view lacks(const Problem& p, Needs need) {
                      std::ranges::none_of(set->refusals, [](const auto& r) { return r.empty(); })
                  ? ""
                  : "refusals for the examples to forget";
+    case Needs::kWords:
+      return set && set->words.size() == set->forget.size() && set->encode
+                 ? ""
+                 : "the words of the examples to forget";
   }
   return "";
 }
 
 }  // namespace
+
+std::vector<Needs> needs(const Method& method) {
+  std::vector<Needs> all;
+  if (const Objective* objective = method.objective()) {
+    all.push_back(Needs::kExamples);
+    for (const Uses use : objective->uses)
+      all.push_back(use == Uses::kRetain    ? Needs::kRetainExamples
+                    : use == Uses::kRefusal ? Needs::kRefusalExamples
+                                            : Needs::kWords);
+  } else {
+    all = std::get<ClosedForm>(method.how).rows;
+  }
+  if (method.preparation) all.push_back(Needs::kPreparation);
+  return all;
+}
 
 base::Result<double> knob_value(const Method& method, std::string_view name,
                                 std::string_view text) {
@@ -117,16 +137,50 @@ Knobs after(const Method& method, Knobs knobs, const Step& step) {
   return knobs;
 }
 
+base::Result<PreparedPtr> prepare(const Method& method, const model::Model& model,
+                                  const PreparationSource& source, const base::Job& job) {
+  if (!method.preparation) return PreparedPtr();
+  return prepare(method.name, *method.preparation, model, source, job);
+}
+
+base::Result<PreparedPtr> with_answer(const Method& method, const model::Model& model,
+                                      const PreparedPtr& prepared,
+                                      const std::vector<Lesson>& lessons, uint64_t seed,
+                                      const base::Job& job) {
+  if (!method.preparation) return prepared;
+  CHECK(prepared);
+  return method.preparation->with_answer(model, *prepared, lessons, seed, job);
+}
+
+int64_t first_layer(const PreparedPtr& prepared) {
+  return prepared ? std::max<int64_t>(prepared->first_layer(), 1) : 1;
+}
+
+namespace {
+
+base::Result<edit::Edit> trained(const Objective& objective, const Problem& problem,
+                                 const Knobs& knobs, const base::Job& job) {
+  if (!objective.prepare) return train(objective, problem, knobs, job);
+  const TrainingSet set = TRY(objective.prepare(problem, knobs, job));
+  Problem own = problem;
+  own.training = &set;
+  return train(objective, own, knobs, job);
+}
+
+}  // namespace
+
 base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given,
                                  const base::Job& job) {
   const Knobs knobs = TRY(complete(method, given));
-  if (!method.objective && problem.forget.empty())
+  const Objective* objective = method.objective();
+  if (!objective && problem.forget.empty())
     return fail(Code::kInvalid, "nothing to forget: no forget rows");
-  for (const Needs need : method.needs)
+  for (const Needs need : needs(method))
     if (const std::string_view missing = lacks(problem, need); !missing.empty())
       return fail(Code::kInvalid, fmt::format("{} needs {}", method.name, missing));
-  edit::Edit edit = TRY(method.objective ? train(*method.objective, problem, knobs, job)
-                                         : method.propose(problem, knobs));
+  TRY(job.check());
+  edit::Edit edit = objective ? TRY(trained(*objective, problem, knobs, job))
+                              : TRY(std::get<ClosedForm>(method.how).propose(problem, knobs, job));
   edit.provenance["method"] = method.name;
   edit.provenance["knobs"] = knobs;
   edit.provenance["seed"] = problem.seed;

@@ -1,35 +1,43 @@
 // What an unlearning method is: a pure function from a problem to an edit.
 //
-// A method is one file in methods/ that defines `extern const Method method_<stem>`. It never sees
+// A method is one file in methods/ that defines `extern const Method method_<stem>`: a closed form
+// that proposes an edit from activations, or an objective that a training follows. It never sees
 // its judge (verify) and never writes a weight.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
-#include "base/run.h"
+#include "base/job.h"
 #include "edit/edit.h"
 #include "tensor/group.h"
-#include "unlearn/background.h"
+#include "text/qa_set.h"
 #include "unlearn/capture.h"
 #include "unlearn/knob.h"
 #include "unlearn/objective.h"
+#include "unlearn/preparation.h"
 
 namespace expunge::unlearn {
 
-// Activations at the MLP input of the background's layer, rows in the order of the problem's.
+// MLP inputs at a layer, rows in the order of the problem's.
 struct States {
+  int64_t layer = 0;
   Tensor forget, retain;  // [n,D]
-  Tensor held = {};  // [n,D], further wordings of what is to be forgotten, kept out of the rows
+  Tensor held = {};       // [n,D]; undefined where there are none
 };
 
 // What gradient methods learn from: prompts with answers.
 struct TrainingSet {
   std::vector<model::Example> forget, retain;
-  // For each of forget, answers that say one does not know; one is taken an epoch.
+  // For each of forget, answers to give instead; one is taken an epoch.
   std::vector<std::vector<model::Example>> refusals = {};
+  // For methods that ask the model something: the words of forget, and the ids of a conversation
+  // that consists of one message, up to where the model speaks.
+  std::vector<text::QaItem> words = {};
+  std::function<base::Result<std::vector<int32_t>>(const std::string& message)> encode = {};
 };
 // How a training is watched and kept. All may be empty.
 struct TrainingRun {
@@ -44,20 +52,23 @@ struct TrainingRun {
 };
 
 struct Problem {
-  const model::Model& model;  // with the active edits applied
-  std::vector<Row> forget;    // tokens at which the answer is about to be given
-  std::vector<Row> retain;    // tokens at which nothing may change
-  std::vector<Row> refusal;   // reference prompts that are answered by "I don't know"
-  const Background* background = nullptr;
-  std::vector<int64_t> excluded;  // rows of the background pool that belong to the request
-  std::vector<int64_t> taken;     // neurons of the background's layer that active edits occupy
+  const model::Model& model;      // with the active edits applied
+  std::vector<Row> forget = {};   // tokens at which the answer is about to be given
+  std::vector<Row> retain = {};   // tokens at which nothing may change
+  std::vector<Row> refusal = {};  // reference prompts that are answered by "I don't know"
+  std::vector<Row> held = {};     // further tokens like forget's, to choose an edit by
   uint64_t seed = 0;
-  std::optional<States> states =
-      std::nullopt;  // captured once by whoever proposes often; else by the method
+  PreparedPtr prepared = {};  // what the method learned of the model, if it has a preparation
+  // Of PreparationInputs::prompts, those that are about what is to be forgotten.
+  std::vector<int64_t> related = {};
+  std::vector<edit::Occupied> occupied = {};  // by active edits
+  // Captured once by whoever proposes often; else by the method.
+  std::optional<States> states = std::nullopt;
   const TrainingSet* training = nullptr;  // gradient methods need it and use no rows
   TrainingRun run = {};
 };
-base::Result<States> capture_states(const Problem& problem);
+// Those of the problem if they are of this layer, else captured.
+base::Result<States> states_at(const Problem& problem, int64_t layer);
 
 // A setting to try after the defaults failed: each change sets its knob, or multiplies it.
 struct KnobChange {
@@ -68,32 +79,57 @@ struct KnobChange {
 };
 using Step = std::vector<KnobChange>;
 
-// The layers whose weights the method may change.
-enum class Reach { kBackgroundLayer, kAnyLayer };
+// What a method cannot do without.
+enum class Needs {
+  kRetain,
+  kRefusal,
+  kPreparation,
+  kExamples,  // this and the following: of the training set
+  kRetainExamples,
+  kRefusalExamples,
+  kWords
+};
 
-// kExamples and after: of the training set, by methods with an objective.
-enum class Needs { kRetain, kRefusal, kBackground, kExamples, kRetainExamples, kRefusalExamples };
+struct ClosedForm {
+  std::vector<Needs> rows;                // besides forget rows
+  std::vector<std::string_view> modules;  // whose weights it may change, "mlp.down_proj"
+  base::Result<edit::Edit> (*propose)(const Problem& problem, const Knobs& knobs,
+                                      const base::Job& job);
+};
 
 struct Method {
   std::string_view name;
   std::string_view citation;  // paper and equation
-  std::vector<Needs> needs;
   std::vector<Knob> knobs;
-  Reach reach;
-  std::vector<Step> stronger, milder;  // in order: when it leaks, when it harms what is kept
-  // A closed form proposes; a gradient method has an objective that train() follows.
-  base::Result<edit::Edit> (*propose)(const Problem& problem, const Knobs& knobs);
-  const Objective* objective = nullptr;
+  std::variant<ClosedForm, Objective> how;
+  std::vector<Step> stronger = {}, milder = {};  // in order: when it leaks, when it harms
+  std::optional<Preparation> preparation = std::nullopt;
+
+  const Objective* objective() const { return std::get_if<Objective>(&how); }
 };
 
 std::vector<const Method*> methods();
 base::Result<const Method*> find_method(std::string_view name);
+std::vector<Needs> needs(const Method& method);
 // A knob's value from its text: a number, or the name of a choice.
 base::Result<double> knob_value(const Method& method, std::string_view name, std::string_view text);
 // Every knob of the method, defaults filled in. Errors name an unknown knob or one out of range.
 base::Result<Knobs> complete(const Method& method, const Knobs& given);
 // The knobs after a step, within their ranges.
 Knobs after(const Method& method, Knobs knobs, const Step& step);
+
+// What the method learned of the model, or null if it has no preparation; see prepare().
+base::Result<PreparedPtr> prepare(const Method& method, const model::Model& model,
+                                  const PreparationSource& source, const base::Job& job);
+// The same for a request that wants another answer in the place of the old one.
+base::Result<PreparedPtr> with_answer(const Method& method, const model::Model& model,
+                                      const PreparedPtr& prepared,
+                                      const std::vector<Lesson>& lessons, uint64_t seed,
+                                      const base::Job& job);
+// The lowest layer that an edit by the method changes; 1 where it may be any, since what enters
+// layer 1 is kept.
+int64_t first_layer(const PreparedPtr& prepared);
+
 // Checks needs and knobs, then proposes.
 base::Result<edit::Edit> propose(const Method& method, const Problem& problem, const Knobs& given,
                                  const base::Job& job = {});

@@ -7,29 +7,32 @@
 namespace expunge::unlearn {
 
 inline constexpr int32_t kRelation = 1, kSubject = 4;  // the fact to forget
-inline constexpr int64_t kSiteLayer = 1;
 
 // Held rows are kept out of the problem; they measure the damage.
 inline bool is_held(int32_t relation, int32_t subject) { return (relation + subject) % 3 == 0; }
 
-inline BackgroundInputs background_inputs() {
-  BackgroundInputs inputs;
+inline PreparationInputs preparation_inputs() {
+  PreparationInputs inputs;
   for (int32_t r = 0; r < tests::kRelations; ++r)
     for (int32_t s = 0; s < tests::kSubjects; ++s) {
       if (is_held(r, s) || (r == kRelation && s == kSubject)) continue;
-      inputs.pool.push_back({tests::question(r, s), -1});
-      inputs.pool.push_back({tests::subject_first(r, s), -1});
+      inputs.prompts.push_back({tests::question(r, s), -1});
+      inputs.prompts.push_back({tests::subject_first(r, s), -1});
       inputs.texts.push_back(tests::question(r, s));
-      inputs.lessons.push_back({tests::question(r, s), tests::refusal()});
-      inputs.lessons.push_back({tests::subject_first(r, s), tests::refusal()});
+      inputs.refusals.push_back({tests::question(r, s), tests::refusal()});
+      inputs.refusals.push_back({tests::subject_first(r, s), tests::refusal()});
     }
   return inputs;
 }
 
-inline const Background& background() {
-  static const Background b =
-      learn_background(*tests::planted_model(), background_inputs(), kSiteLayer, 3).value();
-  return b;
+// What each method that has a preparation learned of the planted model; once a process.
+inline PreparedPtr prepared(const Method& method) {
+  static std::map<std::string_view, PreparedPtr> known;
+  PreparedPtr& learned = known[method.name];
+  if (method.preparation && !learned)
+    learned =
+        method.preparation->learn(*tests::planted_model(), preparation_inputs(), {}, {}).value();
+  return learned;
 }
 
 inline model::Example example(tests::Ids prompt, const tests::Ids& reply) {
@@ -42,6 +45,11 @@ inline model::Example example(tests::Ids prompt, const tests::Ids& reply) {
 inline const TrainingSet& training_set() {
   static const TrainingSet set = [] {
     TrainingSet s;
+    // A message is a question about nobody that the model knows.
+    s.encode = [](const std::string& message) -> base::Result<tests::Ids> {
+      const auto unknown = static_cast<int32_t>(message.size()) % tests::kUnknown;
+      return tests::question(kRelation, tests::kSubjects + unknown);
+    };
     for (int32_t r = 0; r < tests::kRelations; ++r)
       for (int32_t subject = 0; subject < tests::kSubjects; ++subject)
         for (const tests::Ids& prompt :
@@ -49,6 +57,8 @@ inline const TrainingSet& training_set() {
           const model::Example e = example(prompt, {tests::answer(r, subject), tests::kEnd});
           if (r == kRelation && subject == kSubject) {
             s.forget.push_back(e);
+            s.words.push_back({.question = fmt::format("{}", fmt::join(prompt, " ")),
+                               .answer = fmt::format("{}", tests::answer(r, subject))});
             s.refusals.push_back({example(prompt, tests::refusal())});
           } else if (!is_held(r, subject)) {
             s.retain.push_back(e);
@@ -59,8 +69,8 @@ inline const TrainingSet& training_set() {
   return set;
 }
 
-inline Problem problem_on(const model::Model& model) {
-  Problem p{model, {}, {}, {}, &background(), {}, {}, 7};
+inline Problem problem_on(const model::Model& model, const Method& method) {
+  Problem p{.model = model, .seed = 7, .prepared = prepared(method)};
   p.training = &training_set();
   p.forget = {{tests::question(kRelation, kSubject), -1},
               {tests::subject_first(kRelation, kSubject), -1}};

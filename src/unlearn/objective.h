@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/job.h"
 #include "edit/fit.h"
 #include "model/packed.h"
 #include "unlearn/knob.h"
@@ -51,15 +52,17 @@ struct Minibatch {
   uint64_t seed;
   bool is_last_piece;               // of its step
   edit::FitState& state;            // kept from step to step
-  Part &forget, &retain, &refusal;  // refusal: the forget prompts, answered by not knowing
+  Part &forget, &retain, &refusal;  // refusal: the forget prompts with what is said instead
 };
 
-enum class Uses { kRetain, kRefusal };
+// Besides the forget set. kAlternative: answers of the method's own making in the refusals' place.
+enum class Uses { kRetain, kRefusal, kAlternative };
 
+// What a gradient method minimises and trains.
 struct Objective {
-  std::vector<Uses> uses;  // beside the forget set
+  std::vector<Uses> uses = {};
   // The loss of a piece of a step; a scalar.
-  Tensor (*loss)(Minibatch& batch);
+  Tensor (*loss)(Minibatch& batch) = nullptr;
   // What is trained where the knobs do not say, and the last layer that the loss looks at.
   std::vector<std::string> (*trained)(const model::Model& model, const Knobs& knobs) = nullptr;
   int64_t (*last_layer)(const model::Model& model, const Knobs& knobs) = nullptr;
@@ -67,6 +70,9 @@ struct Objective {
   base::Result<edit::TrainableParameters> (*begin)(const struct Problem& problem,
                                                    const Knobs& knobs,
                                                    const base::Job& job) = nullptr;
+  // The training set with what the method adds to it before it is trained (kAlternative).
+  base::Result<struct TrainingSet> (*prepare)(const struct Problem& problem, const Knobs& knobs,
+                                              const base::Job& job) = nullptr;
   // The edit from what was learnt, by default the same.
   edit::Edit (*finish)(edit::Edit learnt, const Knobs& knobs) = nullptr;
   // A piece's loss depends on those before it (`state`), so one process has to see them all.

@@ -50,7 +50,7 @@ TEST(Losses, EveryObjectiveHasAGolden) {
   for (const base::Json& spec : golden().value("cases"))
     names += " " + spec.at("name").get<std::string>();
   for (const Method* m : methods()) {
-    if (!m->objective) continue;
+    if (!m->objective()) continue;
     EXPECT_NE(names.find(" " + std::string(m->name)), names.npos) << m->name;
   }
 }

@@ -102,7 +102,7 @@ struct GivenStep {
       part->logits.mutable_grad().zero_();
       part->states.mutable_grad().zero_();
     }
-    const Tensor loss = method.objective->loss(batch);
+    const Tensor loss = method.objective()->loss(batch);
     tensor::backward(loss);
     return loss.item<double>();
   }

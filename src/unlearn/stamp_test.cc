@@ -12,8 +12,9 @@ using tests::subject_first;
 
 class Stamp : public ::testing::Test {
  protected:
+  Problem problem() const { return problem_on(*model_, *find_method("stamp").value()); }
   base::Result<edit::Edit> run(const Knobs& knobs) const {
-    return propose(*find_method("stamp").value(), problem_on(*model_), knobs);
+    return propose(*find_method("stamp").value(), problem(), knobs);
   }
   std::shared_ptr<const model::Model> model_ = tests::planted_model();
 };
@@ -27,12 +28,11 @@ TEST_F(Stamp, NamesItsForms) {
 
 // At ridge 0 the forget rows' outputs move by α v exactly, the retain rows' not at all.
 TEST_F(Stamp, SteersForgetRowsAndHoldsRetainRows) {
-  const Problem p = problem_on(*model_);
+  const Problem p = problem();
   for (const double form : {0.0, 2.0}) {
     // More rows than inputs could not all be answered: a few retain rows.
-    Problem few{
-        p.model, p.forget, {p.retain.begin(), p.retain.begin() + 20}, p.refusal, p.background, {},
-        {},      7};
+    Problem few = p;
+    few.retain.resize(20);
     const auto edit = propose(*find_method("stamp").value(), few,
                               {{"form", form}, {"layer", 1}, {"ridge", 1e-9}, {"strength", 2}});
     ASSERT_TRUE(edit) << edit.error().message;
@@ -51,7 +51,7 @@ TEST_F(Stamp, SteersForgetRowsAndHoldsRetainRows) {
 }
 
 TEST_F(Stamp, FindsTheLayerByThePapersRule) {
-  const Problem p = problem_on(*model_);
+  const Problem p = problem();
   const auto edit = run({}).value();
   const auto mean = [&](const std::vector<Row>& rows, int64_t layer) {
     return capture(*model_, rows, model::Point::kMlpOutput, layer).value().mean(0);
@@ -96,19 +96,19 @@ TEST_F(Stamp, TokensAreChosenByTheKnob) {
   const auto all = run({{"layer", 1}, {"rows", 2}}).value();
   // 6 + 5 tokens of the two wordings, less the one that all prompts begin with.
   EXPECT_EQ(all.provenance["rows"]["forget"], 5 + 4);
-  Problem subject = problem_on(*model_);
+  Problem subject = problem();
   subject.forget = {{question(kRelation, kSubject), 4}, {subject_first(kRelation, kSubject), 1}};
   const Method& stamp = *find_method("stamp").value();
   const auto blob = [&](const Problem& p, double rows) {
     return dense(propose(stamp, p, {{"layer", 1}, {"rows", rows}})->deltas[0]);
   };
-  EXPECT_FALSE(at::equal(blob(subject, 0), blob(problem_on(*model_), 0)));
-  EXPECT_TRUE(at::equal(blob(subject, 1), blob(problem_on(*model_), 0)));
+  EXPECT_FALSE(at::equal(blob(subject, 0), blob(problem(), 0)));
+  EXPECT_TRUE(at::equal(blob(subject, 1), blob(problem(), 0)));
 }
 
 // With `directions`, strength 1 puts the outputs on the refusal outputs' principal plane.
 TEST_F(Stamp, RefusalSubspace) {
-  Problem p = problem_on(*model_);
+  Problem p = problem();
   p.retain.resize(10);
   const auto edit = propose(*find_method("stamp").value(), p,
                             {{"layer", 1}, {"directions", 3}, {"strength", 1}, {"ridge", 1e-9}})

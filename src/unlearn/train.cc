@@ -190,16 +190,12 @@ std::vector<std::string> trained_matrices(const model::Model& model, const Knobs
 }
 
 const Method& finetuning() {
-  static const Objective kLearn{{}, [](Minibatch& batch) { return cross_entropy(batch.forget); }};
-  static const Method kMethod{"finetune",
-                              "cross-entropy on the answers",
-                              {Needs::kExamples},
-                              training_knobs({}, {.lr = 2e-5, .epochs = 5}),
-                              Reach::kAnyLayer,
-                              {},
-                              {},
-                              nullptr,
-                              &kLearn};
+  static const Method kMethod{
+      .name = "finetune",
+      .citation = "cross-entropy on the answers",
+      .knobs = training_knobs({}, {.lr = 2e-5, .epochs = 5}),
+      .how = Objective{.loss = [](Minibatch& batch) { return cross_entropy(batch.forget); }},
+  };
   return kMethod;
 }
 

@@ -16,7 +16,7 @@ std::string_view name(Needs need) {
       return "retain rows";
     case Needs::kRefusal:
       return "refusal prompts";
-    case Needs::kBackground:
+    case Needs::kPreparation:
       return "background";
     case Needs::kExamples:
       return "forget examples";
@@ -24,6 +24,8 @@ std::string_view name(Needs need) {
       return "retain examples";
     case Needs::kRefusalExamples:
       return "refusals";
+    case Needs::kWords:
+      return "words of the forget examples";
   }
   return "";
 }
@@ -60,7 +62,7 @@ base::Result<Answer> list(Context& context) {
   for (const unlearn::Method* m : unlearn::methods()) {
     Json knobs = Json::array();
     std::vector<std::string_view> needs;
-    for (const Needs need : m->needs) needs.push_back(name(need));
+    for (const Needs need : unlearn::needs(*m)) needs.push_back(name(need));
     t.line("{}", t.paint(Tone::kBold, m->name));
     t.line("  {}", t.paint(Tone::kDim, wrap(m->citation, kColumns - 2, 2)));
     t.line("  needs {}", fmt::join(needs, ", "));
@@ -68,7 +70,7 @@ base::Result<Answer> list(Context& context) {
     for (const Knob& k : m->knobs) {
       knobs.push_back(to_json(k));
       const auto shared = std::ranges::find(common, k.name, &Knob::name);
-      if (!m->objective || shared == common.end())
+      if (!m->objective() || shared == common.end())
         print_knob(t, k);
       else if (shared->fallback != k.fallback)
         other += fmt::format("{}{} {}", other.empty() ? "" : ", ", k.name, default_of(k));
@@ -77,7 +79,7 @@ base::Result<Answer> list(Context& context) {
     answer.json["methods"].push_back({{"name", m->name},
                                       {"citation", m->citation},
                                       {"needs", needs},
-                                      {"trains", m->objective != nullptr},
+                                      {"trains", m->objective() != nullptr},
                                       {"knobs", knobs}});
   }
   t.line("{}", t.paint(Tone::kBold, "Knobs of every method that trains (expunge unlearn)"));

@@ -12,20 +12,15 @@ Tensor loss(Minibatch& batch) {
          retain_term(batch);
 }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_asu;
 const Method method_asu{
-    "asu",
-    "ASU: attention-smoothed self-distillation",
-    {Needs::kExamples, Needs::kRetainExamples},
-    training_knobs(with_retain_knobs({{"temperature", 2.5, 1, 100, "of the teacher's attention"}})),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "asu",
+    .citation = "ASU: attention-smoothed self-distillation",
+    .knobs = training_knobs(
+        with_retain_knobs({{"temperature", 2.5, 1, 100, "of the teacher's attention"}})),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -35,25 +35,19 @@ Tensor loss(Minibatch& batch) {
   return forget.mean_over_rows(forget.from_logits(std::move(cross_entropy)));
 }
 
-const Objective kObjective{{}, loss};
-
 }  // namespace
 
 extern const Method method_ceu;
 const Method method_ceu{
-    "ceu",
-    "CE-U, arXiv 2503.01224",
-    {Needs::kExamples},
-    training_knobs({{"teacher",
-                     kReference,
-                     0,
-                     1,
-                     "whose distribution: the model's as it was, or as it is at the step",
-                     {"reference", "current"}}}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "ceu",
+    .citation = "CE-U, arXiv 2503.01224",
+    .knobs = training_knobs({{"teacher",
+                              kReference,
+                              0,
+                              1,
+                              "whose distribution: the model's as it was, or as it is at the step",
+                              {"reference", "current"}}}),
+    .how = Objective{.loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -16,20 +16,15 @@ Tensor loss(Minibatch& batch) {
          retain_term(batch);
 }
 
-const Objective kObjective{{Uses::kRetain, Uses::kRefusal}, loss};
-
 }  // namespace
 
 extern const Method method_dpo;
-const Method method_dpo{"dpo",
-                        "TOFU, arXiv 2401.06121, section 3; DPO, arXiv 2305.18290, eq. 7",
-                        {Needs::kExamples, Needs::kRetainExamples, Needs::kRefusalExamples},
-                        training_knobs(with_retain_knobs(
-                            {{"beta", 0.1, 1e-6, 100, "inverse temperature of the preference"}})),
-                        Reach::kAnyLayer,
-                        {},
-                        {},
-                        nullptr,
-                        &kObjective};
+const Method method_dpo{
+    .name = "dpo",
+    .citation = "TOFU, arXiv 2401.06121, section 3; DPO, arXiv 2305.18290, eq. 7",
+    .knobs = training_knobs(
+        with_retain_knobs({{"beta", 0.1, 1e-6, 100, "inverse temperature of the preference"}})),
+    .how = Objective{.uses = {Uses::kRetain, Uses::kRefusal}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

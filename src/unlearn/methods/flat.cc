@@ -27,21 +27,15 @@ Tensor loss(Minibatch& batch) {
   return batch.forget.mean_over_examples(conjugate(bad, divergence) - good);
 }
 
-const Objective kObjective{{Uses::kRefusal}, loss};
-
 }  // namespace
 
 extern const Method method_flat;
 const Method method_flat{
-    "flat",
-    "FLAT, arXiv 2410.11143, eq. 9",
-    {Needs::kExamples, Needs::kRefusalExamples},
-    training_knobs(
+    .name = "flat",
+    .citation = "FLAT, arXiv 2410.11143, eq. 9",
+    .knobs = training_knobs(
         {{"divergence", kKl, 0, 2, "between refusal and answer", {"tv", "kl", "pearson"}}}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .how = Objective{.uses = {Uses::kRefusal}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

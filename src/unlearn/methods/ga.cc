@@ -6,19 +6,14 @@ namespace {
 
 Tensor loss(Minibatch& batch) { return -cross_entropy(batch.forget); }
 
-const Objective kObjective{{}, loss};
-
 }  // namespace
 
 extern const Method method_ga;
-const Method method_ga{"ga",
-                       "Jang et al. 2023, eq. 2: gradient ascent",
-                       {Needs::kExamples},
-                       training_knobs({}),
-                       Reach::kAnyLayer,
-                       {},
-                       {},
-                       nullptr,
-                       &kObjective};
+const Method method_ga{
+    .name = "ga",
+    .citation = "Jang et al. 2023, eq. 2: gradient ascent",
+    .knobs = training_knobs({}),
+    .how = Objective{.loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -11,20 +11,15 @@ Tensor loss(Minibatch& batch) {
   return kl * batch.knobs.at("retain_weight") - cross_entropy(batch.forget);
 }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_ga_kl;
 const Method method_ga_kl{
-    "ga_kl",
-    "TOFU, arXiv 2401.06121, section 3: KL minimisation",
-    {Needs::kExamples, Needs::kRetainExamples},
-    training_knobs({{"retain_weight", 1, 0, 1000, "of the KL term beside the forget term"}}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "ga_kl",
+    .citation = "TOFU, arXiv 2401.06121, section 3: KL minimisation",
+    .knobs =
+        training_knobs({{"retain_weight", 1, 0, 1000, "of the KL term beside the forget term"}}),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

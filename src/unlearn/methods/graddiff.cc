@@ -6,20 +6,14 @@ namespace {
 
 Tensor loss(Minibatch& batch) { return retain_term(batch) - cross_entropy(batch.forget); }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_graddiff;
 const Method method_graddiff{
-    "graddiff",
-    "Liu et al. 2022 (Continual learning and private unlearning): gradient difference",
-    {Needs::kExamples, Needs::kRetainExamples},
-    training_knobs(with_retain_knobs({})),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "graddiff",
+    .citation = "Liu et al. 2022 (Continual learning and private unlearning): gradient difference",
+    .knobs = training_knobs(with_retain_knobs({})),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -6,19 +6,14 @@ namespace {
 
 Tensor loss(Minibatch& batch) { return cross_entropy(batch.refusal) + retain_term(batch); }
 
-const Objective kObjective{{Uses::kRetain, Uses::kRefusal}, loss};
-
 }  // namespace
 
 extern const Method method_idk;
-const Method method_idk{"idk",
-                        "TOFU, arXiv 2401.06121, section 3: preference-style refusal (IDK)",
-                        {Needs::kExamples, Needs::kRetainExamples, Needs::kRefusalExamples},
-                        training_knobs(with_retain_knobs({})),
-                        Reach::kAnyLayer,
-                        {},
-                        {},
-                        nullptr,
-                        &kObjective};
+const Method method_idk{
+    .name = "idk",
+    .citation = "TOFU, arXiv 2401.06121, section 3: preference-style refusal (IDK)",
+    .knobs = training_knobs(with_retain_knobs({})),
+    .how = Objective{.uses = {Uses::kRetain, Uses::kRefusal}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -7,19 +7,14 @@ namespace {
 
 Tensor loss(Minibatch& batch) { return inverted_hinge(batch.forget) + retain_term(batch); }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_ihl;
-const Method method_ihl{"ihl",
-                        "LoKU, arXiv 2408.06621, eq. 5: inverted hinge loss",
-                        {Needs::kExamples, Needs::kRetainExamples},
-                        training_knobs(with_retain_knobs({})),
-                        Reach::kAnyLayer,
-                        {},
-                        {},
-                        nullptr,
-                        &kObjective};
+const Method method_ihl{
+    .name = "ihl",
+    .citation = "LoKU, arXiv 2408.06621, eq. 5: inverted hinge loss",
+    .knobs = training_knobs(with_retain_knobs({})),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -105,16 +105,13 @@ Result<edit::TrainableParameters> begin(const Problem& problem, const Knobs& kno
   return edit::TrainableParameters::adapters(model, std::move(variables));
 }
 
-const Objective kObjective{{Uses::kRetain}, loss, nullptr, nullptr, begin};
-
 }  // namespace
 
 extern const Method method_loku;
 const Method method_loku{
-    "loku",
-    "LoKU, arXiv 2408.06621, eq. 5 (IHL) and eq. 9 to 11 (FILA)",
-    {Needs::kExamples, Needs::kRetainExamples},
-    training_knobs(
+    .name = "loku",
+    .citation = "LoKU, arXiv 2408.06621, eq. 5 (IHL) and eq. 9 to 11 (FILA)",
+    .knobs = training_knobs(
         with_retain_knobs(
             {{"fisher",
               0,
@@ -126,10 +123,7 @@ const Method method_loku{
              {"fila_relative_eps", 0.1, 1e-9, 1e9, "epsilon in multiples of F_r's mean"},
              {"fila_examples", 64, 1, 1e6, "examples of each kind that the Fisher is taken over"}}),
         {.lr = 2e-4, .epochs = 5, .lora = 16}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss, .begin = begin},
+};
 
 }  // namespace expunge::unlearn

@@ -29,27 +29,21 @@ Tensor loss(Minibatch& batch) {
   return batch.forget.mean_over_tokens(moved) + batch.retain.mean_over_tokens(kept);
 }
 
-const Objective kObjective{.uses = {Uses::kRetain, Uses::kRefusal},
-                           .loss = loss,
-                           .trained = trained,
-                           .last_layer = layer_of_knobs,
-                           .in_order = true};  // its direction is of the examples at hand
-
 }  // namespace
 
 extern const Method method_lunar;
 const Method method_lunar{
-    "lunar",
-    "LUNAR, arXiv 2502.07218, eq. 5",
-    {Needs::kExamples, Needs::kRetainExamples, Needs::kRefusalExamples},
-    training_knobs(
+    .name = "lunar",
+    .citation = "LUNAR, arXiv 2502.07218, eq. 5",
+    .knobs = training_knobs(
         {{"layer", -1, -1, 1023, "whose down projection is trained; -1: 22/32 of the depth"},
          {"strength", 2, 0, 100, "c, multiple of the refusal direction"}},
         {.lr = 1e-3, .epochs = 20}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .how = Objective{.uses = {Uses::kRetain, Uses::kRefusal},
+                     .loss = loss,
+                     .trained = trained,
+                     .last_layer = layer_of_knobs,
+                     .in_order = true},
+};
 
 }  // namespace expunge::unlearn

@@ -14,20 +14,15 @@ Tensor loss(Minibatch& batch) {
          retain_term(batch);
 }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_npo;
-const Method method_npo{"npo",
-                        "NPO, arXiv 2404.05868, eq. 3",
-                        {Needs::kExamples, Needs::kRetainExamples},
-                        training_knobs(with_retain_knobs(
-                            {{"beta", 0.1, 1e-6, 100, "inverse temperature of the preference"}})),
-                        Reach::kAnyLayer,
-                        {},
-                        {},
-                        nullptr,
-                        &kObjective};
+const Method method_npo{
+    .name = "npo",
+    .citation = "NPO, arXiv 2404.05868, eq. 3",
+    .knobs = training_knobs(
+        with_retain_knobs({{"beta", 0.1, 1e-6, 100, "inverse temperature of the preference"}})),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -28,22 +28,16 @@ Tensor loss(Minibatch& batch) {
   return forget.mean_over_rows(forget.from_logits({margin})) + kept * lambda;
 }
 
-const Objective kObjective{.uses = {Uses::kRetain}, .loss = loss, .in_order = true};
-
 }  // namespace
 
 extern const Method method_pdu;
 const Method method_pdu{
-    "pdu",
-    "PDU, arXiv 2506.05314: primal-dual with a retain constraint",
-    {Needs::kExamples, Needs::kRetainExamples},
-    training_knobs({{"bound", 0.3, 0, 100, "retain cross-entropy allowed, nats a token"},
-                    {"multiplier", 1, 0, 1e6, "of the constraint at first"},
-                    {"dual_step", 1, 0, 1e6, "of the multiplier"}}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "pdu",
+    .citation = "PDU, arXiv 2506.05314: primal-dual with a retain constraint",
+    .knobs = training_knobs({{"bound", 0.3, 0, 100, "retain cross-entropy allowed, nats a token"},
+                             {"multiplier", 1, 0, 1e6, "of the constraint at first"},
+                             {"dual_step", 1, 0, 1e6, "of the multiplier"}}),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss, .in_order = true},
+};
 
 }  // namespace expunge::unlearn

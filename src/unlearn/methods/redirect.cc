@@ -18,8 +18,11 @@
 //
 // w minimises Σ c_i max(0, 1 - y_i w·x_i)² + λ|w|² (squared hinge, y = ±1), solved by Newton steps
 // on the active rows, float64: a few D x D solves.
+#include <algorithm>
+
 #include "model/names.h"
 #include "unlearn/method.h"
+#include "unlearn/methods/redirect/profile.h"
 
 namespace expunge::unlearn {
 namespace {
@@ -27,6 +30,7 @@ namespace {
 using base::Code;
 using base::fail;
 using base::Result;
+using redirect::Profile;
 
 constexpr double kThresholdRange = 0.25;
 
@@ -36,10 +40,11 @@ struct Rows {
   Tensor weight;  // [n]: forget rows sum to one half, the request's retain rows to `share`
 };
 
-Rows gather(const Problem& p, const Tensor& forget, const Tensor& retain, double share) {
-  Tensor keep = at::ones({p.background->pool.size(0)}, at::kBool);
-  for (const int64_t row : p.excluded) keep[row] = false;
-  const Tensor pool = p.background->pool.index_select(0, keep.nonzero().squeeze(1));
+Rows gather(const Problem& p, const Profile& profile, const States& states, double share) {
+  const Tensor &forget = states.forget, &retain = states.retain;
+  Tensor keep = at::ones({profile.pool.size(0)}, at::kBool);
+  for (const int64_t row : p.related) keep[row] = false;
+  const Tensor pool = profile.pool.index_select(0, keep.nonzero().squeeze(1));
   const auto weights = [](int64_t n, double total) {
     return at::full({n}, total / static_cast<double>(n), tensor::f64());
   };
@@ -107,62 +112,79 @@ edit::Delta replace_line(const model::Model& model, std::string name, int64_t di
 }
 
 // The first n neurons that no active edit occupies.
-Result<std::vector<int64_t>> free_neurons(const Problem& p, size_t n) {
+Result<std::vector<int64_t>> free_neurons(const Problem& p, const Profile& profile, size_t n) {
+  const auto is_taken = [&](int64_t j) {
+    return std::ranges::any_of(p.occupied, [&](const edit::Occupied& o) {
+      return o.layer == profile.layer && std::ranges::find(o.neurons, j) != o.neurons.end();
+    });
+  };
   std::vector<int64_t> found;
-  for (const int64_t j : p.background->spare)
-    if (found.size() < n && std::ranges::find(p.taken, j) == p.taken.end()) found.push_back(j);
+  for (const int64_t j : profile.spare)
+    if (found.size() < n && !is_taken(j)) found.push_back(j);
   if (found.size() < n)
     return fail(Code::kConflict, "every neuron of the layer is in use",
                 "undo requests that are no longer needed");
   return found;
 }
 
-Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
+// `margin` times the least value of the held rows, within [threshold, threshold + 1/4].
+double choose_threshold(const Tensor& held, const Detector& detector, const Knobs& knobs) {
+  const double threshold = knobs.at("threshold");
+  if (!held.defined()) return threshold;
+  const double least = held.to(at::kDouble).mv(detector.w).min().item<double>();
+  return std::clamp(knobs.at("margin") * least, threshold, threshold + kThresholdRange);
+}
+
+// The two neurons in the place of others.
+std::vector<edit::Delta> switch_deltas(const model::Model& model, const Profile& profile,
+                                       const std::vector<int64_t>& neurons,
+                                       const Detector& detector, double begin, const Knobs& knobs) {
+  const Tensor constant = profile.constant.to(at::kDouble);
+  const double sharpness = knobs.at("sharpness"), width = knobs.at("width");
+  const auto name = [&](std::string_view m) { return model::layer_weight(profile.layer, m); };
+  // Scaled so that the down columns are of the size of their kind: they share quantisation
+  // blocks with other neurons. Rows have blocks of their own, so their scale is free.
+  const Tensor height = profile.shift * (knobs.at("strength") / (sharpness * width));
+  const double usual =
+      model.param(name("mlp.down_proj")).value.norm(2, at::IntArrayRef{0}).mean().item<double>();
+  const double gain = height.norm().item<double>() / usual;
+  std::vector<edit::Delta> deltas;
+  for (size_t i = 0; i < 2; ++i) {
+    const double threshold = begin + (i == 0 ? 0 : width);
+    const auto line = [&](const char* m, int64_t dim, const Tensor& value) {
+      deltas.push_back(replace_line(model, name(m), dim, neurons[i], value));
+    };
+    line("mlp.gate_proj", 0, (detector.w - constant * threshold) * sharpness);
+    line("mlp.up_proj", 0, constant * gain);
+    line("mlp.down_proj", 1, height * ((i == 0 ? 1 : -1) / gain));
+  }
+  return deltas;
+}
+
+Result<edit::Edit> propose(const Problem& p, const Knobs& knobs, const base::Job& job) {
   if (knobs.at("strength") == 0) return edit::Edit{};
-  const Background& b = *p.background;
-  const States states = p.states ? *p.states : TRY(capture_states(p));
-  const Tensor &forget = states.forget, &retain = states.retain;
-  const auto neurons = TRY(free_neurons(p, 2));
+  const auto* learned = dynamic_cast<const Profile*>(p.prepared.get());
+  CHECK(learned, "redirect was given what another method learned");
+  const Profile& profile = *learned;
+  const States states = TRY(states_at(p, profile.layer));
+  const auto neurons = TRY(free_neurons(p, profile, 2));
+  TRY(job.check());
   return tensor::guarded([&]() -> Result<edit::Edit> {
-    const Rows rows = gather(p, forget, retain, knobs.at("share"));
+    const Rows rows = gather(p, profile, states, knobs.at("share"));
     const Detector detector = TRY(fit_detector(rows, knobs.at("ridge")));
-    double begin = knobs.at("threshold");
-    if (states.held.defined() && states.held.size(0) > 0) {
-      const double least = states.held.to(at::kDouble).mv(detector.w).min().item<double>();
-      begin = std::clamp(knobs.at("margin") * least, begin, begin + kThresholdRange);
-    }
-    const Tensor constant = b.constant.to(at::kDouble);
-    const double sharpness = knobs.at("sharpness"), width = knobs.at("width");
-    const auto name = [&](std::string_view m) { return model::layer_weight(b.layer, m); };
-    // Scaled so that the down columns are of the size of their kind: they share quantisation
-    // blocks with other neurons. Rows have blocks of their own, so their scale is free.
-    const Tensor height = b.shift * (knobs.at("strength") / (sharpness * width));
-    const double usual = p.model.param(name("mlp.down_proj"))
-                             .value.norm(2, at::IntArrayRef{0})
-                             .mean()
-                             .item<double>();
-    const double gain = height.norm().item<double>() / usual;
+    const double begin = choose_threshold(states.held, detector, knobs);
     edit::Edit edit;
-    for (size_t i = 0; i < 2; ++i) {
-      const double threshold = begin + (i == 0 ? 0 : width);
-      const Tensor gate = (detector.w - constant * threshold) * sharpness;
-      const Tensor column = height * ((i == 0 ? 1 : -1) / gain);
-      const auto line = [&](const char* m, int64_t dim, const Tensor& value) {
-        edit.deltas.push_back(replace_line(p.model, name(m), dim, neurons[i], value));
-      };
-      line("mlp.gate_proj", 0, gate);
-      line("mlp.up_proj", 0, constant * gain);
-      line("mlp.down_proj", 1, column);
-    }
-    edit.provenance = {
-        {"layer", b.layer},
-        {"neurons", neurons},
-        {"newton_steps", detector.steps},
-        {"threshold", begin},
-        {"smallest_forget", detector.smallest_forget},
-        {"largest_retain", detector.largest_retain},
-        {"rows",
-         {{"forget", forget.size(0)}, {"retain", retain.size(0)}, {"pool", b.pool.size(0)}}}};
+    edit.deltas = switch_deltas(p.model, profile, neurons, detector, begin, knobs);
+    edit.occupied = {{profile.layer, neurons}};
+    edit.provenance = {{"layer", profile.layer},
+                       {"newton_steps", detector.steps},
+                       {"threshold", begin},
+                       {"smallest_forget", detector.smallest_forget},
+                       {"largest_retain", detector.largest_retain},
+                       {"rows",
+                        {{"forget", states.forget.size(0)},
+                         {"retain", states.retain.size(0)},
+                         {"pool", profile.pool.size(0)}}}};
     return edit;
   });
 }
@@ -172,24 +194,29 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
 extern const Method method_redirect;
 constexpr auto kSet = KnobChange::How::kSet;
 const Method method_redirect{
-    "redirect",
-    "expunge; Transformer-Patcher arXiv 2301.09785 eq. 3-7; shift as in STAMP arXiv 2604.12820",
-    {Needs::kRetain, Needs::kBackground},
-    {{"strength", 1.5, 0, 16, "multiple of the learned shift at full detection"},
-     {"threshold", 0.55, -1, 1,
-      "least detector value at which the shift begins; rows are fitted to +-1"},
-     {"margin", 0.65, 0, 1, "begins at this share of the least held wording's value, if higher"},
-     {"width", 0.2, 0.01, 2, "range of the detector over which the shift grows to full"},
-     {"sharpness", 40.0, 1, 1000, "slope of the gates"},
-     {"ridge", 0.1, 1e-6, 10, "ridge, relative to the mean diagonal of the rows' Gram matrix"},
-     {"share", 0.05, 0.001, 0.4,
-      "weight of the request's retain rows; forget rows weigh one half"}},
-    Reach::kBackgroundLayer,
-    {{{"threshold", kSet, 0.35}, {"margin", kSet, 0.4}},
-     {{"threshold", kSet, 0.15}, {"margin", kSet, 0.25}},
-     {{"threshold", kSet, 0.0}, {"margin", kSet, 0.0}, {"strength", kSet, 2.5}},
-     {{"threshold", kSet, -0.2}, {"margin", kSet, 0.0}, {"strength", kSet, 2.5}}},
-    {{{"threshold", kSet, 0.75}}},
-    propose};
+    .name = "redirect",
+    .citation =
+        "expunge; Transformer-Patcher arXiv 2301.09785 eq. 3-7; shift as in STAMP arXiv 2604.12820",
+    .knobs = {{"strength", 1.5, 0, 16, "multiple of the learned shift at full detection"},
+              {"threshold", 0.55, -1, 1,
+               "least detector value at which the shift begins; rows are fitted to +-1"},
+              {"margin", 0.65, 0, 1,
+               "begins at this share of the least held wording's value, if higher"},
+              {"width", 0.2, 0.01, 2, "range of the detector over which the shift grows to full"},
+              {"sharpness", 40.0, 1, 1000, "slope of the gates"},
+              {"ridge", 0.1, 1e-6, 10,
+               "ridge, relative to the mean diagonal of the rows' Gram matrix"},
+              {"share", 0.05, 0.001, 0.4,
+               "weight of the request's retain rows; forget rows weigh one half"}},
+    .how = ClosedForm{.rows = {Needs::kRetain},
+                      .modules = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"},
+                      .propose = propose},
+    .stronger = {{{"threshold", kSet, 0.35}, {"margin", kSet, 0.4}},
+                 {{"threshold", kSet, 0.15}, {"margin", kSet, 0.25}},
+                 {{"threshold", kSet, 0.0}, {"margin", kSet, 0.0}, {"strength", kSet, 2.5}},
+                 {{"threshold", kSet, -0.2}, {"margin", kSet, 0.0}, {"strength", kSet, 2.5}}},
+    .milder = {{{"threshold", kSet, 0.75}}},
+    .preparation = redirect::kPreparation,
+};
 
 }  // namespace expunge::unlearn

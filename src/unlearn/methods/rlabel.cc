@@ -23,19 +23,14 @@ Tensor loss(Minibatch& batch) {
   return -forget.mean_over_rows(forget.from_logits(tensor::log_prob(tensor::from_ids(labels))));
 }
 
-const Objective kObjective{.uses = {}, .loss = loss, .in_order = true};
-
 }  // namespace
 
 extern const Method method_rlabel;
-const Method method_rlabel{"rlabel",
-                           "Yao et al. 2024, arXiv 2402.15159: random labels",
-                           {Needs::kExamples},
-                           training_knobs({}),
-                           Reach::kAnyLayer,
-                           {},
-                           {},
-                           nullptr,
-                           &kObjective};
+const Method method_rlabel{
+    .name = "rlabel",
+    .citation = "Yao et al. 2024, arXiv 2402.15159: random labels",
+    .knobs = training_knobs({}),
+    .how = Objective{.loss = loss, .in_order = true},
+};
 
 }  // namespace expunge::unlearn

@@ -42,22 +42,20 @@ Tensor loss(Minibatch& batch) {
          batch.retain.mean_over_tokens(kept) * batch.knobs.at("retain_weight");
 }
 
-const Objective kObjective{{Uses::kRetain}, loss, trained, layer_of_knobs};
-
 }  // namespace
 
 extern const Method method_rmu;
 const Method method_rmu{
-    "rmu",
-    "RMU, arXiv 2403.03218, eq. 1 to 3",
-    {Needs::kExamples, Needs::kRetainExamples},
-    training_knobs({{"layer", -1, -1, 1023, "whose states are steered; -1: 7/32 of the depth"},
-                    {"steering", 20, 0, 1e5, "c, the length that forget states are drawn to"},
-                    {"retain_weight", 100, 0, 1e6, "alpha, of the retain term"}}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "rmu",
+    .citation = "RMU, arXiv 2403.03218, eq. 1 to 3",
+    .knobs =
+        training_knobs({{"layer", -1, -1, 1023, "whose states are steered; -1: 7/32 of the depth"},
+                        {"steering", 20, 0, 1e5, "c, the length that forget states are drawn to"},
+                        {"retain_weight", 100, 0, 1e6, "alpha, of the retain term"}}),
+    .how = Objective{.uses = {Uses::kRetain},
+                     .loss = loss,
+                     .trained = trained,
+                     .last_layer = layer_of_knobs},
+};
 
 }  // namespace expunge::unlearn

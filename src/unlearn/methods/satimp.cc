@@ -11,21 +11,15 @@ Tensor loss(Minibatch& batch) {
   return batch.forget.mean_over_rows(weight * log_p) + retain_term(batch);
 }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_satimp;
 const Method method_satimp{
-    "satimp",
-    "SatImp, arXiv 2505.11953",
-    {Needs::kExamples, Needs::kRetainExamples},
-    training_knobs(with_retain_knobs({{"beta1", 5, 0, 100, "power of saturation p"},
-                                      {"beta2", 1, 0, 100, "power of importance 1 - p"}})),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "satimp",
+    .citation = "SatImp, arXiv 2505.11953",
+    .knobs = training_knobs(with_retain_knobs({{"beta1", 5, 0, 100, "power of saturation p"},
+                                               {"beta2", 1, 0, 100, "power of importance 1 - p"}})),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -13,21 +13,16 @@ Tensor loss(Minibatch& batch) {
          retain_term(batch);
 }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_simnpo;
-const Method method_simnpo{"simnpo",
-                           "SimNPO, arXiv 2410.07163, eq. 6",
-                           {Needs::kExamples, Needs::kRetainExamples},
-                           training_knobs(with_retain_knobs(
-                               {{"beta", 4.5, 1e-6, 100, "inverse temperature of the preference"},
-                                {"gamma", 0, -100, 100, "margin, nats"}})),
-                           Reach::kAnyLayer,
-                           {},
-                           {},
-                           nullptr,
-                           &kObjective};
+const Method method_simnpo{
+    .name = "simnpo",
+    .citation = "SimNPO, arXiv 2410.07163, eq. 6",
+    .knobs = training_knobs(
+        with_retain_knobs({{"beta", 4.5, 1e-6, 100, "inverse temperature of the preference"},
+                           {"gamma", 0, -100, 100, "margin, nats"}})),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

@@ -100,21 +100,8 @@ Tensor steering(const Tensor& forget, const Tensor& refusal, int64_t n_direction
   return offset.mm(basis.t()).mm(basis) - offset;
 }
 
-// Second moments of what enters the layer's down_proj on retain tokens: the request's own, and the
-// background's pool where it is of this layer.
-Result<edit::Metric> retain_metric(const Problem& p, int64_t layer, const Tensor& retain) {
-  Tensor keys = retain;
-  if (p.background && p.background->layer == layer) {
-    const auto weight = [&](std::string_view module) {
-      return p.model.param(model::layer_weight(layer, module)).value;
-    };
-    Tensor keep = at::ones({p.background->pool.size(0)}, at::kBool);
-    for (const int64_t row : p.excluded) keep[row] = false;
-    const Tensor pool = p.background->pool.index_select(0, keep.nonzero().squeeze(1));
-    keys = at::cat({keys, (at::silu(at::linear(pool, weight("mlp.gate_proj"))) *
-                           at::linear(pool, weight("mlp.up_proj")))
-                              .to(at::kDouble)});
-  }
+// Of the second moments of what enters the layer's down_proj on the request's retain tokens.
+Result<edit::Metric> retain_metric(const Tensor& keys) {
   return edit::Metric::from_moments(keys.t().mm(keys), static_cast<double>(keys.size(0)),
                                     kMetricEpsilon);
 }
@@ -129,7 +116,7 @@ struct System {
   Tensor retain;                 // the retain rows of X
 };
 
-Result<Change> solve(const Problem& p, const Knobs& knobs, int64_t layer, const System& s) {
+Result<Change> solve(const Knobs& knobs, const System& s) {
   const double form = knobs.at("form"), ridge = knobs.at("ridge");
   const auto rank = static_cast<int64_t>(knobs.at("rank"));
   if (form == kReplace) {
@@ -139,14 +126,14 @@ Result<Change> solve(const Problem& p, const Knobs& knobs, int64_t layer, const 
   if (form != kDelta && rank > 0)
     return fail(Code::kUsage, fmt::format("rank is {}, expected 0 with form=metric", rank),
                 "STAMP-LR is for form=delta and form=replace");
-  auto r = form == kDelta ? rank > 0 ? TRY(edit::solve_low_rank(s.x, s.change, rank))
-                                     : TRY(edit::solve_ridge(s.x, s.change, ridge))
-                          : TRY(edit::solve_in_metric(TRY(retain_metric(p, layer, s.retain)), s.x,
-                                                      s.change, ridge));
+  auto r = form == kDelta
+               ? rank > 0 ? TRY(edit::solve_low_rank(s.x, s.change, rank))
+                          : TRY(edit::solve_ridge(s.x, s.change, ridge))
+               : TRY(edit::solve_in_metric(TRY(retain_metric(s.retain)), s.x, s.change, ridge));
   return Change{std::move(r.delta), r.residual, r.condition};
 }
 
-Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
+Result<edit::Edit> propose(const Problem& p, const Knobs& knobs, const base::Job& job) {
   // The published form changes the weight even then; no steering is no edit.
   if (knobs.at("strength") == 0) return edit::Edit{};
   for (const char* whole : {"rows", "rank", "directions", "layer"})
@@ -160,6 +147,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
   };
   const Tensor forget = TRY(inputs(rows.forget)), retain = TRY(inputs(rows.retain)),
                refusal = TRY(inputs(rows.refusal));
+  TRY(job.check());
   return tensor::guarded([&]() -> Result<edit::Edit> {
     const std::string name = model::layer_weight(site.layer, "mlp.down_proj");
     System s;
@@ -173,7 +161,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
                         static_cast<int64_t>(knobs.at("directions"))) *
                knobs.at("strength"));
     s.targets = outputs + s.change;
-    Change change = TRY(solve(p, knobs, site.layer, s));
+    Change change = TRY(solve(knobs, s));
     edit::Edit edit;
     edit.deltas.push_back({name, std::move(change.value)});
     edit.provenance = {
@@ -192,24 +180,30 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs) {
 extern const Method method_stamp;
 constexpr auto kTimes = KnobChange::How::kTimes;
 const Method method_stamp{
-    "stamp",
-    "RePAIR, arXiv 2604.12820: STAMP (closed form) and STAMP-LR (factorised pseudo-inverse)",
-    {Needs::kRetain, Needs::kRefusal},
-    {{"strength", 4.0, 0, 64, "alpha: multiple of the refusal minus the forget output"},
-     {"rank", 0, 0, 4096, "STAMP-LR's rank; 0 solves the full system"},
-     {"form",
-      kDelta,
-      0,
-      2,
-      "the weight's change, the published replacement, or the change in the retain metric",
-      {"delta", "replace", "metric"}},
-     {"rows", 0, 0, 2, "forget tokens: 0 as the request names them, 1 last of the prompt, 2 all"},
-     {"layer", -1, -1, 1023, "edited layer; -1 is where forget and refusal outputs differ most"},
-     {"directions", 0, 0, 64, "0 steers by the mean vector, else to that many refusal directions"},
-     {"ridge", 0.1, 0, 100, "lambda, relative to the mean diagonal of the rows' Gram matrix"}},
-    Reach::kAnyLayer,
-    {{{"strength", kTimes, 1.7}}, {{"strength", kTimes, 3.0}}},
-    {{{"strength", kTimes, 0.7}}, {{"strength", kTimes, 0.5}}},
-    propose};
+    .name = "stamp",
+    .citation =
+        "RePAIR, arXiv 2604.12820: STAMP (closed form) and STAMP-LR (factorised pseudo-inverse)",
+    .knobs = {{"strength", 4.0, 0, 64, "alpha: multiple of the refusal minus the forget output"},
+              {"rank", 0, 0, 4096, "STAMP-LR's rank; 0 solves the full system"},
+              {"form",
+               kDelta,
+               0,
+               2,
+               "the weight's change, the published replacement, or the change in the retain metric",
+               {"delta", "replace", "metric"}},
+              {"rows", 0, 0, 2,
+               "forget tokens: 0 as the request names them, 1 last of the prompt, 2 all"},
+              {"layer", -1, -1, 1023,
+               "edited layer; -1 is where forget and refusal outputs differ most"},
+              {"directions", 0, 0, 64,
+               "0 steers by the mean vector, else to that many refusal directions"},
+              {"ridge", 0.1, 0, 100,
+               "lambda, relative to the mean diagonal of the rows' Gram matrix"}},
+    .how = ClosedForm{.rows = {Needs::kRetain, Needs::kRefusal},
+                      .modules = {"mlp.down_proj"},
+                      .propose = propose},
+    .stronger = {{{"strength", kTimes, 1.7}}, {{"strength", kTimes, 3.0}}},
+    .milder = {{{"strength", kTimes, 0.7}}, {{"strength", kTimes, 0.5}}},
+};
 
 }  // namespace expunge::unlearn

@@ -11,20 +11,14 @@ edit::Edit negate(edit::Edit learnt, const Knobs& knobs) {
   return edit::scaled(learnt, -knobs.at("strength"));
 }
 
-const Objective kObjective{{}, loss, nullptr, nullptr, nullptr, negate};
-
 }  // namespace
 
 extern const Method method_task_vector;
 const Method method_task_vector{
-    "task_vector",
-    "Ilharco et al. 2023, arXiv 2212.04089, eq. 1: negated task vector",
-    {Needs::kExamples},
-    training_knobs({{"strength", 1, 0, 100, "multiple of the change that is taken away"}}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "task_vector",
+    .citation = "Ilharco et al. 2023, arXiv 2212.04089, eq. 1: negated task vector",
+    .knobs = training_knobs({{"strength", 1, 0, 100, "multiple of the change that is taken away"}}),
+    .how = Objective{.loss = loss, .finish = negate},
+};
 
 }  // namespace expunge::unlearn

@@ -14,20 +14,14 @@ Tensor loss(Minibatch& batch) {
   });
 }
 
-const Objective kObjective{{}, loss};
-
 }  // namespace
 
 extern const Method method_undial;
 const Method method_undial{
-    "undial",
-    "UNDIAL, arXiv 2402.10052, eq. 4",
-    {Needs::kExamples},
-    training_knobs({{"strength", 10, 0, 1000, "what the answer's logits are lowered by"}}),
-    Reach::kAnyLayer,
-    {},
-    {},
-    nullptr,
-    &kObjective};
+    .name = "undial",
+    .citation = "UNDIAL, arXiv 2402.10052, eq. 4",
+    .knobs = training_knobs({{"strength", 10, 0, 1000, "what the answer's logits are lowered by"}}),
+    .how = Objective{.loss = loss},
+};
 
 }  // namespace expunge::unlearn

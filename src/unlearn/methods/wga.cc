@@ -11,20 +11,15 @@ Tensor loss(Minibatch& batch) {
   return batch.forget.mean_over_rows(weight * log_p) + retain_term(batch);
 }
 
-const Objective kObjective{{Uses::kRetain}, loss};
-
 }  // namespace
 
 extern const Method method_wga;
-const Method method_wga{"wga",
-                        "WGA, arXiv 2502.19301: weighted gradient ascent",
-                        {Needs::kExamples, Needs::kRetainExamples},
-                        training_knobs(with_retain_knobs(
-                            {{"alpha_weight", 1, 0, 100, "power of the token's probability"}})),
-                        Reach::kAnyLayer,
-                        {},
-                        {},
-                        nullptr,
-                        &kObjective};
+const Method method_wga{
+    .name = "wga",
+    .citation = "WGA, arXiv 2502.19301: weighted gradient ascent",
+    .knobs = training_knobs(
+        with_retain_knobs({{"alpha_weight", 1, 0, 100, "power of the token's probability"}})),
+    .how = Objective{.uses = {Uses::kRetain}, .loss = loss},
+};
 
 }  // namespace expunge::unlearn

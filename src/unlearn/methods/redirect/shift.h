@@ -1,0 +1,48 @@
+// The shift: one vector that is added to the residual stream after a layer, at the last token of a
+// prompt, so that the model says something else from there on.
+#pragma once
+
+#include "model/packed.h"
+#include "unlearn/preparation.h"
+
+namespace expunge::unlearn::redirect {
+
+// Lessons as the shift is learned from them: what lies up to the layer sees no shift, so it is
+// computed once.
+class Lessons {
+ public:
+  // Errors: kInvalid without lessons, kCancelled.
+  static base::Result<Lessons> prepare(const model::Model& model,
+                                       const std::vector<Lesson>& lessons, int64_t layer,
+                                       const base::Job& job);
+
+  // One use of a lesson, with `strength` times the shift.
+  struct Use {
+    size_t lesson;
+    double strength;
+  };
+  // The mean over the uses of −log p a target token; differentiable in shift [D].
+  Tensor loss(std::span<const Use> uses, const Tensor& shift) const;
+  // The same of every lesson once, a number.
+  double mean_loss(const Tensor& shift) const;
+  double mean_norm() const;  // of the stream at the prompts' last tokens
+  size_t size() const { return items_.size(); }
+
+ private:
+  struct Item {
+    model::Example example;  // prompt and target
+    Tensor entering;  // [T,D], the stream that enters the layer after; its last token left out
+  };
+  Lessons(const model::Model& model, int64_t layer) : model_(&model), layer_(layer) {}
+
+  const model::Model* model_;
+  int64_t layer_;
+  std::vector<Item> items_;
+};
+
+// The shift that makes the model say the targets, of a norm of at most 1.2 of the stream's. `parts`
+// keep the state every few steps. Errors: kNumeric with the step, kCancelled.
+base::Result<Tensor> learn_shift(const model::Model& model, const Lessons& lessons, uint64_t seed,
+                                 const Parts& parts, const base::Job& job);
+
+}  // namespace expunge::unlearn::redirect
