@@ -73,7 +73,7 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
   const auto examine = [&]() -> base::Status {
     double base_nll = 0;
     if (written) {
-      verify::Suite texts;
+      verify::GateQuestions texts;
       texts.texts = references_.texts;
       base_nll = TRY(verify::Examiner::prepare(patient_, texts, background->layer)).base_nll();
     }

@@ -65,7 +65,7 @@ bool is_refusal(std::string_view reply) {
   return std::regex_search(std::string(reply), kRefusal);
 }
 
-Result<Examiner> Examiner::prepare(const model::Patient& patient, const Suite& suite,
+Result<Examiner> Examiner::prepare(const model::Patient& patient, const GateQuestions& suite,
                                    int64_t layer) {
   Examiner e(patient);
   e.bounds_ = suite.bounds;
