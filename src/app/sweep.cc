@@ -7,10 +7,10 @@
 #include <fstream>
 
 #include "app/layout.h"
-#include "app/suites.h"
-#include "app/tofu.h"
 #include "app/training.h"
 #include "base/files.h"
+#include "publish/html_report.h"
+#include "verify/tofu.h"
 
 namespace expunge::app {
 namespace {
@@ -91,14 +91,13 @@ base::Status add_jobs(Sweep& sweep, const std::string& method_name, const Values
   return {};
 }
 
-Result<Work> evaluation_of(const Sweep& sweep, size_t job, base::Progress progress) {
-  SuiteInput input;
+Result<verify::Work> evaluation_of(const Sweep& sweep, size_t job) {
+  verify::TofuOptions input;
   input.data = sweep.data;
   input.forget = sweep.forget;
   input.limit = sweep.eval_limit;
   input.system = sweep.system;
   input.max_new_tokens = sweep.max_new_tokens;
-  input.progress = std::move(progress);
   // The gold model's records, where its own job has left them; else it is asked.
   if (!sweep.gold.empty() && sweep.jobs[job].label != "gold") {
     const std::string records = sweep.folder(1) + "/evaluation.json";
@@ -108,9 +107,7 @@ Result<Work> evaluation_of(const Sweep& sweep, size_t job, base::Progress progre
     else
       input.retain_model = sweep.gold;
   }
-  Work work = TRY(prepare_tofu(input));
-  work.suite = "tofu";
-  return work;
+  return verify::tofu_work(input);
 }
 
 Result<Json> record_of(const std::string& folder) {
@@ -183,7 +180,7 @@ base::Status run_job(const Sweep& sweep, size_t index, Context& context) {
   Json record = TRY(record_of(folder));
   if (record.value("finished", false)) return {};
   const auto patient = TRY(model::load_patient(job.label == "gold" ? sweep.gold : sweep.model));
-  const Work work = TRY(evaluation_of(sweep, index, context.terminal.progress()));
+  const verify::Work work = TRY(evaluation_of(sweep, index));
   if (job.method) {
     Trainee trainee{patient, *job.method, job.knobs};
     trainee.forget = TRY(text::read_qa(TRY(qa_file(sweep.data, sweep.forget)), sweep.limit));
@@ -196,7 +193,8 @@ base::Status run_job(const Sweep& sweep, size_t index, Context& context) {
     const edit::Edit edit = TRY(edit_of(trainee));
     TRY(edit::commit(*patient.model, {&edit, 1}));
   }
-  TRY(run_evaluation(patient, {job.label, std::nullopt, folder + "/evaluation.json"}, work));
+  TRY(verify::run_evaluation(patient, {job.label, std::nullopt, folder + "/evaluation.json"}, work,
+                             nullptr, base::Job(context.terminal.progress())));
   record = TRY(record_of(folder));
   record["label"] = job.label;
   record["finished"] = true;

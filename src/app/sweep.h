@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "app/command.h"
-#include "app/evaluation.h"
+#include "app/terminal.h"
 #include "unlearn/method.h"
 
 namespace expunge::app {

@@ -56,18 +56,6 @@ void add_training_options(CLI::App& cli, TrainingOptions& o) {
   cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
 }
 
-Result<std::string> qa_file(const std::string& data, const std::string& split,
-                            std::span<const std::string_view> endings) {
-  std::vector<std::string> paths{split};
-  for (const std::string_view ending : endings)
-    paths.push_back(data + "/" + split + std::string(ending));
-  for (const std::string& path : paths)
-    if (path.find('.') != path.npos && ::access(path.c_str(), R_OK) == 0) return path;
-  return fail(Code::kNotFound, fmt::format("no set '{}' in {}", printable(split), printable(data)),
-              "--data names the folder of TOFU's JSON files "
-              "(huggingface.co/datasets/locuslab/TOFU)");
-}
-
 Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o) {
   unlearn::Knobs knobs;
   for (const std::string& text : o.knobs) {
@@ -84,7 +72,6 @@ Result<Json> probabilities(const Trainee& t) {
   verify::EvaluateOptions options;
   options.system = t.system;
   options.generate = false;
-  options.progress = t.progress;
   std::vector<verify::QaSet> sets;
   constexpr size_t kMost = 100;  // of each set: an indication while training
   for (const auto& [name, items] : {std::pair("forget", &t.forget), std::pair("retain", &t.retain)})
@@ -92,10 +79,11 @@ Result<Json> probabilities(const Trainee& t) {
                     {items->begin(), items->begin() + static_cast<std::ptrdiff_t>(
                                                           std::min(kMost, items->size()))}});
   Json figures = Json::object();
-  for (const auto& [name, records] : TRY(verify::evaluate(t.patient, sets, options)).records) {
+  for (const auto& [name, records] :
+       TRY(verify::evaluate(t.patient, sets, options, {}, base::Job(t.progress))).records) {
     if (records.empty()) continue;
     double sum = 0;
-    for (const verify::Record& r : records) sum += r.score.prob();
+    for (const verify::QaRecord& r : records) sum += r.score.prob();
     figures[name + "_prob"] = sum / static_cast<double>(records.size());
   }
   return figures;

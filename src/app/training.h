@@ -22,10 +22,7 @@ struct TrainingOptions {
 };
 // --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --out.
 void add_training_options(CLI::App& cli, TrainingOptions& options);
-// A file, or the first of `split` + ending that the data folder has. kNotFound.
-constexpr std::string_view kPlainSet[] = {".json"};
-base::Result<std::string> qa_file(const std::string& data, const std::string& split,
-                                  std::span<const std::string_view> endings = kPlainSet);
+using text::qa_file;
 // Errors: an unknown knob, one out of its range.
 base::Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o);
 

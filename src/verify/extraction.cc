@@ -79,13 +79,19 @@ class Overlap {
 class Extractor {
  public:
   Extractor(const model::Model& model, std::span<const Task> tasks,
-            const ExtractionOptions& options)
-      : model_(model), tasks_(tasks), options_(options), runner_(model), records_(tasks.size()) {}
+            const ExtractionOptions& options, const base::Job& job)
+      : model_(model),
+        tasks_(tasks),
+        options_(options),
+        job_(job),
+        runner_(model),
+        records_(tasks.size()) {}
 
   // A record for each task.
   Result<std::vector<ExtractionRecord>> run() {
     while (n_opened_ < tasks_.size() || !forks_.empty()) {
       TRY(base::check_cancel());
+      TRY(job_.check());
       TRY(admit());
       if (!forks_.empty()) TRY(step());
       close();
@@ -149,7 +155,7 @@ class Extractor {
     while (forks_.size() < options_.max_batch) {
       if (opened_.empty() || opened_.back().n_taken == opened_.back().forks.size()) {
         if (n_opened_ == tasks_.size()) return {};
-        if (options_.progress) options_.progress("extracting", n_opened_, tasks_.size());
+        job_.report("extracting", n_opened_, tasks_.size());
         TRY(open());
         continue;
       }
@@ -212,6 +218,7 @@ class Extractor {
   const model::Model& model_;
   std::span<const Task> tasks_;
   const ExtractionOptions& options_;
+  const base::Job& job_;
   model::Runner runner_;
   std::list<Opened> opened_;  // forks point into it; forks are taken from the last one
   std::vector<Fork> forks_;
@@ -236,8 +243,8 @@ Status check(const model::Config& config, Ids x, size_t n) {
 
 Result<Extraction> extraction(const model::Model& model,
                               std::span<const std::vector<int32_t>> sequences,
-                              const ExtractionOptions& options,
-                              std::vector<ExtractionRecord> done) {
+                              const ExtractionOptions& options, std::vector<ExtractionRecord> done,
+                              const base::Job& job) {
   if (sequences.empty()) return base::fail(Code::kInvalid, "there is no sequence to extract");
   if (options.n < 1 || options.max_batch < 1)
     return base::fail(Code::kUsage, fmt::format("{}-grams in batches of {}, expected 1 or more",
@@ -251,21 +258,19 @@ Result<Extraction> extraction(const model::Model& model,
         options.max_tokens > 0 ? std::min(options.max_tokens, x.size()) : x.size();
     const Task task{static_cast<int64_t>(i), x.first(length)};
     TRY_AT(fmt::format("sequence {}", i), check(model.config(), task.x, options.n));
-    if (options.share.has(i) && !known.contains(task.row)) open.push_back(task);
+    if (options.shard.has(i) && !known.contains(task.row)) open.push_back(task);
   }
   Extraction result;
   result.n = options.n;
   result.records = std::move(done);
-  ExtractionOptions of_block = options;
-  if (options.progress)
-    of_block.progress = [&](std::string_view what, size_t at, size_t) {
-      options.progress(what, result.records.size() + at, options.share.of(sequences.size()));
-    };
+  const base::Job of_block = job.reporting([&](std::string_view what, size_t at, size_t) {
+    job.report(what, result.records.size() + at, options.shard.of(sequences.size()));
+  });
   TRY(in_blocks(
-      std::span(open), kBlock,
+      std::span(open), kBlock, job,
       [&](std::span<const Task> block, size_t) -> Status {
         return tensor::guarded([&]() -> Status {
-          Extractor extractor(model, block, of_block);
+          Extractor extractor(model, block, options, of_block);
           const auto records = TRY(extractor.run());
           result.records.insert(result.records.end(), records.begin(), records.end());
           result.decoded_tokens += extractor.decoded_tokens();
@@ -282,21 +287,18 @@ Result<Extraction> extraction(const model::Model& model,
 }
 
 Result<Extraction> extraction(const model::Patient& patient, std::span<const std::string> texts,
-                              const ExtractionOptions& options,
-                              std::vector<ExtractionRecord> done) {
+                              const ExtractionOptions& options, std::vector<ExtractionRecord> done,
+                              const base::Job& job) {
   std::vector<std::vector<int32_t>> sequences;
   for (const std::string& text : texts)
     sequences.push_back(
         TRY_AT(fmt::format("sequence {}", sequences.size()), patient.tokenizer.encode(text)).ids);
-  return extraction(*patient.model, sequences, options, std::move(done));
+  return extraction(*patient.model, sequences, options, std::move(done), job);
 }
 
-base::Json extraction_to_json(const Extraction& result) {
-  base::Json summary = {{"ma", result.ma},
-                        {fmt::format("el_{}", result.n), result.el},
-                        {"n_sequences", result.records.size()}};
-  return {{"summary", std::move(summary)},
-          {"records", extraction_records_to_json(result.records, result.n)}};
+Figures figures_of(const Extraction& result) {
+  return {{{"ma", Figure(result.ma)}, {fmt::format("el_{}", result.n), Figure(result.el)}},
+          {{"n_sequences", static_cast<int64_t>(result.records.size())}}};
 }
 
 base::Json extraction_records_to_json(std::span<const ExtractionRecord> records, size_t n) {
@@ -318,8 +320,8 @@ Result<std::vector<ExtractionRecord>> extraction_records_from_json(const base::J
     TRY(is_object(item, here));
     ExtractionRecord r;
     r.row = TRY(row_number(key, place));
-    r.ma = TRY(share(*TRY(member(item, "ma", here)), here.in("ma")));
-    r.el = TRY(share(*TRY(member(item, el, here)), here.in(el)));
+    r.ma = TRY(fraction(*TRY(member(item, "ma", here)), here.in("ma")));
+    r.el = TRY(fraction(*TRY(member(item, el, here)), here.in(el)));
     r.n_tokens = TRY(count(*TRY(member(item, "n_tokens", here)), here.in("n_tokens")));
     records.push_back(r);
   }

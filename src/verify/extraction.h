@@ -17,10 +17,11 @@
 #include <string>
 #include <vector>
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "model/patient.h"
 #include "verify/blocks.h"
+#include "verify/figures.h"
 
 namespace expunge::verify {
 
@@ -34,10 +35,9 @@ struct ExtractionOptions {
   size_t n = 10;            // of the n-grams
   size_t max_tokens = 200;  // of each sequence, as the paper has them; 0: all
   size_t max_batch = 64;    // forks that run at once
-  Share share = {};
-  base::Progress progress = {};
-  // Called after each block of sequences with all records, so that they outlive a Ctrl+C.
-  std::function<base::Status(std::span<const ExtractionRecord>)> keep = {};
+  Shard shard = {};
+  // Called after each block of sequences with all records, so that they survive a Ctrl+C.
+  std::function<base::Status(const std::vector<ExtractionRecord>&)> keep = {};
 };
 
 struct Extraction {
@@ -52,16 +52,18 @@ struct Extraction {
 base::Result<Extraction> extraction(const model::Model& model,
                                     std::span<const std::vector<int32_t>> sequences,
                                     const ExtractionOptions& options = {},
-                                    std::vector<ExtractionRecord> done = {});
+                                    std::vector<ExtractionRecord> done = {},
+                                    const base::Job& job = {});
 // Texts as they stand: no chat template, no beginning-of-text token.
 base::Result<Extraction> extraction(const model::Patient& patient,
                                     std::span<const std::string> texts,
                                     const ExtractionOptions& options = {},
-                                    std::vector<ExtractionRecord> done = {});
+                                    std::vector<ExtractionRecord> done = {},
+                                    const base::Job& job = {});
 
-// {"summary": {"ma", "el_{n}", "n_sequences"}, "records": {row: {"ma", "el_{n}", "n_tokens"}}}
-base::Json extraction_to_json(const Extraction& result);
-// The records part, of n-grams. From a file it is checked; errors name row and key.
+// ma, el_{n}, n_sequences.
+Figures figures_of(const Extraction& result);
+// {row: {"ma", "el_{n}", "n_tokens"}}. From a file they are checked; errors name row and key.
 base::Json extraction_records_to_json(std::span<const ExtractionRecord> records, size_t n);
 base::Result<std::vector<ExtractionRecord>> extraction_records_from_json(const base::Json& json,
                                                                          size_t n,

@@ -58,7 +58,8 @@ std::vector<Window> windows_of(size_t n_tokens, const Lengths& lengths) {
 }  // namespace
 
 Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
-                              const PerplexityOptions& options, std::vector<WindowRecord> done) {
+                              const PerplexityOptions& options, std::vector<WindowRecord> done,
+                              const base::Job& job) {
   const Lengths lengths = TRY(lengths_of(model.config(), options));
   if (options.limit_tokens > 0)
     ids = ids.first(std::min(ids.size(), static_cast<size_t>(options.limit_tokens)));
@@ -70,23 +71,23 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
   std::vector<Window> open;
   const std::vector<Window> windows = windows_of(ids.size(), lengths);
   for (size_t i = 0; i < windows.size(); ++i)
-    if (options.share.has(i) && !known.contains(static_cast<int64_t>(windows[i].begin)))
+    if (options.shard.has(i) && !known.contains(static_cast<int64_t>(windows[i].begin)))
       open.push_back(windows[i]);
   Perplexity result;
   result.windows = std::move(done);
   TRY(in_blocks(
-      std::span<const Window>(open), (kBlockTokens + lengths.context - 1) / lengths.context,
+      std::span<const Window>(open), (kBlockTokens + lengths.context - 1) / lengths.context, job,
       [&](std::span<const Window> block, size_t) -> Status {
         std::vector<ScoreItem> items;
         for (const Window& w : block) {
           const auto own = ids.subspan(w.begin, w.end - w.begin);
           items.push_back({{own.begin(), own.end()}, own.size() - w.n_scored});
         }
-        const auto scores = TRY(score(model, items));
+        const auto scores = TRY(score(model, items, {}, job.reporting({})));
         for (size_t i = 0; i < block.size(); ++i)
           result.windows.push_back(
               {static_cast<int64_t>(block[i].begin), scores[i].avg_loss, scores[i].n_tokens});
-        if (options.progress) options.progress("perplexity", block.back().end, ids.size());
+        job.report("perplexity", block.back().end, ids.size());
         return {};
       },
       [&] { return options.keep ? options.keep(result.windows) : Status(); }));
@@ -102,22 +103,19 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
 }
 
 Result<Perplexity> perplexity(const model::Patient& patient, const std::string& text,
-                              const PerplexityOptions& options, std::vector<WindowRecord> done) {
+                              const PerplexityOptions& options, std::vector<WindowRecord> done,
+                              const base::Job& job) {
   const text::Encoding encoding = TRY(patient.tokenizer.encode(text));
-  return perplexity(*patient.model, encoding.ids, options, std::move(done));
+  return perplexity(*patient.model, encoding.ids, options, std::move(done), job);
 }
 
-base::Json perplexity_to_json(const Perplexity& result) {
-  base::Json json = {{"summary", base::Json::object()}};
-  if (std::isfinite(result.ppl))
-    json["summary"]["ppl"] = result.ppl;
-  else
-    json["absent"]["ppl"] = fmt::format("exp({:.6g}) is beyond float64", result.nll);
-  json["summary"]["nll"] = result.nll;
-  json["summary"]["n_tokens"] = result.n_tokens;
-  json["summary"]["n_windows"] = result.windows.size();
-  json["records"] = window_records_to_json(result.windows);
-  return json;
+Figures figures_of(const Perplexity& result) {
+  Result<Figure> ppl = Figure(result.ppl);
+  if (!std::isfinite(result.ppl))
+    ppl = base::fail(Code::kNumeric, fmt::format("exp({:.6g}) is beyond float64", result.nll));
+  return {
+      {{"ppl", ppl}, {"nll", Figure(result.nll)}},
+      {{"n_tokens", result.n_tokens}, {"n_windows", static_cast<int64_t>(result.windows.size())}}};
 }
 
 base::Json window_records_to_json(std::span<const WindowRecord> records) {

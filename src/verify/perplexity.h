@@ -10,10 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "model/patient.h"
 #include "verify/blocks.h"
+#include "verify/figures.h"
 
 namespace expunge::verify {
 
@@ -33,10 +34,9 @@ struct PerplexityOptions {
   // is not scored.
   int64_t stride = 0;
   int64_t limit_tokens = 0;  // the text's first ones; 0: all
-  Share share = {};
-  base::Progress progress = {};
-  // Called after each block of windows with all records, so that they outlive a Ctrl+C.
-  std::function<base::Status(std::span<const WindowRecord>)> keep = {};
+  Shard shard = {};
+  // Called after each block of windows with all records, so that they survive a Ctrl+C.
+  std::function<base::Status(const std::vector<WindowRecord>&)> keep = {};
 };
 
 struct Perplexity {
@@ -50,16 +50,16 @@ struct Perplexity {
 // Errors: context or stride out of range; fewer than two tokens; a loss that is not finite.
 base::Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
                                     const PerplexityOptions& options = {},
-                                    std::vector<WindowRecord> done = {});
+                                    std::vector<WindowRecord> done = {}, const base::Job& job = {});
 // The text as it stands: no chat template, no beginning-of-text token.
 base::Result<Perplexity> perplexity(const model::Patient& patient, const std::string& text,
                                     const PerplexityOptions& options = {},
-                                    std::vector<WindowRecord> done = {});
+                                    std::vector<WindowRecord> done = {}, const base::Job& job = {});
 
-// {"summary": {"ppl", "nll", "n_tokens", "n_windows"}, "records": {"windows": {begin: {"avg_loss",
-//  "n_tokens"}}}}; an infinite ppl is under "absent" with the reason.
-base::Json perplexity_to_json(const Perplexity& result);
-// The records part. From a file it is checked; errors name window and key.
+// ppl, nll, n_tokens, n_windows; an infinite ppl is absent.
+Figures figures_of(const Perplexity& result);
+// {"windows": {begin: {"avg_loss", "n_tokens"}}}. From a file they are checked; errors name window
+// and key.
 base::Json window_records_to_json(std::span<const WindowRecord> records);
 base::Result<std::vector<WindowRecord>> window_records_from_json(const base::Json& json,
                                                                  std::string_view file);

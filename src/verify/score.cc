@@ -36,8 +36,9 @@ size_t shared(std::span<const int32_t> a, std::span<const int32_t> b) {
 
 class Scorer {
  public:
-  Scorer(const model::Model& model, std::span<const ScoreItem> items, const ScoreOptions& options)
-      : items_(items), options_(options), runner_(model), scores_(items.size()) {
+  Scorer(const model::Model& model, std::span<const ScoreItem> items, const ScoreOptions& options,
+         const base::Job& job)
+      : items_(items), options_(options), job_(job), runner_(model), scores_(items.size()) {
     order_.resize(items.size());
     std::iota(order_.begin(), order_.end(), size_t{0});
     std::ranges::sort(order_, {}, [&](size_t i) -> const auto& { return items[i].ids; });
@@ -47,7 +48,8 @@ class Scorer {
     begin();
     for (size_t next = 0; next < order_.size();) {
       TRY(base::check_cancel());
-      if (options_.progress) options_.progress("scoring", next, order_.size());
+      TRY(job_.check());
+      job_.report("scoring", next, order_.size());
       next = pass(next);
     }
     for (AnswerScore& s : scores_) {
@@ -167,6 +169,7 @@ class Scorer {
 
   std::span<const ScoreItem> items_;
   const ScoreOptions& options_;
+  const base::Job& job_;
   model::Runner runner_;
   std::vector<size_t> order_;  // items by their ids
   size_t n_begun_ = 0;
@@ -190,14 +193,14 @@ AnswerScore score_rows(const Tensor& logits, std::span<const int32_t> targets) {
 }
 
 Result<std::vector<AnswerScore>> score(const model::Model& model, std::span<const ScoreItem> items,
-                                       const ScoreOptions& options) {
+                                       const ScoreOptions& options, const base::Job& job) {
   for (const ScoreItem& item : items) {
     TRY(model::check_prompt(model.config(), item.ids));
     if (item.first < 1 || item.first > item.ids.size())
       return base::fail(base::Code::kInvalid, "scoring needs a token before the first scored one");
   }
   if (items.empty()) return std::vector<AnswerScore>();
-  return tensor::guarded([&] { return Scorer(model, items, options).run(); });
+  return tensor::guarded([&] { return Scorer(model, items, options, job).run(); });
 }
 
 }  // namespace expunge::verify

@@ -1,0 +1,14 @@
+// Evaluations side by side, as a table of their figures.
+#pragma once
+
+#include <span>
+
+#include "app/terminal.h"
+#include "publish/html_report.h"
+
+namespace expunge::app {
+
+// A table of summaries side by side; below it what the last one's figures leave out and why.
+void print_figures(Terminal& terminal, std::span<const publish::ReportRun> runs);
+
+}  // namespace expunge::app
