@@ -25,8 +25,7 @@ enum class Need { kRetainModel, kPerturbed, kTokens, kGenerations };
 
 struct Key {
   std::string_view name;
-  std::vector<std::string_view>
-      sets;  // of the records, and of the retain-only model's if they are needed
+  std::vector<std::string_view> sets;  // of the records, and of the retain-only model's if needed
   std::vector<Need> needs = {};
 };
 
