@@ -179,7 +179,7 @@ base::Status run_job(const Sweep& sweep, size_t index, Context& context) {
   TRY(base::make_dirs(folder));
   Json record = TRY(record_of(folder));
   if (record.value("finished", false)) return {};
-  const auto patient = TRY(model::load_patient(job.label == "gold" ? sweep.gold : sweep.model));
+  const auto patient = TRY(model::load_chat_model(job.label == "gold" ? sweep.gold : sweep.model));
   const verify::Work work = TRY(evaluation_of(sweep, index));
   if (job.method) {
     Trainee trainee{patient, *job.method, job.knobs};
@@ -191,7 +191,7 @@ base::Status run_job(const Sweep& sweep, size_t index, Context& context) {
     trainee.out = folder;
     trainee.progress = context.terminal.progress();
     const edit::Edit edit = TRY(edit_of(trainee));
-    TRY(edit::commit(*patient.model, {&edit, 1}));
+    TRY(edit::commit(patient.model, {&edit, 1}));
   }
   TRY(verify::run_evaluation(patient, {job.label, std::nullopt, folder + "/evaluation.json"}, work,
                              nullptr, base::Job(context.terminal.progress())));

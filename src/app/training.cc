@@ -27,7 +27,7 @@ Json identity_of(const Trainee& t) {
           {"knobs", t.knobs},
           {"seed", t.seed},
           {"system", t.system},
-          {"weights_hash", t.patient.model->weights_hash()},
+          {"weights_hash", t.patient.model.weights_hash()},
           {"forget", {{"items", t.forget.size()}, {"sha256", hash_of(t.forget)}}},
           {"retain", {{"items", t.retain.size()}, {"sha256", hash_of(t.retain)}}}};
 }
@@ -93,7 +93,7 @@ Result<TrainedRun> run_training(const Trainee& t) {
   const base::Stopwatch clock;
   const unlearn::TrainingSet set =
       TRY(unlearn::training_set(t.patient, t.forget, t.retain, t.system, t.seed));
-  unlearn::Problem problem{*t.patient.model, {}, {}, {}, nullptr, {}, {}, t.seed};
+  unlearn::Problem problem{t.patient.model, {}, {}, {}, nullptr, {}, {}, t.seed};
   problem.training = &set;
   if (!t.method.objective) {
     unlearn::RowSets rows = unlearn::answer_rows(set);
@@ -117,12 +117,12 @@ Result<TrainedRun> run_training(const Trainee& t) {
     TRY(base::make_dirs(t.out));
     if (writes) TRY(write_record(t.out, record));
     if (t.method.objective && unlearn::trains_all(*t.method.objective, t.knobs))
-      TRY(t.patient.model->park(t.out));
+      TRY(t.patient.model.park(t.out));
   }
   if (t.eval_every > 0 && tensor::leads(t.group))
     problem.run.after_epoch = [&](int64_t epoch, const edit::Trained& trained) -> base::Status {
       if (epoch % t.eval_every != 0) return {};
-      const auto scope = TRY(edit::ScopedEdit::apply(*t.patient.model, trained.edit()));
+      const auto scope = TRY(edit::ScopedEdit::apply(t.patient.model, trained.edit()));
       Json figures = TRY(probabilities(t));
       figures["epoch"] = epoch;
       record["epochs"].push_back(std::move(figures));
@@ -135,7 +135,7 @@ Result<TrainedRun> run_training(const Trainee& t) {
     record["resumed_at"] = fitted.resumed_at;
   };
   edit::Edit edit = TRY(unlearn::propose(t.method, problem, t.knobs));
-  record["edit_norm"] = edit::relative_norm(*t.patient.model, edit);
+  record["edit_norm"] = edit::relative_norm(t.patient.model, edit);
   record["seconds"] = clock.seconds();
   record["peak_memory_gb"] = peak_memory_gb();
   return TrainedRun{std::move(edit), std::move(record)};

@@ -27,7 +27,7 @@ using text::qa_file;
 base::Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o);
 
 struct Trainee {
-  const model::Patient& patient;
+  const model::ChatModel& patient;
   const unlearn::Method& method;
   unlearn::Knobs knobs;
   std::vector<text::QaItem> forget = {}, retain = {};

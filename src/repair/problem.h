@@ -4,7 +4,7 @@
 
 #include "agent/plan.h"
 #include "agent/wordings.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "repair/background.h"
 #include "unlearn/method.h"
 #include "verify/references.h"
@@ -25,7 +25,7 @@ struct Assignment {
 
 // `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped
 // from what is to be kept. `layer` is the one that will be examined.
-base::Result<Assignment> assign(const model::Patient& patient, const agent::Target& target,
+base::Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
                                 const agent::GateBounds& bounds,
                                 const verify::References& references, int64_t layer);
 
@@ -33,10 +33,11 @@ base::Result<Assignment> assign(const model::Patient& patient, const agent::Targ
 int64_t examined_layer(const unlearn::Method& method, std::span<const edit::Edit> edits,
                        const unlearn::Background& background);
 
-base::Result<std::vector<int32_t>> encode(const model::Patient& patient, const std::string& prompt,
+base::Result<std::vector<int32_t>> encode(const model::ChatModel& patient,
+                                          const std::string& prompt,
                                           const std::string& prefill = {});
 // Greedy replies to the questions under the present weights.
-base::Result<std::vector<std::string>> ask(const model::Patient& patient,
+base::Result<std::vector<std::string>> ask(const model::ChatModel& patient,
                                            std::span<const verify::Question> questions,
                                            int64_t max_new_tokens);
 

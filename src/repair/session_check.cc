@@ -44,7 +44,7 @@ Result<std::vector<Recheck>> Session::recheck(int64_t except, size_t at_most) {
   return checks;
 }
 
-Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* written) {
+Result<std::vector<Verified>> Session::verify(int64_t id, const model::ChatModel* written) {
   TRY(refresh());
   const auto active = TRY(journal_->active());
   std::vector<journal::Entry> asked;
@@ -69,7 +69,7 @@ Result<std::vector<Verified>> Session::verify(int64_t id, const model::Patient* 
   for (const edit::Edit& e : TRY(journal_->active_edits())) all = edit::sum(all, e);
   const unlearn::Background* background = TRY(this->background());
   // What is kept is compared with the unedited model.
-  TRY(edit::commit(*patient_.model, {}));
+  TRY(edit::commit(patient_.model, {}));
   const auto examine = [&]() -> base::Status {
     double base_nll = 0;
     if (written) {
@@ -115,7 +115,7 @@ base::Status Session::replay() {
   const auto entries = TRY(journal_->entries());
   for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
     if (e->weights_hash.empty()) continue;
-    const std::string now = patient_.model->weights_hash();
+    const std::string now = patient_.model.weights_hash();
     if (now != e->weights_hash)
       return fail(
           Code::kCorrupt,

@@ -42,8 +42,9 @@ std::string question_of(const ChoiceItem& item) {
 
 // One item to score for each option. A token may span the prompt's end: all are scored from the
 // first place where one differs from the prompt, so that what they are given is the same.
-Result<std::vector<ScoreItem>> encode_options(const model::Patient& patient, const ChoiceItem& item,
-                                              const std::string& prompt, PromptForm form) {
+Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& patient,
+                                              const ChoiceItem& item, const std::string& prompt,
+                                              PromptForm form) {
   const std::vector<text::Message> messages = {{"user", prompt}};
   const auto encoded = [&](const std::string& reply) -> Result<std::vector<int32_t>> {
     if (form == PromptForm::kChat) return patient.encode(messages, reply);
@@ -65,8 +66,8 @@ Result<std::vector<ScoreItem>> encode_options(const model::Patient& patient, con
 
 class Pass {
  public:
-  Pass(const model::Patient& patient, const ChoiceOptions& options, std::vector<ChoiceRecord> done,
-       const base::Job& job)
+  Pass(const model::ChatModel& patient, const ChoiceOptions& options,
+       std::vector<ChoiceRecord> done, const base::Job& job)
       : patient_(patient), options_(options), job_(job), examples_(by_subject(options.examples)) {
     result_.records = std::move(done);
   }
@@ -121,7 +122,7 @@ class Pass {
       auto own = TRY_AT(fmt::format("{} row {}", subject, item->row),
                         encode_options(patient_, *item, prompt, options_.form));
       const size_t longest = std::ranges::max_element(own, {}, length)->ids.size();
-      if (const auto reason = over_length(patient_.model->config(), longest)) {
+      if (const auto reason = over_length(patient_.model.config(), longest)) {
         result_.skipped.push_back({subject, item->row, item->file, *reason});
         continue;
       }
@@ -132,7 +133,7 @@ class Pass {
     const base::Job of_block = job_.reporting([&](std::string_view, size_t at, size_t of) {
       job_.report("answering " + subject, done + at * block.size() / of, total);
     });
-    const auto scores = TRY_AT(subject, score(*patient_.model, scored, {}, of_block));
+    const auto scores = TRY_AT(subject, score(patient_.model, scored, {}, of_block));
     size_t next = 0;
     for (const ChoiceItem* item : answered) {
       ChoiceRecord r{item->row, subject, item->right, 0, {}};
@@ -146,7 +147,7 @@ class Pass {
     return {};
   }
 
-  const model::Patient& patient_;
+  const model::ChatModel& patient_;
   const ChoiceOptions& options_;
   const base::Job& job_;
   const std::map<std::string, Items> examples_;
@@ -188,7 +189,7 @@ std::string choice_prompt(const ChoiceItem& item, std::span<const ChoiceItem* co
   return prompt + question_of(item);
 }
 
-Result<Choices> answer_choices(const model::Patient& patient, std::span<const ChoiceItem> items,
+Result<Choices> answer_choices(const model::ChatModel& patient, std::span<const ChoiceItem> items,
                                const ChoiceOptions& options, std::vector<ChoiceRecord> done,
                                const base::Job& job) {
   if (items.empty()) return base::fail(Code::kInvalid, "there is no question to answer");

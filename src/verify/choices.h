@@ -15,7 +15,7 @@
 
 #include "base/job.h"
 #include "base/json.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "text/choice_set.h"
 #include "verify/blocks.h"
 #include "verify/figures.h"
@@ -58,7 +58,7 @@ struct Choices {
 
 // Items whose record `done` holds already are not scored again. Errors: a subject without examples
 // where there are some; no question that the context holds. They name subject and row.
-base::Result<Choices> answer_choices(const model::Patient& patient,
+base::Result<Choices> answer_choices(const model::ChatModel& patient,
                                      std::span<const text::ChoiceItem> items,
                                      const ChoiceOptions& options = {},
                                      std::vector<ChoiceRecord> done = {},

@@ -13,14 +13,14 @@ using ::testing::HasSubstr;
 using tests::Ids;
 using text::ChoiceItem;
 
-const model::Patient& patient() {
-  static const model::Patient* random = [] {
+const model::ChatModel& patient() {
+  static const model::ChatModel* random = [] {
     at::set_num_threads(1);
     model::Config c = tests::tiny_config();
     c.vocab_size = 272;
     c.context_length = 1500;
     const tests::ByteVocab bytes;
-    return new model::Patient{
+    return new model::ChatModel{
         "", model::Model::from_weights(c, tests::random_weights(c, 4)).value(),
         text::Tokenizer::from_gguf(bytes.vocab).value(),
         text::ChatTemplate::compile(
@@ -47,7 +47,7 @@ double plain_logprob(const std::string& text) {
   Ids ids = patient().tokenizer.encode_with_specials(text).value().ids;
   const int32_t last = ids.back();
   ids.pop_back();
-  return tests::log_prob(*patient().model, ids, last);
+  return tests::log_prob(patient().model, ids, last);
 }
 
 TEST(Choices, ThePromptIsThePeers) {

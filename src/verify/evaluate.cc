@@ -27,14 +27,14 @@ std::vector<Message> conversation(const std::string& system, const std::string& 
 }
 
 // The token that a peer pads with, and so leaves out of attention.
-int32_t hidden_id(const model::Patient& patient, Parity parity) {
-  const auto& ends = patient.model->config().end_ids;
+int32_t hidden_id(const model::ChatModel& patient, Parity parity) {
+  const auto& ends = patient.model.config().end_ids;
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
 }
 
 class Pass {
  public:
-  Pass(const model::Patient& patient, const EvaluateOptions& options, QaRecords done,
+  Pass(const model::ChatModel& patient, const EvaluateOptions& options, QaRecords done,
        const base::Job& job)
       : patient_(patient), options_(options), job_(job) {
     result_.records = std::move(done);
@@ -84,7 +84,7 @@ class Pass {
     std::vector<const std::string*> answers{&item.answer};
     if (item.paraphrased) answers.push_back(&*item.paraphrased);
     for (const std::string& wrong : item.perturbed) answers.push_back(&wrong);
-    const model::Config& config = patient_.model->config();
+    const model::Config& config = patient_.model.config();
     Encoded encoded;
     for (const std::string* answer : answers) {
       auto e = encode_answer(patient_, options_.system, item.question, *answer, options_.parity);
@@ -118,8 +118,7 @@ class Pass {
     score_options.hidden_id = hidden_id(patient_, options_.parity);
     if (options_.parity == Parity::kOpenUnlearning)
       score_options.exp_sum = tensor::kernels::ExpSum::kFloatInOrder;
-    auto scores =
-        TRY_AT(set.name, score(*patient_.model, items, score_options, job_.reporting({})));
+    auto scores = TRY_AT(set.name, score(patient_.model, items, score_options, job_.reporting({})));
     size_t next = 0;
     for (const QaItem* item : scored) {
       QaRecord r;
@@ -170,7 +169,7 @@ class Pass {
       job_.report("generating " + name, done + n_begun - 1, total);
       return job_.cancelled() ? model::Next::kStop : model::Next::kGoOn;
     };
-    const auto replies = TRY_AT(name, model::generate(*patient_.model, prompts, generate, count));
+    const auto replies = TRY_AT(name, model::generate(patient_.model, prompts, generate, count));
     TRY(job_.check());
     for (size_t i = 0; i < block.size(); ++i) {
       result_.generated_tokens += static_cast<int64_t>(replies[i].ids.size());
@@ -200,7 +199,7 @@ class Pass {
     return {};
   }
 
-  const model::Patient& patient_;
+  const model::ChatModel& patient_;
   const EvaluateOptions& options_;
   const base::Job& job_;
   Evaluated result_;
@@ -227,7 +226,7 @@ std::string cleaned_up(std::string text) {
   return text;
 }
 
-Result<model::Example> encode_answer(const model::Patient& patient, const std::string& system,
+Result<model::Example> encode_answer(const model::ChatModel& patient, const std::string& system,
                                      const std::string& question, const std::string& answer,
                                      Parity parity) {
   if (parity == Parity::kNone) return patient.encode_answer(system, question, answer);
@@ -238,7 +237,7 @@ Result<model::Example> encode_answer(const model::Patient& patient, const std::s
   e.ids = TRY(text::encode_chat(patient.tokenizer, patient.chat, messages,
                                 text::AddGenerationPrompt::kNo))
               .tokens.ids;
-  const auto& ends = patient.model->config().end_ids;
+  const auto& ends = patient.model.config().end_ids;
   if (e.ids.size() < e.first) e.ids.resize(e.first);  // cut by count, as the peer does
   if (!ends.empty() &&
       (e.ids.size() == e.first || std::ranges::find(ends, e.ids.back()) == ends.end()))
@@ -246,7 +245,7 @@ Result<model::Example> encode_answer(const model::Patient& patient, const std::s
   return e;
 }
 
-Result<Evaluated> evaluate(const model::Patient& patient, std::span<const QaSet> sets,
+Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
                            const EvaluateOptions& options, QaRecords done, const base::Job& job) {
   return Pass(patient, options, std::move(done), job).run(sets);
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/job.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "text/qa_set.h"
 #include "verify/blocks.h"
 #include "verify/record.h"
@@ -46,14 +46,14 @@ struct Evaluated {
   int64_t scored_tokens = 0, generated_tokens = 0;
 };
 // Items whose row `done` holds already are not computed again. Errors name set and row.
-base::Result<Evaluated> evaluate(const model::Patient& patient, std::span<const QaSet> sets,
+base::Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
                                  const EvaluateOptions& options, QaRecords done = {},
                                  const base::Job& job = {});
 
-// A question with an answer as they are scored; kNone: Patient::encode_answer.
-base::Result<model::Example> encode_answer(const model::Patient& patient, const std::string& system,
-                                           const std::string& question, const std::string& answer,
-                                           Parity parity);
+// A question with an answer as they are scored; kNone: ChatModel::encode_answer.
+base::Result<model::Example> encode_answer(const model::ChatModel& patient,
+                                           const std::string& system, const std::string& question,
+                                           const std::string& answer, Parity parity);
 
 // transformers' clean_up_tokenization: no blank before punctuation and contractions.
 std::string cleaned_up(std::string text);

@@ -21,13 +21,13 @@ std::string chars(const Ids& ids) {
 }
 
 // The planted model with a template that, as ChatML does, puts something behind an ended answer.
-const model::Patient& patient() {
-  static const model::Patient* planted = [] {
+const model::ChatModel& patient() {
+  static const model::ChatModel* planted = [] {
     const auto path = std::filesystem::temp_directory_path() /
                       ("expunge-evaluate-" + std::to_string(::getpid()) + ".gguf");
     std::ofstream(path, std::ios::binary)
         << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
-    auto* p = new model::Patient(model::load_patient(path.string()).value());
+    auto* p = new model::ChatModel(model::load_chat_model(path.string()).value());
     std::filesystem::remove(path);
     p->model = tests::planted_model();
     p->chat = text::ChatTemplate::compile(
@@ -122,7 +122,7 @@ TEST(Evaluate, SharesMakeTheWhole) {
 TEST(Evaluate, AnItemBeyondTheContextIsSkipped) {
   std::vector sets{set_of("forget", 4)};
   sets[0].file = "qa.json";
-  const auto context = static_cast<size_t>(patient().model->config().context_length);
+  const auto context = static_cast<size_t>(patient().model.config().context_length);
   sets[0].items[2].perturbed[1] = std::string(context, '3');
   for (const Parity parity : {Parity::kNone, Parity::kOpenUnlearning}) {
     EvaluateOptions options;

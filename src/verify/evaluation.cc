@@ -65,10 +65,10 @@ base::Status EvaluationFile::write(const Evaluation& e) const {
   return base::write_file_atomic(path_, base::dump_json(json));
 }
 
-Result<Evaluation> run_evaluation(const model::Patient& patient, const EvaluationRun& run,
+Result<Evaluation> run_evaluation(const model::ChatModel& patient, const EvaluationRun& run,
                                   const Work& work, tensor::Group* group, const base::Job& job) {
   const base::Stopwatch clock;
-  Evaluation e{work.suite, run.label, run.entry, patient.model->weights_hash()};
+  Evaluation e{work.suite, run.label, run.entry, patient.model.weights_hash()};
   e.settings = {{"suite", work.suite}, {"weights_hash", e.weights_hash}};
   e.settings.update(work.settings);
   e.items = work.items;

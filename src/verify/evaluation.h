@@ -49,7 +49,7 @@ struct EvaluationRun {
   std::optional<int64_t> entry;  // of the journal
   std::string file;              // of this run; "" = kept in memory only
 };
-base::Result<Evaluation> run_evaluation(const model::Patient& patient, const EvaluationRun& run,
+base::Result<Evaluation> run_evaluation(const model::ChatModel& patient, const EvaluationRun& run,
                                         const Work& work, tensor::Group* group = nullptr,
                                         const base::Job& job = {});
 

@@ -29,17 +29,17 @@ class EvaluationFile : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  static const model::Patient& patient(uint64_t seed) {
-    static std::map<uint64_t, model::Patient> made;
+  static const model::ChatModel& patient(uint64_t seed) {
+    static std::map<uint64_t, model::ChatModel> made;
     if (!made.contains(seed)) {
       model::Config c = tests::tiny_config();
       c.vocab_size = 272;
       const tests::ByteVocab bytes;
-      made.emplace(
-          seed,
-          model::Patient{"", model::Model::from_weights(c, tests::random_weights(c, seed)).value(),
-                         text::Tokenizer::from_gguf(bytes.vocab).value(),
-                         text::ChatTemplate::compile("", "", "").value()});
+      made.emplace(seed,
+                   model::ChatModel{
+                       "", model::Model::from_weights(c, tests::random_weights(c, seed)).value(),
+                       text::Tokenizer::from_gguf(bytes.vocab).value(),
+                       text::ChatTemplate::compile("", "", "").value()});
     }
     return made.at(seed);
   }
@@ -50,7 +50,7 @@ class EvaluationFile : public ::testing::Test {
     w.suite = "lengths";
     w.settings = {{"unit", unit_}};
     for (size_t i = 0; i < texts.size(); ++i) w.items["set"][std::to_string(i)] = hash_of(texts[i]);
-    w.run = [this, texts](const model::Patient&, const Json& done, const Keep<Json>& keep,
+    w.run = [this, texts](const model::ChatModel&, const Json& done, const Keep<Json>& keep,
                           tensor::Group*, const base::Job& job) -> base::Result<Outcome<Json>> {
       Json records = done;
       int64_t total = 0;

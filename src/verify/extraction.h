@@ -19,7 +19,7 @@
 
 #include "base/job.h"
 #include "base/json.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "verify/blocks.h"
 #include "verify/figures.h"
 
@@ -55,7 +55,7 @@ base::Result<Extraction> extraction(const model::Model& model,
                                     std::vector<ExtractionRecord> done = {},
                                     const base::Job& job = {});
 // Texts as they stand: no chat template, no beginning-of-text token.
-base::Result<Extraction> extraction(const model::Patient& patient,
+base::Result<Extraction> extraction(const model::ChatModel& patient,
                                     std::span<const std::string> texts,
                                     const ExtractionOptions& options = {},
                                     std::vector<ExtractionRecord> done = {},

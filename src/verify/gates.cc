@@ -65,7 +65,7 @@ bool is_refusal(std::string_view reply) {
   return std::regex_search(std::string(reply), kRefusal);
 }
 
-Result<Examiner> Examiner::prepare(const model::Patient& patient, const GateQuestions& suite,
+Result<Examiner> Examiner::prepare(const model::ChatModel& patient, const GateQuestions& suite,
                                    int64_t layer) {
   Examiner e(patient);
   e.bounds_ = suite.bounds;
@@ -89,11 +89,11 @@ Result<Examiner> Examiner::prepare(const model::Patient& patient, const GateQues
         prompts.back().ids.insert(prompts.back().ids.end(), c.reference.begin(),
                                   c.reference.end() - 1);
     }
-    return staged(*patient.model, prompts, layer);
+    return staged(patient.model, prompts, layer);
   };
   e.asked_stage_ = TRY(stage(e.asked_));
   e.followed_stage_ = TRY(stage(e.followed_));
-  e.texts_stage_ = TRY(staged(*patient.model, suite.texts, layer));
+  e.texts_stage_ = TRY(staged(patient.model, suite.texts, layer));
   e.edited_already_ = suite.texts_nll.has_value();
   e.base_nll_ = e.edited_already_ ? *suite.texts_nll : TRY(e.texts_nll());
   return e;
@@ -113,8 +113,8 @@ base::Status Examiner::refer(std::vector<Case>& cases) {
   }
   model::GenerateOptions options;
   options.max_new_tokens = kKeptTokens;
-  const auto replies = TRY(model::generate(*patient_->model, prompts, options));
-  const auto& ends = patient_->model->config().end_ids;
+  const auto replies = TRY(model::generate(patient_->model, prompts, options));
+  const auto& ends = patient_->model.config().end_ids;
   for (size_t i = 0; i < unknown.size(); ++i) {
     unknown[i]->reference = replies[i].ids;
     if (replies[i].stop == model::Stop::kEndOfTurn && !ends.empty())
@@ -197,7 +197,7 @@ Result<double> Examiner::reply_nll(const Gate& exact) const {
     items.push_back(std::move(s));
   }
   double total = 0;
-  for (const AnswerScore& s : TRY(score(*patient_->model, items))) total += s.avg_loss;
+  for (const AnswerScore& s : TRY(score(patient_->model, items))) total += s.avg_loss;
   return items.empty() ? 0 : total / static_cast<double>(items.size());
 }
 
@@ -214,7 +214,7 @@ Result<Report> Examiner::examine(const edit::Edit& edit) {
   std::map<std::string, Gate> gates;
   Gate perplexity{"perplexity", Sense::kAtMost, 1, 0, {}, {}};
   {
-    const auto scope = TRY(edit::ScopedEdit::apply(*patient_->model, edit));
+    const auto scope = TRY(edit::ScopedEdit::apply(patient_->model, edit));
     TRY(judge_asked(gates));
     TRY(judge_followed(gates));
     if (texts_stage_->size() > 0)

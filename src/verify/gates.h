@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "edit/edit.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "verify/report.h"
 #include "verify/staged.h"
 
@@ -55,7 +55,7 @@ class Examiner {
  public:
   // Stages all questions for edits at layers >= `layer` and asks the model, as it is now, for the
   // replies that kept questions are compared with.
-  static base::Result<Examiner> prepare(const model::Patient& patient, const GateQuestions& suite,
+  static base::Result<Examiner> prepare(const model::ChatModel& patient, const GateQuestions& suite,
                                         int64_t layer);
   // The gates without an edit. What is kept is so by definition; forgotten questions are asked.
   base::Result<Report> before();
@@ -72,7 +72,7 @@ class Examiner {
     std::vector<int32_t>
         reference;  // a kept question's reply so far; empty where answers are known
   };
-  explicit Examiner(const model::Patient& patient) : patient_(&patient) {}
+  explicit Examiner(const model::ChatModel& patient) : patient_(&patient) {}
   base::Status refer(std::vector<Case>& cases);
   base::Result<double> texts_nll();
   base::Status judge_asked(std::map<std::string, Gate>& gates);
@@ -80,7 +80,7 @@ class Examiner {
   base::Result<Report> report(std::map<std::string, Gate> gates, Gate perplexity) const;
   base::Result<double> reply_nll(const Gate& exact) const;
 
-  const model::Patient* patient_;
+  const model::ChatModel* patient_;
   std::map<std::string, double, std::less<>> bounds_;
   std::vector<Case> asked_, followed_;
   std::optional<Staged> asked_stage_;     // continued by generation

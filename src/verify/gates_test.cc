@@ -31,10 +31,10 @@ class Gates : public testing::Test {
                       ("expunge-gates-" + std::to_string(::getpid()) + ".gguf");
     std::ofstream(path, std::ios::binary)
         << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
-    auto loaded = model::load_patient(path.string());
+    auto loaded = model::load_chat_model(path.string());
     std::filesystem::remove(path);
     ASSERT_TRUE(loaded) << loaded.error().message;
-    patient_ = new model::Patient(std::move(*loaded));
+    patient_ = new model::ChatModel(std::move(*loaded));
     patient_->model = tests::planted_model();
   }
   static void TearDownTestSuite() {
@@ -68,7 +68,7 @@ class Gates : public testing::Test {
   static edit::Edit refusing(const std::vector<std::string>& prompts) {
     std::vector<Tensor> keys, streams;
     const auto see = [&](Ids ids) {
-      model::Runner runner(*patient_->model);
+      model::Runner runner(patient_->model);
       model::Sequence sequence;
       const model::Chunk chunk{&sequence, ids};
       Tensor key;
@@ -121,9 +121,9 @@ class Gates : public testing::Test {
   }
   static double value(const Report& r, std::string_view gate) { return r.find(gate)->value; }
 
-  static model::Patient* patient_;
+  static model::ChatModel* patient_;
 };
-model::Patient* Gates::patient_ = nullptr;
+model::ChatModel* Gates::patient_ = nullptr;
 
 TEST_F(Gates, WithoutAnEditTheFactIsThereAndTheRestIsKept) {
   Examiner e = examiner(suite());
@@ -140,9 +140,9 @@ TEST_F(Gates, WithoutAnEditTheFactIsThereAndTheRestIsKept) {
 TEST_F(Gates, AModelThatAlwaysRefusesFails) {
   const GateQuestions s = suite();
   Examiner e = examiner(s);
-  const std::string hash = patient_->model->weights_hash();
+  const std::string hash = patient_->model.weights_hash();
   const Report r = e.examine(refusing(prompts(s))).value();
-  EXPECT_EQ(patient_->model->weights_hash(), hash);
+  EXPECT_EQ(patient_->model.weights_hash(), hash);
   EXPECT_THAT(r.find("exact")->items[0].reply, ::testing::StartsWith(chars(tests::refusal())));
   for (const char* gate : {"exact", "paraphrases", "probing"}) EXPECT_EQ(value(r, gate), 1);
   for (const char* gate : {"neighbours", "same_subject", "unrelated"}) {
@@ -170,7 +170,7 @@ TEST_F(Gates, RepliesAndStatesKnownBeforehandChangeNothing) {
     for (Question& q : *list) {
       if (!q.answers.empty()) continue;
       const std::vector<Ids> ids{patient_->encode_user(q.prompt).value()};
-      const auto g = model::generate(*patient_->model, ids, options).value()[0];
+      const auto g = model::generate(patient_->model, ids, options).value()[0];
       q.reply = g.ids;
       q.reply.push_back(tests::kEnd);
       q.entering = g.trace.entering;
@@ -191,11 +191,11 @@ TEST_F(Gates, StagedEqualsTheWholeModelUnderAnEdit) {
   const std::vector<Ids> ids{tests::question(0, 1), tests::subject_first(1, 2),
                              tests::question(2, 3)};
   for (const int64_t layer : {1, 2}) {
-    auto staged = Staged::prepare(*patient_->model, ids, layer).value();
-    const auto scope = edit::ScopedEdit::apply(*patient_->model, refusing({chars(ids[0])})).value();
+    auto staged = Staged::prepare(patient_->model, ids, layer).value();
+    const auto scope = edit::ScopedEdit::apply(patient_->model, refusing({chars(ids[0])})).value();
     model::GenerateOptions options;
     options.max_new_tokens = 4;
-    const auto want = model::generate(*patient_->model, ids, options).value();
+    const auto want = model::generate(patient_->model, ids, options).value();
     const auto got = staged.generate(4).value();
     const auto again = staged.generate(4).value();
     for (size_t i = 0; i < ids.size(); ++i) {
@@ -206,7 +206,7 @@ TEST_F(Gates, StagedEqualsTheWholeModelUnderAnEdit) {
     const Tensor logits = staged.logits(tails).value();
     ASSERT_EQ(logits.size(0), 6);
     const Tensor plain = model::plain_logits(
-        *patient_->model, model::forward_plain(*patient_->model, ids[1]).narrow(0, 2, 3));
+        patient_->model, model::forward_plain(patient_->model, ids[1]).narrow(0, 2, 3));
     EXPECT_LT((logits.narrow(0, 1, 3) - plain).norm().item<double>(),
               1e-5 * plain.norm().item<double>());
   }

@@ -14,7 +14,7 @@ using base::Json;
 std::string answer_of(const Json& json) { return json.at("answer").get<std::string>(); }
 
 TEST(Parity, EqualsOpenUnlearningItemByItem) {
-  const auto patient = model::load_patient("");
+  const auto patient = model::load_chat_model("");
   ASSERT_TRUE(patient) << patient.error().message << ": " << patient.error().hint;
   const std::string path = EXPUNGE_SOURCE_DIR "/tests/golden/parity.golden.json";
   const Json golden = base::parse_json(base::read_file(path).value(), path).value();

@@ -12,7 +12,7 @@
 
 #include "base/job.h"
 #include "base/json.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "verify/blocks.h"
 #include "verify/figures.h"
 
@@ -52,7 +52,7 @@ base::Result<Perplexity> perplexity(const model::Model& model, std::span<const i
                                     const PerplexityOptions& options = {},
                                     std::vector<WindowRecord> done = {}, const base::Job& job = {});
 // The text as it stands: no chat template, no beginning-of-text token.
-base::Result<Perplexity> perplexity(const model::Patient& patient, const std::string& text,
+base::Result<Perplexity> perplexity(const model::ChatModel& patient, const std::string& text,
                                     const PerplexityOptions& options = {},
                                     std::vector<WindowRecord> done = {}, const base::Job& job = {});
 

@@ -14,7 +14,7 @@
 
 #include "base/job.h"
 #include "base/json.h"
-#include "model/patient.h"
+#include "model/chat_model.h"
 #include "tensor/group.h"
 #include "verify/blocks.h"
 #include "verify/figures.h"
@@ -78,7 +78,7 @@ struct PassOptions {
 // What a suite has to do, whatever the model.
 struct Work {
   using Run = std::function<base::Result<Outcome<base::Json>>(
-      const model::Patient& patient, const base::Json& done, const Keep<base::Json>& keep,
+      const model::ChatModel& patient, const base::Json& done, const Keep<base::Json>& keep,
       tensor::Group* group, const base::Job& job)>;
 
   std::string suite = {};
@@ -118,7 +118,7 @@ Shard shard_of(const tensor::Group* group);
 template <class Records, class Pass>  // (patient, Records done, PassOptions<Records>, job)
 Work::Run run_on(Codec<Records> codec, Pass pass) {
   return [codec = std::move(codec), pass = std::move(pass)](
-             const model::Patient& patient, const base::Json& done, const Keep<base::Json>& keep,
+             const model::ChatModel& patient, const base::Json& done, const Keep<base::Json>& keep,
              tensor::Group* group, const base::Job& job) -> base::Result<Outcome<base::Json>> {
     PassOptions<Records> options{shard_of(group), {}, group};
     if (keep) options.keep = [&](const Records& records) { return keep(codec.to_json(records)); };

@@ -18,16 +18,16 @@ namespace {
 using base::Json;
 using ::testing::HasSubstr;
 
-const model::Patient& patient() {
-  static const model::Patient* random = [] {
+const model::ChatModel& patient() {
+  static const model::ChatModel* random = [] {
     model::Config c = tests::tiny_config();
     c.vocab_size = 272;
     c.context_length = 200;
     const tests::ByteVocab bytes;
-    return new model::Patient{"",
-                              model::Model::from_weights(c, tests::random_weights(c, 3)).value(),
-                              text::Tokenizer::from_gguf(bytes.vocab).value(),
-                              text::ChatTemplate::compile("", "", "").value()};
+    return new model::ChatModel{"",
+                                model::Model::from_weights(c, tests::random_weights(c, 3)).value(),
+                                text::Tokenizer::from_gguf(bytes.vocab).value(),
+                                text::ChatTemplate::compile("", "", "").value()};
   }();
   return *random;
 }

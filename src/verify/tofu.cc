@@ -93,7 +93,7 @@ class Tofu {
     return {};
   }
 
-  Result<Outcome<QaRecords>> run(const model::Patient& patient, QaRecords done,
+  Result<Outcome<QaRecords>> run(const model::ChatModel& patient, QaRecords done,
                                  const PassOptions<QaRecords>& how, const base::Job& job) {
     if (!o_.retain_model.empty() && !input_.retain)
       input_.retain = TRY(retain_records(how.group, job));
@@ -117,8 +117,8 @@ class Tofu {
 
  private:
   Result<QaRecords> retain_records(tensor::Group* group, const base::Job& job) const {
-    const model::Patient retain_only =
-        TRY_AT("--retain-model", model::load_patient(o_.retain_model));
+    const model::ChatModel retain_only =
+        TRY_AT("--retain-model", model::load_chat_model(o_.retain_model));
     TofuOptions asked = o_;
     asked.retain_model.clear();
     asked.metrics.clear();
@@ -153,7 +153,7 @@ Result<Work> tofu_work(const TofuOptions& options) {
   TRY(tofu->read_logs());
   work.run = run_on<QaRecords>(
       {records_to_json, records_from_json},
-      [tofu](const model::Patient& patient, QaRecords done, const PassOptions<QaRecords>& how,
+      [tofu](const model::ChatModel& patient, QaRecords done, const PassOptions<QaRecords>& how,
              const base::Job& job) { return tofu->run(patient, std::move(done), how, job); });
   return work;
 }

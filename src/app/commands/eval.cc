@@ -45,7 +45,7 @@ base::Status check_log_options(const Options& o, const Globals& globals) {
 struct Subject {
   std::string label;
   std::optional<int64_t> entry;
-  model::Patient patient;         // without edits
+  model::ChatModel patient;       // without edits
   std::vector<edit::Edit> edits;  // that held after the entry
 };
 
@@ -70,7 +70,7 @@ base::Status check_model_options(const Options& o, const Globals& globals) {
 // MODEL, ENTRY or nothing: the model of -m with its active edits.
 Result<Subject> subject_of(const Options& o, Context& context) {
   const bool number = is_entry(o.what), model = !o.what.empty() && !number;
-  model::Patient patient = TRY(model::load_patient(model ? o.what : context.globals.model));
+  model::ChatModel patient = TRY(model::load_chat_model(model ? o.what : context.globals.model));
   const std::string name = patient.path.substr(patient.path.find_last_of('/') + 1);
   Subject s{name, std::nullopt, std::move(patient), {}};
   if (model) return s;
@@ -141,7 +141,7 @@ Result<Answer> eval(const Options& o, Context& context) {
     return {};
   };
   if (o.base) TRY(evaluate("base", std::nullopt, "base.json"));
-  TRY(edit::commit(*subject.patient.model, subject.edits));
+  TRY(edit::commit(subject.patient.model, subject.edits));
   TRY(evaluate(subject.label, subject.entry, "evaluation.json"));
   return answer_of(runs, o.suite, out, context.terminal);
 }

@@ -22,7 +22,7 @@ base::Result<Work> prepare_mcq(const SuiteValues& values) {
   work.settings = {{"examples", hash_of(examples)}};
   for (const text::ChoiceItem& item : items)
     work.items[item.subject][std::to_string(item.row)] = hash_of(content_of(item));
-  const auto pass = [options, items](const model::Patient& patient, Records done,
+  const auto pass = [options, items](const model::ChatModel& patient, Records done,
                                      const PassOptions<Records>& how,
                                      const base::Job& job) -> base::Result<Outcome<Records>> {
     ChoiceOptions own = options;

@@ -23,7 +23,7 @@ base::Result<Work> prepare_ppl(const SuiteValues& values) {
   work.settings = {
       {"context", options.context}, {"stride", options.stride}, {"limit", options.limit_tokens}};
   work.items = {{"windows", hash_of(text)}};
-  const auto pass = [options, text](const model::Patient& patient, Records done,
+  const auto pass = [options, text](const model::ChatModel& patient, Records done,
                                     const PassOptions<Records>& how,
                                     const base::Job& job) -> base::Result<Outcome<Records>> {
     PerplexityOptions own = options;

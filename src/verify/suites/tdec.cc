@@ -17,7 +17,7 @@ base::Result<Work> prepare_tdec(const SuiteValues& values) {
   Work work;
   for (size_t row = 0; row < texts.size(); ++row)
     work.items[std::to_string(row)] = hash_of(texts[row]);
-  const auto pass = [file, texts](const model::Patient& patient, Records done,
+  const auto pass = [file, texts](const model::ChatModel& patient, Records done,
                                   const PassOptions<Records>& how,
                                   const base::Job& job) -> base::Result<Outcome<Records>> {
     ExtractionOptions options;
