@@ -138,6 +138,14 @@ function summary() {
       const line = `${key} is absent: ${reason}`;
       reasons.set(line, [...reasons.get(line) ?? [], run.label]);
     }
+    for (const [key, records] of Object.entries(run.left_out)) {
+      const line = `${key} leaves out ${records}`;
+      reasons.set(line, [...reasons.get(line) ?? [], run.label]);
+    }
+    if (run.skipped) {
+      const line = `items left out because they exceed the model's context: ${run.skipped}`;
+      reasons.set(line, [...reasons.get(line) ?? [], run.label]);
+    }
   }
   $('absent').append(...[...reasons].map(([line, labels]) =>
     el('li', {}, line + (labels.length < runs.length ? ` (${labels.join(', ')})` : ''))));

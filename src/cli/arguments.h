@@ -15,6 +15,9 @@ class Option;
 
 namespace expunge::cli {
 
+// The group of the options that every command takes.
+inline constexpr const char* kCommonOptions = "Common options";
+
 // An option, a flag or a positional argument. Every call returns it again.
 class Option {
  public:
@@ -52,6 +55,13 @@ class Arguments {
   Option* add_option(const std::string& name, T& value, const std::string& help);
   Option* add_flag(const std::string& name, bool& value, const std::string& help);
   Option* add_flag(const std::string& name, std::function<void()> given, const std::string& help);
+
+  // The value as it was given, handed over when the words are parsed; not at all if it is not
+  // given.
+  Option* add_text(const std::string& name, std::function<void(const std::string&)> take,
+                   const std::string& help);
+  // Fills in which of its own arguments were given, names without dashes.
+  void list_given(std::vector<std::string>& names);
 
   // `chosen` becomes true when the words name it.
   Arguments* add_subcommand(const std::string& name, bool& chosen, const std::string& help);

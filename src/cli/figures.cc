@@ -6,15 +6,18 @@
 #include "cli/layout.h"
 
 namespace expunge::cli {
+namespace {
 
 using base::Json;
-
-namespace {
 
 // Significant digits, not decimals: p-values are small.
 std::string figure(const Json& summary, const std::string& key) {
   const auto it = summary.find(key);
   return it == summary.end() || !it->is_number() ? "-" : fmt::format("{:.4g}", it->get<double>());
+}
+
+void dim(Terminal& t, const std::string& text) {
+  t.line("{}", t.paint(Tone::kDim, wrap(printable(text), kColumns, 2)));
 }
 
 }  // namespace
@@ -34,14 +37,23 @@ void print_figures(Terminal& t, std::span<const publish::ReportRun> runs) {
       line += pad_left(figure(run.evaluation["summary"], key), kWidth);
     t.line("{}", line);
   }
+  const Json& last = runs.back().evaluation;
+  if (const Json& skipped = last["skipped"]; !skipped.empty()) {
+    const Json& first = skipped[0];
+    const std::string file = first["file"].get<std::string>();
+    dim(t, fmt::format("skipped: {} {}; {} {} row {}{}: {}", skipped.size(),
+                       skipped.size() == 1 ? "item" : "items",
+                       skipped.size() == 1 ? "it is" : "the first is",
+                       first["set"].get<std::string>(), first["row"].get<int64_t>(),
+                       file.empty() ? "" : " of " + file, first["reason"].get<std::string>()));
+  }
+  for (const auto& [key, records] : last["left_out"].items())
+    dim(t, fmt::format("{} leaves out {}", key, records.get<std::string>()));
   // One line a reason: most keys lack the same thing.
   std::map<std::string, size_t> reasons;
-  for (const auto& [key, reason] : runs.back().evaluation["absent"].items())
-    ++reasons[reason.get<std::string>()];
+  for (const auto& [key, reason] : last["absent"].items()) ++reasons[reason.get<std::string>()];
   for (const auto& [reason, n] : reasons)
-    t.line("{}", t.paint(Tone::kDim, wrap(fmt::format("absent: {} {}; {}", n,
-                                                      n == 1 ? "figure" : "figures", reason),
-                                          kColumns, 2)));
+    dim(t, fmt::format("absent: {} {}; {}", n, n == 1 ? "figure" : "figures", reason));
 }
 
 }  // namespace expunge::cli

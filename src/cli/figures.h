@@ -8,7 +8,7 @@
 
 namespace expunge::cli {
 
-// A table of summaries side by side, and how many figures are absent.
+// A table of summaries side by side; below it what the last one's figures leave out and why.
 void print_figures(Terminal& terminal, std::span<const publish::ReportRun> runs);
 
 }  // namespace expunge::cli

@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <map>
 
+#include "cli/arguments.h"
 #include "cli/layout.h"
 #include "tensor/version.h"
 
@@ -21,7 +22,6 @@ constexpr const char* kAbout =
 constexpr const char* kFooter =
     "\"expunge COMMAND --help\" tells more. Documentation: docs/commands.md\n"
     "EXPUNGE_HOME: where journals lie. EXPUNGE_CACHE: models, what is learned once.";
-constexpr const char* kCommon = "Common options";
 constexpr size_t kNameColumns = 28;
 
 // CLI11's help, without its type labels and in 80 columns.
@@ -87,14 +87,14 @@ class Formatter : public CLI::Formatter {
 // With a journal of its own a command takes --journal only to refuse it, and its help leaves it
 // out.
 void add_common(CLI::App& app, Globals& g, JournalUse journal) {
-  const auto common = [](CLI::Option* o) { return o->group(kCommon); };
+  const auto common = [](CLI::Option* o) { return o->group(kCommonOptions); };
   common(app.add_option("-m,--model", g.model,
                         "GGUF file, Hugging Face folder, or an id in its local cache; default: "
                         "SmolLM2-135M-Instruct"))
       ->type_name("MODEL");
   common(app.add_option("--journal", g.journal, "the record of edits; default: one per model"))
       ->type_name("FILE")
-      ->group(journal == JournalUse::kOwn ? "" : kCommon);
+      ->group(journal == JournalUse::kOwn ? "" : kCommonOptions);
   common(app.add_option("--threads", g.threads, "processor threads; default: all cores"))
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
@@ -123,7 +123,7 @@ base::Result<Parsed> parse(std::span<const CommandGroup> groups, int argc, char*
   add_common(app, globals, JournalUse::kNamed);
   const std::string version =
       fmt::format("expunge {} (LibTorch {})\n", EXPUNGE_VERSION, tensor::libtorch_version());
-  app.set_version_flag("--version", version)->group(kCommon);
+  app.set_version_flag("--version", version)->group(kCommonOptions);
   std::map<const CLI::App*, std::pair<Action, JournalUse>> actions;
   for (const CommandGroup& group : groups)
     for (const Command* c : group.commands) {

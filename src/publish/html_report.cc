@@ -49,6 +49,8 @@ base::Result<Json> run_head(const ReportRun& run, const std::string& label) {
   for (const char* key : {"suite", "model", "parity", "weights_hash", "expunge"}) {
     if (const auto value = text(evaluation, key)) head[key] = *value;
   }
+  const Json settings = TRY(object_member(evaluation, "settings", where));
+  if (const auto parity = text(settings, "parity")) head["parity"] = *parity;
   // null says that the model is unedited, which is not the same as not to say.
   if (const auto entry = evaluation.find("entry"); entry != evaluation.end()) {
     if (entry->is_null() || entry->is_number() || entry->is_string()) head["entry"] = *entry;
@@ -56,6 +58,10 @@ base::Result<Json> run_head(const ReportRun& run, const std::string& label) {
   head["summary"] = only(TRY(object_member(evaluation, "summary", where)), &Json::is_number);
   head["seconds"] = only(TRY(object_member(evaluation, "seconds", where)), &Json::is_number);
   head["absent"] = only(TRY(object_member(evaluation, "absent", where)), &Json::is_string);
+  head["left_out"] = only(TRY(object_member(evaluation, "left_out", where)), &Json::is_string);
+  if (const auto skipped = evaluation.find("skipped");
+      skipped != evaluation.end() && skipped->is_array() && !skipped->empty())
+    head["skipped"] = skipped->size();
   return head;
 }
 
@@ -132,7 +138,7 @@ std::string assembled(const std::string& data) {
        std::initializer_list<std::pair<std::string_view, std::string_view>>{
            {"{{style}}", kReportStyle}, {"{{data}}", data}, {"{{script}}", kReportScript}}) {
     const size_t at = rest.find(mark);
-    CHECK(at != std::string_view::npos, "data/report/page.html has no {} behind the last", mark);
+    CHECK(at != std::string_view::npos, "data/report/page.html has no {} after the last", mark);
     page.append(rest.substr(0, at)).append(part);
     rest.remove_prefix(at + mark.size());
   }

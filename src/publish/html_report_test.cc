@@ -59,11 +59,24 @@ TEST(HtmlReport, KeepsWhatThePageShows) {
   EXPECT_EQ(got["runs"][0], Json::parse(R"({
     "label": "base", "suite": "tofu", "model": "tiny.gguf", "parity": "none", "entry": null,
     "summary": {"forget_quality": 2.19e-16, "model_utility": 0.52},
-    "seconds": {"scoring": 3.5}, "absent": {"privleak": "needs a holdout set"}})"));
+    "seconds": {"scoring": 3.5}, "absent": {"privleak": "needs a holdout set"},
+    "left_out": {}})"));
   EXPECT_EQ(got["sets"], Json::parse(R"([{"name": "forget", "items": [
     {"id": "0", "question": "Who?", "answer": "Ada",
      "runs": [{"prob": 0.9, "generation": "Ada."}]},
     {"id": "1", "question": "Where?", "answer": "Bern", "runs": [{"prob": 0.8}]}]}])"));
+}
+
+TEST(HtmlReport, SaysWhatIsLeftOut) {
+  Json one = evaluation();
+  one["settings"] = {{"parity", "open-unlearning"}};
+  one["left_out"] = {{"forget_Q_A_ROUGE", "1 of 2 records"}};
+  one["skipped"] = {{{"set", "forget"}, {"row", 7}}};
+  const std::vector<ReportRun> runs{{"base", one}};
+  const Json head = shown(runs)["runs"][0];
+  EXPECT_EQ(head["parity"], "open-unlearning");
+  EXPECT_EQ(head["left_out"]["forget_Q_A_ROUGE"], "1 of 2 records");
+  EXPECT_EQ(head["skipped"], 1);
 }
 
 TEST(HtmlReport, BringsTheSameItemOfSeveralRunsTogether) {

@@ -20,7 +20,7 @@ struct Rows {
 };
 struct Assignment {
   Rows rows;
-  verify::Suite suite;
+  verify::GateQuestions suite;
 };
 
 // `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped

@@ -89,7 +89,7 @@ Result<std::vector<Verified>> verify_written(const Snapshot& now, Baseline& base
   const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
                               const Baseline::Facts& known,
                               int64_t layer) -> Result<verify::Report> {
-    verify::Suite texts;
+    verify::GateQuestions texts;
     texts.texts = known.references.texts;
     const double base_nll =
         TRY(verify::Examiner::prepare(now.base, texts, unlearn::first_layer(known.prepared)))

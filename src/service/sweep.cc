@@ -4,10 +4,8 @@
 
 #include "base/files.h"
 #include "publish/html_report.h"
-#include "service/evaluation.h"
-#include "service/suites.h"
-#include "service/tofu.h"
 #include "service/training.h"
+#include "verify/tofu.h"
 
 namespace expunge::service {
 namespace {
@@ -15,16 +13,13 @@ namespace {
 using base::Json;
 using base::Result;
 
-Result<Work> evaluation_of(const Sweep& sweep, size_t run, const base::Job& job) {
-  SuiteInput input;
+Result<verify::Work> evaluation_of(const Sweep& sweep, size_t run) {
+  verify::TofuOptions input;
   input.data = sweep.data;
   input.forget = sweep.forget;
   input.limit = sweep.eval_limit;
   input.system = sweep.system;
   input.max_new_tokens = sweep.max_new_tokens;
-  input.progress = [&job](std::string_view what, size_t done, size_t total) {
-    job.report(what, done, total);
-  };
   // The gold model's records, where its own run has left them; else it is asked.
   if (!sweep.gold.empty() && sweep.runs[run].label != "gold") {
     const std::string records = sweep.folder(1) + "/evaluation.json";
@@ -34,9 +29,7 @@ Result<Work> evaluation_of(const Sweep& sweep, size_t run, const base::Job& job)
     else
       input.retain_model = sweep.gold;
   }
-  Work work = TRY(prepare_tofu(input));
-  work.suite = "tofu";
-  return work;
+  return verify::tofu_work(input);
 }
 
 // The edit, kept until it has been evaluated.
@@ -73,7 +66,7 @@ base::Status do_run(const Sweep& sweep, size_t index, const base::Job& job) {
   if (TRY(read_summary(folder)).finished) return {};
   model::ChatModel patient =
       TRY(model::load_chat_model(run.label == "gold" ? sweep.gold : sweep.model));
-  const Work work = TRY(evaluation_of(sweep, index, job));
+  const verify::Work work = TRY(evaluation_of(sweep, index));
   if (run.method) {
     if (parks(*run.method, run.knobs)) patient.model = TRY(patient.model.parked(folder));
     TrainingRequest request{patient, *run.method, run.knobs};
@@ -85,7 +78,8 @@ base::Status do_run(const Sweep& sweep, size_t index, const base::Job& job) {
     const edit::Edit edit = TRY(edit_of(request, job));
     patient.model = TRY(edit::apply(patient.model, edit));
   }
-  TRY(run_evaluation(patient, {run.label, std::nullopt, folder + "/evaluation.json"}, work));
+  TRY(verify::run_evaluation(patient, {run.label, std::nullopt, folder + "/evaluation.json"}, work,
+                             nullptr, job));
   RunSummary summary = TRY(read_summary(folder));
   summary.label = run.label;
   summary.finished = true;

@@ -21,7 +21,6 @@ namespace {
 
 using base::Code;
 using base::fail;
-using base::printable;
 using base::Result;
 using base::Status;
 
@@ -178,18 +177,6 @@ std::string hash_of(const std::vector<text::QaItem>& items) {
   return hash.hex();
 }
 
-Result<std::string> qa_file(const std::string& data, const std::string& split,
-                            std::span<const std::string_view> endings) {
-  std::vector<std::string> paths{split};
-  for (const std::string_view ending : endings)
-    paths.push_back(data + "/" + split + std::string(ending));
-  for (const std::string& path : paths)
-    if (path.find('.') != path.npos && ::access(path.c_str(), R_OK) == 0) return path;
-  return fail(Code::kNotFound, fmt::format("no set '{}' in {}", printable(split), printable(data)),
-              "--data names the folder of TOFU's JSON files "
-              "(huggingface.co/datasets/locuslab/TOFU)");
-}
-
 Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o) {
   unlearn::Knobs knobs;
   for (const std::string& text : o.knobs) {
@@ -217,9 +204,6 @@ Result<SetFigures> probabilities(const model::ChatModel& patient, const std::str
   verify::EvaluateOptions options;
   options.system = system;
   options.generate = false;
-  options.progress = [&job](std::string_view what, size_t done, size_t total) {
-    job.report(what, done, total);
-  };
   std::vector<verify::QaSet> sets;
   constexpr size_t kMost = 100;  // of each set: an indication while training
   for (const auto& [name, items] : {std::pair("forget", forget), std::pair("retain", retain)}) {
@@ -231,7 +215,8 @@ Result<SetFigures> probabilities(const model::ChatModel& patient, const std::str
       }
   }
   SetFigures figures;
-  for (const auto& [name, records] : TRY(verify::evaluate(patient, sets, options)).records) {
+  for (const auto& [name, records] :
+       TRY(verify::evaluate(patient, sets, options, {}, job)).records) {
     if (records.empty()) continue;
     double sum = 0;
     for (const auto& record : records) sum += record.score.prob();

@@ -25,10 +25,7 @@ struct TrainingOptions {
   int64_t eval_every = 0;        // epochs; 0: never
   int64_t checkpoint_every = 0;  // steps; 0: by the clock
 };
-// A file, or the first of `split` + ending that the data folder has. kNotFound.
-constexpr std::string_view kPlainSet[] = {".json"};
-base::Result<std::string> qa_file(const std::string& data, const std::string& split,
-                                  std::span<const std::string_view> endings = kPlainSet);
+using text::qa_file;
 // Errors: an unknown knob, one out of its range.
 base::Result<unlearn::Knobs> knobs_of(const unlearn::Method& method, const TrainingOptions& o);
 

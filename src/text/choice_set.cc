@@ -147,6 +147,7 @@ Result<std::vector<ChoiceItem>> read_choices(const std::string& path, size_t lim
   for (const std::string& file : TRY(files_of(path))) {
     std::map<std::string, size_t> n_items;
     for (ChoiceItem& item : TRY(file.ends_with(".csv") ? from_csv(file) : from_json_lines(file))) {
+      item.file = file;
       const std::string& first = files.try_emplace(item.subject, file).first->second;
       if (first != file)
         return base::fail(

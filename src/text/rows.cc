@@ -1,6 +1,7 @@
 #include "text/rows.h"
 
 #include "base/files.h"
+#include "base/unique_keys.h"
 
 namespace expunge::text {
 namespace {
@@ -84,6 +85,9 @@ Result<std::vector<CsvRow>> read_csv(const std::string& path) {
 
 Result<std::vector<JsonRow>> read_json_rows(const std::string& path) {
   const std::string text = TRY(base::read_file(path));
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    return base::fail(Code::kInvalid, path + ":1: the text is UTF-16, expected UTF-8",
+                      "convert it: iconv -f UTF-16 -t UTF-8");
   std::vector<JsonRow> rows;
   size_t line = 0;
   for (size_t begin = 0; begin < text.size();) {
@@ -92,7 +96,9 @@ Result<std::vector<JsonRow>> read_json_rows(const std::string& path) {
     begin = end + 1;
     ++line;
     if (content.find_first_not_of(" \t\r") == content.npos) continue;
-    base::Json json = TRY(base::parse_json(content, fmt::format("{}:{}", path, line)));
+    const std::string where = fmt::format("{}:{}", path, line);
+    base::Json json = TRY(base::parse_json(content, where));
+    TRY(base::check_unique_keys(content, where));
     rows.push_back({line, std::move(json)});
   }
   return rows;

@@ -24,7 +24,8 @@ struct JsonRow {
   size_t line = 0;
   base::Json json;
 };
-// base::read_jsonl with the lines' numbers.
+// base::read_jsonl with the lines' numbers. Errors name file and line: a key twice in an object,
+// text that is UTF-16.
 base::Result<std::vector<JsonRow>> read_json_rows(const std::string& path);
 
 }  // namespace expunge::text

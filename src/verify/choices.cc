@@ -28,6 +28,8 @@ std::map<std::string, Items> by_subject(std::span<const ChoiceItem> items) {
   return subjects;
 }
 
+size_t length(const ScoreItem& item) { return item.ids.size(); }
+
 char letter(size_t option) { return static_cast<char>('A' + option); }
 
 // The question up to "Answer:", its outer blanks left out as the peer's templates do.
@@ -40,8 +42,9 @@ std::string question_of(const ChoiceItem& item) {
 
 // One item to score for each option. A token may span the prompt's end: all are scored from the
 // first place where one differs from the prompt, so that what they are given is the same.
-Status encode_options(const model::ChatModel& patient, const ChoiceItem& item,
-                      const std::string& prompt, PromptForm form, std::vector<ScoreItem>& out) {
+Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& patient,
+                                              const ChoiceItem& item, const std::string& prompt,
+                                              PromptForm form) {
   const std::vector<text::Message> messages = {{"user", prompt}};
   const auto encoded = [&](const std::string& reply) -> Result<std::vector<int32_t>> {
     if (form == PromptForm::kChat) return patient.encode(messages, reply);
@@ -49,7 +52,7 @@ Status encode_options(const model::ChatModel& patient, const ChoiceItem& item,
   };
   const std::vector<int32_t> alone = TRY(encoded(""));
   size_t first = alone.size();
-  const size_t begin = out.size();
+  std::vector<ScoreItem> out;
   for (size_t o = 0; o < item.options.size(); ++o) {
     ScoreItem scored;
     scored.ids = TRY(encoded(std::string(1, letter(o))));
@@ -57,23 +60,15 @@ Status encode_options(const model::ChatModel& patient, const ChoiceItem& item,
     first = std::min(first, static_cast<size_t>(differs));
     out.push_back(std::move(scored));
   }
-  const auto context = static_cast<size_t>(patient.model.config().context_length);
-  for (size_t o = begin; o < out.size(); ++o) {
-    out[o].first = std::max<size_t>(first, 1);
-    if (out[o].ids.size() >= context)
-      return base::fail(Code::kInvalid,
-                        fmt::format("the prompt has {} tokens, the model's context holds {}",
-                                    out[o].ids.size(), context),
-                        "give fewer examples");
-  }
-  return {};
+  for (ScoreItem& scored : out) scored.first = std::max<size_t>(first, 1);
+  return out;
 }
 
-class Evaluation {
+class Pass {
  public:
-  Evaluation(const model::ChatModel& patient, const ChoiceOptions& options,
-             std::vector<ChoiceRecord> done)
-      : patient_(patient), options_(options), examples_(by_subject(options.examples)) {
+  Pass(const model::ChatModel& patient, const ChoiceOptions& options,
+       std::vector<ChoiceRecord> done, const base::Job& job)
+      : patient_(patient), options_(options), job_(job), examples_(by_subject(options.examples)) {
     result_.records = std::move(done);
   }
 
@@ -85,8 +80,12 @@ class Evaluation {
           return base::fail(Code::kNotFound,
                             fmt::format("no worked example of subject '{}'", subject),
                             "add some, or give no examples at all");
-    const size_t total = options_.share.of(items.size());
+    const size_t total = options_.shard.of(items.size());
     for (const auto& [subject, own] : subjects) TRY(score_subject(subject, own, total));
+    if (result_.records.empty() && !result_.skipped.empty() && options_.shard.size == 1)
+      return base::fail(Code::kInvalid,
+                        fmt::format("no question fits: {}", describe(result_.skipped[0])),
+                        "give fewer worked examples");
     std::ranges::sort(result_.records, {},
                       [](const ChoiceRecord& r) { return std::tie(r.subject, r.row); });
     for (const ChoiceRecord& r : result_.records)
@@ -104,9 +103,9 @@ class Evaluation {
       if (r.subject == subject) known.insert(r.row);
     Items open;
     for (size_t i = 0; i < own.size(); ++i)
-      if (options_.share.has(i) && !known.contains(own[i]->row)) open.push_back(own[i]);
+      if (options_.shard.has(i) && !known.contains(own[i]->row)) open.push_back(own[i]);
     return in_blocks(
-        std::span(open), kBlock,
+        std::span(open), kBlock, job_,
         [&](auto block, size_t) { return score_block(subject, block, total); },
         [&] { return options_.keep ? options_.keep(result_.records) : Status(); });
   }
@@ -115,21 +114,28 @@ class Evaluation {
                      size_t total) {
     const auto examples = examples_.find(subject);
     std::vector<ScoreItem> scored;
+    Items answered;
     for (const ChoiceItem* item : block) {
-      TRY(base::check_cancel());
+      TRY(job_.check());
       const std::string prompt =
           choice_prompt(*item, examples == examples_.end() ? Items() : examples->second);
-      TRY_AT(fmt::format("{} row {}", subject, item->row),
-             encode_options(patient_, *item, prompt, options_.form, scored));
+      auto own = TRY_AT(fmt::format("{} row {}", subject, item->row),
+                        encode_options(patient_, *item, prompt, options_.form));
+      const size_t longest = std::ranges::max_element(own, {}, length)->ids.size();
+      if (const auto reason = over_length(patient_.model.config(), longest)) {
+        result_.skipped.push_back({subject, item->row, item->file, *reason});
+        continue;
+      }
+      answered.push_back(item);
+      std::ranges::move(own, std::back_inserter(scored));
     }
     const size_t done = result_.records.size();
-    const base::Job job([&](std::string_view, size_t at, size_t of) {
-      if (options_.progress)
-        options_.progress("answering " + subject, done + at * block.size() / of, total);
+    const base::Job of_block = job_.reporting([&](std::string_view, size_t at, size_t of) {
+      job_.report("answering " + subject, done + at * block.size() / of, total);
     });
-    const auto scores = TRY_AT(subject, score(patient_.model, scored, {}, job));
+    const auto scores = TRY_AT(subject, score(patient_.model, scored, {}, of_block));
     size_t next = 0;
-    for (const ChoiceItem* item : block) {
+    for (const ChoiceItem* item : answered) {
       ChoiceRecord r{item->row, subject, item->right, 0, {}};
       for (size_t o = 0; o < item->options.size(); ++o) {
         const auto& logprobs = scores[next++].logprobs;
@@ -143,6 +149,7 @@ class Evaluation {
 
   const model::ChatModel& patient_;
   const ChoiceOptions& options_;
+  const base::Job& job_;
   const std::map<std::string, Items> examples_;
   Choices result_;
 };
@@ -183,18 +190,22 @@ std::string choice_prompt(const ChoiceItem& item, std::span<const ChoiceItem* co
 }
 
 Result<Choices> answer_choices(const model::ChatModel& patient, std::span<const ChoiceItem> items,
-                               const ChoiceOptions& options, std::vector<ChoiceRecord> done) {
+                               const ChoiceOptions& options, std::vector<ChoiceRecord> done,
+                               const base::Job& job) {
   if (items.empty()) return base::fail(Code::kInvalid, "there is no question to answer");
-  return Evaluation(patient, options, std::move(done)).run(items);
+  return Pass(patient, options, std::move(done), job).run(items);
 }
 
-base::Json choices_to_json(const Choices& result) {
-  base::Json summary = {{"acc", result.all.mean()}};
-  if (const auto error = result.all.standard_error()) summary["acc_stderr"] = *error;
-  summary["n_items"] = result.all.n_items;
+Figures figures_of(const Choices& result) {
+  Figures figures;
+  figures.counts = {{"n_items", result.all.n_items}};
+  if (result.all.n_items == 0) return figures;  // of one of several processes
+  figures.values.push_back({"acc", Figure(result.all.mean())});
+  if (const auto error = result.all.standard_error())
+    figures.values.push_back({"acc_stderr", Figure(*error)});
   for (const auto& [subject, accuracy] : result.subjects)
-    summary["acc/" + subject] = accuracy.mean();
-  return {{"summary", std::move(summary)}, {"records", choice_records_to_json(result.records)}};
+    figures.values.push_back({"acc/" + subject, Figure(accuracy.mean())});
+  return figures;
 }
 
 base::Json choice_records_to_json(std::span<const ChoiceRecord> records) {

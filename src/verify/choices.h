@@ -1,4 +1,4 @@
-// Multiple choice by the log-probability of the answer's letter behind the question: MMLU
+// Multiple choice by the log-probability of the answer's letter after the question: MMLU
 // (Hendrycks et al., arXiv 2009.03300) and WMDP (Li et al., arXiv 2403.03218), prompt and score as
 // in lm-evaluation-harness (github.com/EleutherAI/lm-evaluation-harness, tasks mmlu and wmdp).
 //
@@ -13,11 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "model/chat_model.h"
 #include "text/choice_set.h"
 #include "verify/blocks.h"
+#include "verify/figures.h"
+#include "verify/skipped.h"
 
 namespace expunge::verify {
 
@@ -35,10 +37,9 @@ struct ChoiceOptions {
   // With their answers before each question of their subject, in order; none: no examples.
   std::vector<text::ChoiceItem> examples;
   PromptForm form = PromptForm::kPlain;
-  Share share = {};
-  base::Progress progress = {};
-  // Called after each block of items with all records, so that they outlive a Ctrl+C.
-  std::function<base::Status(std::span<const ChoiceRecord>)> keep = {};
+  Shard shard = {};
+  // Called after each block of items with all records, so that they survive a Ctrl+C.
+  std::function<base::Status(const std::vector<ChoiceRecord>&)> keep = {};
 };
 
 struct Accuracy {
@@ -52,24 +53,26 @@ struct Choices {
   Accuracy all;  // every item weighs the same
   std::map<std::string, Accuracy> subjects;
   std::vector<ChoiceRecord> records;  // by subject, then by row
+  std::vector<Skipped> skipped;       // questions whose prompt exceeds the context
 };
 
 // Items whose record `done` holds already are not scored again. Errors: a subject without examples
-// where there are some; a prompt beyond the context. They name subject and row.
+// where there are some; no question that the context holds. They name subject and row.
 base::Result<Choices> answer_choices(const model::ChatModel& patient,
                                      std::span<const text::ChoiceItem> items,
                                      const ChoiceOptions& options = {},
-                                     std::vector<ChoiceRecord> done = {});
+                                     std::vector<ChoiceRecord> done = {},
+                                     const base::Job& job = {});
 
 // "The following are multiple choice questions (with answers) about {subject}.\n\n", the examples
 // with their answers, then the question, up to "Answer:"; examples must be of one subject.
 std::string choice_prompt(const text::ChoiceItem& item,
                           std::span<const text::ChoiceItem* const> examples);
 
-// {"summary": {"acc", "acc_stderr", "n_items", "acc/{subject}": …}, "records": {subject: {row:
-//  {"right", "chosen", "logprobs"}}}}
-base::Json choices_to_json(const Choices& result);
-// The records part. From a file it is checked; errors name subject, row and key.
+// acc, acc_stderr, acc/{subject}, n_items.
+Figures figures_of(const Choices& result);
+// {subject: {row: {"right", "chosen", "logprobs"}}}. From a file they are checked; errors name
+// subject, row and key.
 base::Json choice_records_to_json(std::span<const ChoiceRecord> records);
 base::Result<std::vector<ChoiceRecord>> choice_records_from_json(const base::Json& json,
                                                                  std::string_view file);

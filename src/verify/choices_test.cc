@@ -107,12 +107,12 @@ TEST(Choices, SharedBeginningsAreRunOnce) {
   ChoiceOptions options;
   options.examples = items_of("law", 20, 4);
   std::vector<size_t> done;
-  options.progress = [&](std::string_view what, size_t at, size_t total) {
+  const base::Job job([&](std::string_view what, size_t at, size_t total) {
     EXPECT_EQ(what, "answering law");
     EXPECT_EQ(total, 12);
     done.push_back(at);
-  };
-  ASSERT_TRUE(answer_choices(patient(), items, options));
+  });
+  ASSERT_TRUE(answer_choices(patient(), items, options, {}, job));
   EXPECT_EQ(done, std::vector<size_t>{0});
 }
 
@@ -123,19 +123,21 @@ TEST(Choices, GoesOnWhereItStopped) {
   const auto whole = answer_choices(patient(), items, options).value();
   std::vector<size_t> sizes;
   base::Json kept;
+  const base::Job job;
   options.keep = [&](std::span<const ChoiceRecord> records) -> base::Status {
     sizes.push_back(records.size());
     kept = choice_records_to_json(records);
-    if (sizes.size() == 2) base::request_cancel();  // art and the first block of law
+    if (sizes.size() == 2) job.cancel();  // art and the first block of law
     return {};
   };
-  EXPECT_EQ(answer_choices(patient(), items, options).error().code, base::Code::kCancelled);
-  base::clear_cancel();
+  EXPECT_EQ(answer_choices(patient(), items, options, {}, job).error().code,
+            base::Code::kCancelled);
   kept = base::parse_json(base::dump_json(kept), "kept").value();
   const auto done = choice_records_from_json(kept, "kept").value();
   const auto rest = answer_choices(patient(), items, options, done).value();
   EXPECT_EQ(sizes, (std::vector<size_t>{3, 131, 143}));
-  EXPECT_EQ(choices_to_json(rest), choices_to_json(whole));
+  EXPECT_EQ(to_json(figures_of(rest)), to_json(figures_of(whole)));
+  EXPECT_EQ(choice_records_to_json(rest.records), choice_records_to_json(whole.records));
   // What is there is taken as it is.
   kept["art"]["0"]["chosen"] = 1 - whole.records[0].chosen % 2;
   const auto marked = choice_records_from_json(kept, "kept").value();
@@ -150,12 +152,12 @@ TEST(Choices, SharesMakeTheWhole) {
   const auto whole = answer_choices(patient(), items, options).value();
   std::vector<ChoiceRecord> all;
   for (const size_t rank : {0, 1}) {
-    options.share = {rank, 2};
+    options.shard = {rank, 2};
     const auto part = answer_choices(patient(), items, options).value().records;
     EXPECT_EQ(part.size(), rank == 0 ? 4 : 3);  // every second one of each subject
     all.insert(all.end(), part.begin(), part.end());
   }
-  options.share = {};
+  options.shard = {};
   options.keep = [](auto) -> base::Status { return base::fail(base::Code::kInternal, "work"); };
   const auto joined = answer_choices(patient(), items, options, all).value();
   EXPECT_EQ(joined.all.n_right, whole.all.n_right);
@@ -193,9 +195,23 @@ TEST(Choices, NamesWhatCannotBeAnswered) {
               HasSubstr("no worked example of subject 'art'"));
   options.examples = items_of("law", 60, 4);
   const auto error = answer_choices(patient(), items_of("law", 1, 4), options).error();
+  EXPECT_THAT(error.message, HasSubstr("no question fits: law row 0: "));
   EXPECT_THAT(error.message, HasSubstr("the model's context holds 1500"));
-  EXPECT_EQ(error.trail.at(0), "law row 0");
   EXPECT_FALSE(answer_choices(patient(), {}));
+}
+
+TEST(Choices, AQuestionBeyondTheContextIsSkipped) {
+  auto items = items_of("law", 3, 2);
+  const auto alone = answer_choices(patient(), std::vector{items[0], items[2]}).value();
+  items[1].question = std::string(1600, 'x');
+  items[1].file = "law_test.csv";
+  const Choices result = answer_choices(patient(), items).value();
+  ASSERT_EQ(result.skipped.size(), 1);
+  EXPECT_THAT(describe(result.skipped[0]), HasSubstr("law row 1 of law_test.csv: "));
+  EXPECT_EQ(result.all.n_items, 2);
+  ASSERT_EQ(result.records.size(), 2);
+  EXPECT_EQ(result.records[1].row, 2);
+  EXPECT_EQ(result.records[1].chosen, alone.records[1].chosen);
 }
 
 TEST(Choices, AsJson) {
@@ -203,10 +219,11 @@ TEST(Choices, AsJson) {
   result.all = {2, 1};
   result.subjects["law"] = {2, 1};
   result.records = {{0, "law", 1, 1, {-1.5, -0.5}}, {3, "law", 0, 1, {-2, -1}}};
-  EXPECT_EQ(base::dump_json(choices_to_json(result)),
-            R"({"summary":{"acc":0.5,"acc_stderr":0.5,"n_items":2,"acc/law":0.5},)"
-            R"("records":{"law":{"0":{"right":1,"chosen":1,"logprobs":[-1.5,-0.5]},)"
-            R"("3":{"right":0,"chosen":1,"logprobs":[-2.0,-1.0]}}}})");
+  EXPECT_EQ(base::dump_json(to_json(figures_of(result))["summary"]),
+            R"({"acc":0.5,"acc_stderr":0.5,"acc/law":0.5,"n_items":2})");
+  EXPECT_EQ(base::dump_json(choice_records_to_json(result.records)),
+            R"({"law":{"0":{"right":1,"chosen":1,"logprobs":[-1.5,-0.5]},)"
+            R"("3":{"right":0,"chosen":1,"logprobs":[-2.0,-1.0]}}})");
 }
 
 }  // namespace

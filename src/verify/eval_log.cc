@@ -34,7 +34,8 @@ Result<AnswerScore> score_from(const Json& j, const Place& place) {
   TRY(is_object(j, place));
   AnswerScore s;
   s.avg_loss = TRY(number(*TRY(member(j, "avg_loss", place)), place.in("avg_loss")));
-  s.n_tokens = TRY(count(*TRY(member(j, "n_tokens", place)), place.in("n_tokens")));
+  if (const auto n = j.find("n_tokens"); n != j.end())
+    s.n_tokens = TRY(count(*n, place.in("n_tokens")));
   s.logprobs = TRY(numbers(j, "logprobs", s.n_tokens, place));
   s.mean = TRY(numbers(j, "mean", s.n_tokens, place));
   s.variance = TRY(numbers(j, "variance", s.n_tokens, place));
@@ -72,8 +73,8 @@ Result<AnswerScore> variant_from(const Json& j, const Place& place) {
   return s;
 }
 
-Result<Record> record_from(const Json& j, int64_t row, const Place& place) {
-  Record r;
+Result<QaRecord> record_from(const Json& j, int64_t row, const Place& place) {
+  QaRecord r;
   r.row = row;
   r.score = TRY(score_from(j, place));
   TRY(known_keys(j, kItemKeys, place));
@@ -90,15 +91,16 @@ Result<Record> record_from(const Json& j, int64_t row, const Place& place) {
       r.perturbed.push_back(TRY(variant_from(wrong, place.in("perturbed"))));
   }
   if (const Json* v = optional("generation")) r.generation = TRY(text(*v, place.in("generation")));
-  for (const auto& [key, field] : {std::pair{"rouge1_recall", &Record::rouge1_recall},
-                                   {"rougeL_recall", &Record::rougeL_recall},
-                                   {"rougeL_f1", &Record::rougeL_f1}})
-    if (const Json* v = optional(key)) r.*field = TRY(share(*v, place.in(key)));
+  for (const auto& [key, field] : {std::pair{"rouge1_recall", &QaRecord::rouge1_recall},
+                                   {"rougeL_recall", &QaRecord::rougeL_recall},
+                                   {"rougeL_f1", &QaRecord::rougeL_f1}})
+    if (const Json* v = optional(key)) r.*field = TRY(fraction(*v, place.in(key)));
   return r;
 }
 
 Json score_to(const AnswerScore& s) {
-  Json j = {{"prob", s.prob()}, {"avg_loss", s.avg_loss}, {"n_tokens", s.n_tokens}};
+  Json j = {{"prob", s.prob()}, {"avg_loss", s.avg_loss}};
+  if (s.n_tokens > 0) j["n_tokens"] = s.n_tokens;
   if (!s.logprobs.empty()) j["logprobs"] = s.logprobs;
   if (!s.greedy.empty()) j["greedy"] = s.greedy;
   if (!s.mean.empty()) j["mean"] = s.mean;
@@ -106,7 +108,7 @@ Json score_to(const AnswerScore& s) {
   return j;
 }
 
-Json record_to(const Record& r, Truth truth) {
+Json record_to(const QaRecord& r, Truth truth) {
   Json j = {{"question", r.question}, {"answer", r.answer}};
   j.update(score_to(r.score));
   if (r.paraphrased) j["paraphrased"] = score_to(*r.paraphrased);
@@ -121,26 +123,26 @@ Json record_to(const Record& r, Truth truth) {
 
 }  // namespace
 
-Json records_to_json(const Records& records) {
+Json records_to_json(const QaRecords& records) {
   Json json = Json::object();
   for (const auto& [set, items] : records) {
     Json& rows = json[set] = Json::object();
-    for (const Record& record : items)
+    for (const QaRecord& record : items)
       rows[std::to_string(record.row)] = record_to(record, truth_of(set));
     CHECK(rows.size() == items.size(), "{}: a row twice", set);
   }
   return json;
 }
 
-Result<Records> records_from_json(const Json& json, std::string_view file) {
+Result<QaRecords> records_from_json(const Json& json, std::string_view file) {
   const Place place{std::string(file)};
   TRY(is_object(json, place));
   if (json.empty()) return fail(Code::kInvalid, place.text + ": no records");
-  Records records;
+  QaRecords records;
   for (const auto& [set, rows] : json.items()) {
     const Place in_set = place.in(set);
     TRY(is_object(rows, in_set));
-    std::vector<Record>& items = records[set];
+    std::vector<QaRecord>& items = records[set];
     for (const auto& [key, item] : rows.items()) {
       const int64_t row = TRY(row_number(key, in_set));
       items.push_back(TRY(record_from(item, row, in_set.row(key))));
@@ -149,12 +151,26 @@ Result<Records> records_from_json(const Json& json, std::string_view file) {
   return records;
 }
 
-Result<Records> read_records(const std::string& path) {
+Result<EvalLog> read_log(const std::string& path) {
   const Json json = TRY(base::read_json(path));
-  if (json.is_object() && json.contains("eval_log_forget.json"))
-    return records_from_tofu_log(json, path);
-  const bool evaluation = json.is_object() && json.contains("records");
-  return records_from_json(evaluation ? json["records"] : json, path);
+  const auto has = [&](const char* key) { return json.is_object() && json.contains(key); };
+  EvalLog log;
+  if (has("eval_log_forget.json")) {
+    log.records = TRY(records_from_tofu_log(json, path));
+    return log;
+  }
+  if (is_open_unlearning_log(json)) {
+    log.records = TRY(records_from_open_unlearning_log(json, path));
+    return log;
+  }
+  auto records = records_from_json(has("records") ? json["records"] : json, path);
+  if (!records && records.error().hint.empty())
+    records.error().hint =
+        "a log is an evaluation.json of expunge eval, open-unlearning's TOFU_EVAL.json, or TOFU's "
+        "eval_log_aggregated.json";
+  log.records = TRY(std::move(records));
+  if (has("skipped")) log.skipped = TRY(skipped_from_json(json["skipped"], path));
+  return log;
 }
 
 }  // namespace expunge::verify

@@ -1,4 +1,4 @@
-// Records as JSON: our own form, and the logs of the TOFU benchmark's first program.
+// Records as JSON: our own form, and the logs of two other programs.
 //
 // Ours, a row of its data set per item; prob and truth_ratio are for readers of the file and follow
 // from the rest, so they are not read back:
@@ -8,6 +8,7 @@
 //                     "rougeL_recall", "rougeL_f1"}}}
 // TOFU's (github.com/locuslab/tofu, evaluate_util.py): a section a data set, a column a number, in
 // each {"0": ...} by row; [prompt, generation, answer] as generated_text.
+// open-unlearning's TOFU_EVAL.json: see open_unlearning_log.cc.
 // What comes from a file is checked; an Error names file, set, row and key.
 #pragma once
 
@@ -16,13 +17,22 @@
 
 #include "base/json.h"
 #include "verify/record.h"
+#include "verify/skipped.h"
 
 namespace expunge::verify {
 
-base::Json records_to_json(const Records& records);  // lossless for finite numbers
-base::Result<Records> records_from_json(const base::Json& json, std::string_view file);
-base::Result<Records> records_from_tofu_log(const base::Json& json, std::string_view file);
-// Either form, or an evaluation.json that holds ours; told apart by their keys.
-base::Result<Records> read_records(const std::string& path);
+base::Json records_to_json(const QaRecords& records);  // lossless for finite numbers
+base::Result<QaRecords> records_from_json(const base::Json& json, std::string_view file);
+base::Result<QaRecords> records_from_tofu_log(const base::Json& json, std::string_view file);
+bool is_open_unlearning_log(const base::Json& json);
+base::Result<QaRecords> records_from_open_unlearning_log(const base::Json& json,
+                                                         std::string_view file);
+
+struct EvalLog {
+  QaRecords records;
+  std::vector<Skipped> skipped;  // known of our own evaluations alone
+};
+// Any of these forms, or an evaluation.json that holds ours; recognised by their keys.
+base::Result<EvalLog> read_log(const std::string& path);
 
 }  // namespace expunge::verify

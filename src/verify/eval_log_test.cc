@@ -40,7 +40,7 @@ Json tofu_log(const std::string& stem) {
   return log;
 }
 
-Records records(const std::string& stem) {
+QaRecords records(const std::string& stem) {
   return records_from_tofu_log(tofu_log(stem), stem).value();
 }
 
@@ -62,21 +62,21 @@ TEST(TofuLogTest, GivesThePublishedTable) {
        {.5186, .9284, .9316, .4842, .3689, .4473, .4402, .3989, .7500, .4808, .1711, .4378,
         .6446}}};
   for (const auto& [stem, row] : table) {
-    const Evaluation e{records(stem), std::nullopt};
+    const MetricInput e{records(stem), std::nullopt};
     for (size_t i = 0; i < kKeys.size(); ++i)
-      EXPECT_NEAR(value(e, kKeys[i]).value(), row[i], 5.1e-5) << stem << " " << kKeys[i];
+      EXPECT_NEAR(figure(e, kKeys[i]).value().number, row[i], 5.1e-5) << stem << " " << kKeys[i];
   }
 }
 
 TEST(TofuLogTest, GivesThePublishedForgetQuality) {
-  const Evaluation e{records("phi_full"), records("phi_retain90")};
+  const MetricInput e{records("phi_full"), records("phi_retain90")};
   EXPECT_EQ(e.records.at("forget").size(), 300U);
-  EXPECT_EQ(e.reference->at("forget").size(), 300U);
-  EXPECT_NEAR(value(e, "forget_quality_ks").value(), 0.3467, 5e-5);
-  EXPECT_NEAR(value(e, "forget_quality").value(), 2.19e-16, 5e-19);
-  EXPECT_NEAR(value(e, "forget_quality_log10").value(), std::log10(2.19e-16), 1e-3);
-  const Evaluation same{records("phi_full"), records("phi_full")};
-  EXPECT_EQ(value(same, "forget_quality").value(), 1);
+  EXPECT_EQ(e.retain->at("forget").size(), 300U);
+  EXPECT_NEAR(figure(e, "forget_quality_ks").value().number, 0.3467, 5e-5);
+  EXPECT_NEAR(figure(e, "forget_quality").value().number, 2.19e-16, 5e-19);
+  EXPECT_NEAR(figure(e, "forget_quality_log10").value().number, std::log10(2.19e-16), 1e-3);
+  const MetricInput same{records("phi_full"), records("phi_full")};
+  EXPECT_EQ(figure(same, "forget_quality").value().number, 1);
 }
 
 TEST(TofuLogTest, ReadsTextsWhereTheLogHasThem) {
@@ -88,8 +88,8 @@ TEST(TofuLogTest, ReadsTextsWhereTheLogHasThem) {
     section["generated_text"] = std::move(texts);
   }
   tests::write_bytes(dir / "log.json", base::dump_json(log));
-  const Records read = read_records(dir / "log.json").value();
-  const Record& r = read.at("world_facts").back();
+  const QaRecords read = read_log(dir / "log.json").value().records;
+  const QaRecord& r = read.at("world_facts").back();
   EXPECT_EQ(r.question, "Question: a?\n");
   EXPECT_EQ(r.generation, "Answer: b");
   EXPECT_EQ(r.answer, "c");
@@ -158,12 +158,12 @@ TEST(TofuLogTest, NamesWhatIsMalformed) {
   }
 }
 
-Records sample() {
+QaRecords sample() {
   AnswerScore full{0.1 + 0.2,      3, {-1e-300, -0.1, -5}, {true, false, true}, {-1, -2, -3},
                    {1.0 / 3, 0, 7}};
   AnswerScore plain{1e300, 2, {}, {}, {}, {}};
-  Record a{7, "q \"é\"\n", "a", full, full, {plain, full}, "gen", 0.5, 1.0 / 3, 0.1};
-  Record b{8, "", "", plain, std::nullopt, {}, std::nullopt, {}, {}, {}};
+  QaRecord a{7, "q \"é\"\n", "a", full, full, {plain, full}, "gen", 0.5, 1.0 / 3, 0.1};
+  QaRecord b{8, "", "", plain, std::nullopt, {}, std::nullopt, {}, {}, {}};
   return {{"forget", {a, b}}, {"holdout", {b}}};
 }
 
@@ -174,14 +174,14 @@ void expect_equal(const AnswerScore& a, const AnswerScore& b) {
 
 TEST(RecordsJsonTest, RoundTripIsLossless) {
   const tests::TempDir dir;
-  const Records given = sample();
+  const QaRecords given = sample();
   tests::write_bytes(dir / "records.json", base::dump_json(records_to_json(given), 1));
-  const Records read = read_records(dir / "records.json").value();
+  const QaRecords read = read_log(dir / "records.json").value().records;
   ASSERT_EQ(read.size(), given.size());
   for (const auto& [set, items] : given) {
     ASSERT_EQ(read.at(set).size(), items.size());
     for (size_t i = 0; i < items.size(); ++i) {
-      const Record &a = items[i], &b = read.at(set)[i];
+      const QaRecord &a = items[i], &b = read.at(set)[i];
       EXPECT_EQ(std::tie(a.row, a.question, a.answer, a.generation, a.rouge1_recall,
                          a.rougeL_recall, a.rougeL_f1),
                 std::tie(b.row, b.question, b.answer, b.generation, b.rouge1_recall,
@@ -230,7 +230,7 @@ TEST(RecordsJsonTest, NamesWhatIsMalformed) {
     EXPECT_EQ(read.error().code, base::Code::kInvalid);
     EXPECT_THAT(read.error().message, HasSubstr(message));
   }
-  for (const char* key : {"avg_loss", "n_tokens", "question", "answer"}) {
+  for (const char* key : {"avg_loss", "question", "answer"}) {
     Json json = records_to_json(sample());
     json["forget"]["7"].erase(key);
     EXPECT_THAT(records_from_json(json, "f").error().message,
@@ -238,17 +238,80 @@ TEST(RecordsJsonTest, NamesWhatIsMalformed) {
   }
 }
 
+// What open-unlearning's TOFU suite writes, cut down to two rows.
+Json open_unlearning_log() {
+  const auto metric = [](const Json& first, const Json& second) {
+    return Json{{"agg_value", 0.5}, {"value_by_index", {{"1", second}, {"0", first}}}};
+  };
+  const Json loss = {{"prob", 0.6}, {"avg_loss", 0.5}};
+  const Json wrong = {{"prob", {0.2, 0.1}}, {"avg_loss", {1.5, 2.5}}};
+  const Json rouge = {{"rouge1_recall", 1.0},       {"rougeL_f1", 0.5},
+                      {"rougeL_recall", 0.25},      {"input", "user\nWho?\nassistant\n"},
+                      {"ground_truth", "A writer"}, {"generation", "A painter"}};
+  return {{"forget_Q_A_Prob", metric(loss, {{"prob", 0.1}, {"avg_loss", 2}})},
+          {"forget_Q_A_PARA_Prob", metric(loss, {{"prob", {0.6}}, {"avg_loss", {1}}})},
+          {"forget_Q_A_PERT_Prob", metric(wrong, wrong)},
+          {"forget_Q_A_ROUGE", metric(rouge, rouge)},
+          {"ra_Q_A_Prob", metric(loss, loss)},
+          {"ra_Q_A_PERT_Prob", metric(wrong, wrong)},
+          {"privleak", {{"agg_value", -20}}}};
+}
+
+TEST(OpenUnlearningLogTest, GivesItsFigures) {
+  const tests::TempDir dir;
+  tests::write_bytes(dir / "TOFU_EVAL.json", base::dump_json(open_unlearning_log()));
+  const MetricInput e{read_log(dir / "TOFU_EVAL.json").value().records, std::nullopt};
+  ASSERT_EQ(e.records.size(), 2U);
+  const QaRecord& r = e.records.at("forget")[0];
+  EXPECT_EQ(std::tie(r.row, r.question, r.answer),
+            std::make_tuple(0, "user\nWho?\nassistant\n", "A writer"));
+  EXPECT_EQ(r.generation, "A painter");
+  EXPECT_EQ(r.rougeL_f1, 0.5);
+  EXPECT_DOUBLE_EQ(figure(e, "forget_Q_A_Prob").value().number,
+                   (std::exp(-0.5) + std::exp(-2.0)) / 2);
+  EXPECT_DOUBLE_EQ(figure(e, "forget_Q_A_ROUGE").value().number, 0.25);
+  // ln R = 0.5 - 2 and 1 - 2: the paraphrase against the geometric mean of the wrong ones.
+  EXPECT_DOUBLE_EQ(figure(e, "forget_truth_ratio").value().number,
+                   (std::exp(-1.5) + std::exp(-1.0)) / 2);
+  EXPECT_DOUBLE_EQ(figure(e, "ra_Truth_Ratio").value().number, 1 - std::exp(-1.5));
+  // Its records can be written in our own form and come back.
+  const Json ours = records_to_json(e.records);
+  EXPECT_EQ(records_to_json(records_from_json(ours, "f").value()), ours);
+}
+
+TEST(OpenUnlearningLogTest, NamesWhatIsMalformed) {
+  const std::tuple<const char*, Json, const char*> cases[] = {
+      {"/forget_Q_A_Prob/value_by_index/1", nullptr, "forget_Q_A_Prob: row 1: expected an object"},
+      {"/forget_Q_A_Prob/value_by_index/1/avg_loss", nullptr, "row 1: avg_loss: expected a number"},
+      {"/forget_Q_A_Prob/value_by_index/1/avg_loss", {1, 2}, "expected one number"},
+      {"/forget_Q_A_Prob/value_by_index", 3, "value_by_index: expected an object, got 3"},
+      {"/forget_Q_A_PERT_Prob/value_by_index/7", 3, "forget_Q_A_PERT_Prob: expected 2 rows"},
+      {"/forget_Q_A_ROUGE/value_by_index/0/input", 3, "input: expected a text, got 3"},
+      {"/forget_Q_A_ROUGE/value_by_index/0/rougeL_f1", 3, "a number in [0, 1]"}};
+  for (const auto& [pointer, patch, message] : cases) {
+    Json log = open_unlearning_log();
+    log[Json::json_pointer(pointer)] = patch;
+    const auto read = records_from_open_unlearning_log(log, "f");
+    ASSERT_FALSE(read) << message;
+    EXPECT_THAT(read.error().message, HasSubstr(message));
+  }
+  Json summary = {{"privleak", {{"agg_value", 1}, {"value_by_index", Json::object()}}}};
+  ASSERT_TRUE(is_open_unlearning_log(summary));
+  EXPECT_THAT(records_from_open_unlearning_log(summary, "f").error().hint,
+              HasSubstr("--parity open-unlearning"));
+}
+
 TEST(RecordsJsonTest, FilesThatAreNoJsonAreNamed) {
   const tests::TempDir dir;
   for (const char* text : {"", "{\"forget\": {\"0\": {\"avg_loss\": NaN}}}", "{"}) {
     tests::write_bytes(dir / "bad.json", text);
-    EXPECT_THAT(read_records(dir / "bad.json").error().message, HasSubstr("bad.json"));
+    EXPECT_THAT(read_log(dir / "bad.json").error().message, HasSubstr("bad.json"));
   }
-  EXPECT_EQ(read_records(dir / "none.json").error().code, base::Code::kNotFound);
+  EXPECT_EQ(read_log(dir / "none.json").error().code, base::Code::kNotFound);
 }
 
 TEST(RecordsJsonTest, ALossThatIsNotFiniteCannotBeReadBack) {
-  Records given = sample();
+  QaRecords given = sample();
   given["forget"][0].score.avg_loss = std::numeric_limits<double>::infinity();
   const Json json = base::parse_json(base::dump_json(records_to_json(given)), "f").value();
   EXPECT_THAT(records_from_json(json, "f").error().message,

@@ -32,10 +32,11 @@ int32_t hidden_id(const model::ChatModel& patient, Parity parity) {
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
 }
 
-class Evaluation {
+class Pass {
  public:
-  Evaluation(const model::ChatModel& patient, const EvaluateOptions& options, Records done)
-      : patient_(patient), options_(options) {
+  Pass(const model::ChatModel& patient, const EvaluateOptions& options, QaRecords done,
+       const base::Job& job)
+      : patient_(patient), options_(options), job_(job) {
     result_.records = std::move(done);
   }
 
@@ -52,51 +53,75 @@ class Evaluation {
   std::vector<const QaItem*> own(const QaSet& set) const {
     std::vector<const QaItem*> items;
     for (size_t i = 0; i < set.items.size(); ++i)
-      if (options_.share.has(i)) items.push_back(&set.items[i]);
+      if (options_.shard.has(i)) items.push_back(&set.items[i]);
     return items;
   }
 
   Status score_set(const QaSet& set) {
-    std::vector<Record>& records = result_.records[set.name];
+    std::vector<QaRecord>& records = result_.records[set.name];
     std::set<int64_t> known;
-    for (const Record& r : records) known.insert(r.row);
+    for (const QaRecord& r : records) known.insert(r.row);
     std::vector<const QaItem*> open;
     for (const QaItem* item : own(set))
       if (!known.contains(item->row)) open.push_back(item);
     TRY(in_blocks(
-        std::span(open), kScoreBlock,
-        [&](auto block, size_t at) {
-          return score_block(block, records, set.name, at, open.size());
+        std::span(open), kScoreBlock, job_,
+        [&](auto block, size_t at) -> Status {
+          job_.report("scoring " + set.name, at, open.size());
+          return score_block(block, records, set);
         },
         [&] { return keep(); }));
-    std::ranges::sort(records, {}, &Record::row);
+    std::ranges::sort(records, {}, &QaRecord::row);
     return {};
   }
 
-  Status score_block(std::span<const QaItem* const> block, std::vector<Record>& records,
-                     const std::string& name, size_t done, size_t total) {
+  // What is scored of a question: its answer, the paraphrase, the wrong ones.
+  struct Encoded {
+    std::vector<ScoreItem> items;
+    std::optional<std::string> too_long;  // why they cannot be scored
+  };
+  Result<Encoded> encoded(const QaItem& item) const {
+    std::vector<const std::string*> answers{&item.answer};
+    if (item.paraphrased) answers.push_back(&*item.paraphrased);
+    for (const std::string& wrong : item.perturbed) answers.push_back(&wrong);
+    const model::Config& config = patient_.model.config();
+    Encoded encoded;
+    for (const std::string* answer : answers) {
+      auto e = encode_answer(patient_, options_.system, item.question, *answer, options_.parity);
+      // kNone checks the length itself; the peer's encoding tells it apart from other errors.
+      const auto whole = e ? Result<model::Example>(*e)
+                           : encode_answer(patient_, options_.system, item.question, *answer,
+                                           Parity::kOpenUnlearning);
+      if (whole) encoded.too_long = over_length(config, whole->ids.size());
+      if (encoded.too_long) return encoded;
+      model::Example example = TRY(std::move(e));
+      encoded.items.push_back({std::move(example.ids), example.first});
+    }
+    return encoded;
+  }
+
+  Status score_block(std::span<const QaItem* const> block, std::vector<QaRecord>& records,
+                     const QaSet& set) {
     const base::Stopwatch clock;
     std::vector<ScoreItem> items;
-    const auto add = [&](const QaItem& item, const std::string& answer) -> Status {
-      model::Example e =
-          TRY(encode_answer(patient_, options_.system, item.question, answer, options_.parity));
-      items.push_back({std::move(e.ids), e.first});
-      return {};
-    };
+    std::vector<const QaItem*> scored;
     for (const QaItem* item : block) {
-      TRY(add(*item, item->answer));
-      if (item->paraphrased) TRY(add(*item, *item->paraphrased));
-      for (const std::string& wrong : item->perturbed) TRY(add(*item, wrong));
+      Encoded own = TRY_AT(fmt::format("{} row {}", set.name, item->row), encoded(*item));
+      if (own.too_long) {
+        result_.skipped.push_back({set.name, item->row, set.file, *own.too_long});
+        continue;
+      }
+      scored.push_back(item);
+      std::ranges::move(own.items, std::back_inserter(items));
     }
-    if (options_.progress) options_.progress("scoring " + name, done, total);
     ScoreOptions score_options;
     score_options.hidden_id = hidden_id(patient_, options_.parity);
     if (options_.parity == Parity::kOpenUnlearning)
       score_options.exp_sum = tensor::kernels::ExpSum::kFloatInOrder;
-    auto scores = TRY(score(patient_.model, items, score_options));
+    auto scores = TRY_AT(set.name, score(patient_.model, items, score_options, job_.reporting({})));
     size_t next = 0;
-    for (const QaItem* item : block) {
-      Record r;
+    for (const QaItem* item : scored) {
+      QaRecord r;
       r.row = item->row;
       r.question = item->question;
       r.answer = item->answer;
@@ -115,36 +140,38 @@ class Evaluation {
   Status generate_set(const QaSet& set) {
     std::set<int64_t> rows;
     for (const QaItem* item : own(set)) rows.insert(item->row);
-    std::vector<Record*> open;
-    for (Record& r : result_.records[set.name])
+    std::vector<QaRecord*> open;
+    for (QaRecord& r : result_.records[set.name])
       if (!r.generation && rows.contains(r.row)) open.push_back(&r);
     return in_blocks(
-        std::span(open), kGenerateBlock,
+        std::span(open), kGenerateBlock, job_,
         [&](auto block, size_t at) { return generate_block(block, set.name, at, open.size()); },
         [&] { return keep(); });
   }
 
-  Status generate_block(std::span<Record* const> block, const std::string& name, size_t done,
+  Status generate_block(std::span<QaRecord* const> block, const std::string& name, size_t done,
                         size_t total) {
     const base::Stopwatch clock;
     const int32_t hidden = hidden_id(patient_, options_.parity);
     std::vector<std::vector<int32_t>> prompts;
-    for (const Record* r : block) {
+    for (const QaRecord* r : block) {
       prompts.push_back(TRY(patient_.encode(conversation(options_.system, r->question))));
       std::erase(prompts.back(), hidden);
     }
     model::GenerateOptions generate;
     generate.max_new_tokens = options_.max_new_tokens;
     generate.max_batch = 32;  // keys and values of a long answer take 10 MB on the default model
-    // Finished ones are told by their last token only: an estimate from the tokens so far.
+    // generate() does not say when a reply is finished: an estimate from the replies begun so far.
     std::vector<char> begun(block.size());
     size_t n_begun = 0;
     const auto count = [&](size_t i, std::span<const int32_t>) {
       if (!begun[i]) begun[i] = 1, ++n_begun;
-      if (options_.progress) options_.progress("generating " + name, done + n_begun - 1, total);
-      return model::Next::kGoOn;
+      job_.report("generating " + name, done + n_begun - 1, total);
+      return job_.cancelled() ? model::Next::kStop : model::Next::kGoOn;
     };
-    const auto replies = TRY(model::generate(patient_.model, prompts, generate, {}, count));
+    const auto replies =
+        TRY_AT(name, model::generate(patient_.model, prompts, generate, job_.reporting({}), count));
+    TRY(job_.check());
     for (size_t i = 0; i < block.size(); ++i) {
       result_.generated_tokens += static_cast<int64_t>(replies[i].ids.size());
       TRY(judge(*block[i], replies[i].ids));
@@ -153,7 +180,7 @@ class Evaluation {
     return {};
   }
 
-  Status judge(Record& r, std::span<const int32_t> reply) const {
+  Status judge(QaRecord& r, std::span<const int32_t> reply) const {
     std::string said = TRY(patient_.tokenizer.decode(reply)), truth = r.answer;
     if (options_.parity == Parity::kOpenUnlearning) {
       said = cleaned_up(std::move(said));
@@ -165,6 +192,7 @@ class Evaluation {
     r.generation = text::trimmed(said);
     const Words predicted = rouge_words(*r.generation, Stemming::kPorter);
     const Words expected = rouge_words(text::trimmed(truth), Stemming::kPorter);
+    if (expected.empty()) return {};  // ROUGE has nothing to compare with; see measures.h
     const Rouge longest = rouge_l(expected, predicted);
     r.rouge1_recall = rouge_n(1, expected, predicted).recall;
     r.rougeL_recall = longest.recall;
@@ -174,6 +202,7 @@ class Evaluation {
 
   const model::ChatModel& patient_;
   const EvaluateOptions& options_;
+  const base::Job& job_;
   Evaluated result_;
 };
 
@@ -218,8 +247,8 @@ Result<model::Example> encode_answer(const model::ChatModel& patient, const std:
 }
 
 Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
-                           const EvaluateOptions& options, Records done) {
-  return Evaluation(patient, options, std::move(done)).run(sets);
+                           const EvaluateOptions& options, QaRecords done, const base::Job& job) {
+  return Pass(patient, options, std::move(done), job).run(sets);
 }
 
 }  // namespace expunge::verify

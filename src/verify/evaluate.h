@@ -7,24 +7,26 @@
 #include <string>
 #include <vector>
 
-#include "base/run.h"
+#include "base/job.h"
 #include "model/chat_model.h"
 #include "text/qa_set.h"
 #include "verify/blocks.h"
 #include "verify/record.h"
+#include "verify/skipped.h"
 
 namespace expunge::verify {
 
 // kOpenUnlearning gives that project's numbers (commit d3d7cf9) on the same weights, template and
 // items. It differs where it errs: end-of-turn tokens are left out of attention because it pads
 // with them (with their positions in scoring, without them in generation); what the template puts
-// behind the answer is scored too, and one more end-of-turn token; the softmax's sum is float32 in
+// after the answer is scored too, and one more end-of-turn token; the softmax's sum is float32 in
 // order; texts are cleaned up as transformers' clean_up_tokenization_spaces does.
 enum class Parity { kNone, kOpenUnlearning };
 
 struct QaSet {
-  std::string name;  // a key of Records
+  std::string name;  // a key of QaRecords
   std::vector<text::QaItem> items;
+  std::string file = {};  // they were read from, for messages
 };
 
 struct EvaluateOptions {
@@ -32,20 +34,21 @@ struct EvaluateOptions {
   Parity parity = Parity::kNone;
   int64_t max_new_tokens = 200;
   bool generate = true;
-  Share share = {};
-  base::Progress progress = {};
-  // Called after each block of items, so that what was computed outlives a Ctrl+C.
-  std::function<base::Status(const Records&)> keep = {};
+  Shard shard = {};
+  // Called after each block of items, so that what was computed survives a Ctrl+C.
+  std::function<base::Status(const QaRecords&)> keep = {};
 };
 
-// Items whose row `done` holds already are not computed again. Seconds spent: scoring, generation.
 struct Evaluated {
-  Records records;
+  QaRecords records;
+  std::vector<Skipped> skipped;  // items of which one answer with its question exceeds the context
   double scoring_s = 0, generation_s = 0;
   int64_t scored_tokens = 0, generated_tokens = 0;
 };
+// Items whose row `done` holds already are not computed again. Errors name set and row.
 base::Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
-                                 const EvaluateOptions& options, Records done = {});
+                                 const EvaluateOptions& options, QaRecords done = {},
+                                 const base::Job& job = {});
 
 // A question with an answer as they are scored; kNone: ChatModel::encode_answer.
 base::Result<model::Example> encode_answer(const model::ChatModel& patient,

@@ -55,7 +55,7 @@ TEST(Evaluate, KnowsWhatTheModelKnows) {
   const auto result = evaluate(patient(), std::vector{set_of("forget", 4)}, {}).value();
   const auto& records = result.records.at("forget");
   ASSERT_EQ(records.size(), 4);
-  for (const Record& r : records) {
+  for (const QaRecord& r : records) {
     EXPECT_EQ(r.score.n_tokens, 2);  // the answer and the end of its turn
     EXPECT_GT(r.score.prob(), 0.8) << r.question;
     EXPECT_EQ(r.score.avg_loss, r.paraphrased->avg_loss);
@@ -70,15 +70,15 @@ TEST(Evaluate, WhatIsThereIsNotComputedAgain) {
   const std::vector sets{set_of("forget", 4), set_of("retain", 3)};
   EvaluateOptions options;
   size_t kept = 0;
-  Records last;
-  options.keep = [&](const Records& records) -> base::Status {
+  QaRecords last;
+  options.keep = [&](const QaRecords& records) -> base::Status {
     ++kept;
     last = records;
     return {};
   };
   const auto whole = evaluate(patient(), sets, options).value();
   EXPECT_EQ(kept, 4);  // a block of each set, scored and generated
-  Records half = whole.records;
+  QaRecords half = whole.records;
   half["forget"].erase(half["forget"].begin() + 1);
   half["forget"][0].score.avg_loss = 42;  // a mark that stays
   half["retain"][2].generation.reset();
@@ -96,18 +96,18 @@ TEST(Evaluate, SharesMakeTheWhole) {
   const std::vector sets{set_of("forget", 4), set_of("retain", 3)};
   EvaluateOptions options;
   const auto whole = evaluate(patient(), sets, options).value();
-  Records all;
+  QaRecords all;
   for (const size_t rank : {0, 1}) {
-    options.share = {rank, 2};
+    options.shard = {rank, 2};
     // What is there of the others' share is left to them.
-    const Records done = rank == 1 ? Records{{"forget", {all["forget"][0]}}} : Records();
-    const Records part = evaluate(patient(), sets, options, done).value().records;
+    const QaRecords done = rank == 1 ? QaRecords{{"forget", {all["forget"][0]}}} : QaRecords();
+    const QaRecords part = evaluate(patient(), sets, options, done).value().records;
     for (const auto& [name, records] : part)
-      for (const Record& r : records)
+      for (const QaRecord& r : records)
         if (static_cast<size_t>(r.row) % 2 == rank) all[name].push_back(r);
     EXPECT_EQ(part.at("retain").size(), rank == 0 ? 2 : 1);
   }
-  options.share = {};
+  options.shard = {};
   const auto joined = evaluate(patient(), sets, options, all).value();
   EXPECT_EQ(joined.scored_tokens + joined.generated_tokens, 0);
   for (const auto& [name, records] : whole.records) {
@@ -117,6 +117,31 @@ TEST(Evaluate, SharesMakeTheWhole) {
       EXPECT_EQ(joined.records.at(name)[i].generation, records[i].generation);
     }
   }
+}
+
+TEST(Evaluate, AnItemBeyondTheContextIsSkipped) {
+  std::vector sets{set_of("forget", 4)};
+  sets[0].file = "qa.json";
+  const auto context = static_cast<size_t>(patient().model.config().context_length);
+  sets[0].items[2].perturbed[1] = std::string(context, '3');
+  for (const Parity parity : {Parity::kNone, Parity::kOpenUnlearning}) {
+    EvaluateOptions options;
+    options.parity = parity;
+    const auto result = evaluate(patient(), sets, options).value();
+    ASSERT_EQ(result.records.at("forget").size(), 3);
+    EXPECT_EQ(result.records.at("forget")[2].row, 3);
+    EXPECT_TRUE(result.records.at("forget")[2].generation);
+    ASSERT_EQ(result.skipped.size(), 1);
+    EXPECT_THAT(describe(result.skipped[0]), ::testing::HasSubstr("forget row 2 of qa.json: "));
+  }
+}
+
+TEST(Evaluate, AnswersWithoutAWordHaveNoRouge) {
+  std::vector sets{set_of("forget", 1)};
+  sets[0].items[0].answer = "?";  // no letter, no digit
+  const auto result = evaluate(patient(), sets, {}).value();
+  EXPECT_TRUE(result.records.at("forget")[0].generation);
+  EXPECT_FALSE(result.records.at("forget")[0].rougeL_recall);
 }
 
 // What the peer scores: the answer, its end, what the template puts behind it, and an end again.

@@ -258,16 +258,16 @@ Result<Extraction> extraction(const model::Model& model,
         options.max_tokens > 0 ? std::min(options.max_tokens, x.size()) : x.size();
     const Task task{static_cast<int64_t>(i), x.first(length)};
     TRY_AT(fmt::format("sequence {}", i), check(model.config(), task.x, options.n));
-    if (options.share.has(i) && !known.contains(task.row)) open.push_back(task);
+    if (options.shard.has(i) && !known.contains(task.row)) open.push_back(task);
   }
   Extraction result;
   result.n = options.n;
   result.records = std::move(done);
   const base::Job of_block = job.reporting([&](std::string_view what, size_t at, size_t) {
-    job.report(what, result.records.size() + at, options.share.of(sequences.size()));
+    job.report(what, result.records.size() + at, options.shard.of(sequences.size()));
   });
   TRY(in_blocks(
-      std::span(open), kBlock,
+      std::span(open), kBlock, job,
       [&](std::span<const Task> block, size_t) -> Status {
         return tensor::guarded([&]() -> Status {
           Extractor extractor(model, block, options, of_block);
@@ -296,12 +296,9 @@ Result<Extraction> extraction(const model::ChatModel& patient, std::span<const s
   return extraction(patient.model, sequences, options, std::move(done), job);
 }
 
-base::Json extraction_to_json(const Extraction& result) {
-  base::Json summary = {{"ma", result.ma},
-                        {fmt::format("el_{}", result.n), result.el},
-                        {"n_sequences", result.records.size()}};
-  return {{"summary", std::move(summary)},
-          {"records", extraction_records_to_json(result.records, result.n)}};
+Figures figures_of(const Extraction& result) {
+  return {{{"ma", Figure(result.ma)}, {fmt::format("el_{}", result.n), Figure(result.el)}},
+          {{"n_sequences", static_cast<int64_t>(result.records.size())}}};
 }
 
 base::Json extraction_records_to_json(std::span<const ExtractionRecord> records, size_t n) {
@@ -323,8 +320,8 @@ Result<std::vector<ExtractionRecord>> extraction_records_from_json(const base::J
     TRY(is_object(item, here));
     ExtractionRecord r;
     r.row = TRY(row_number(key, place));
-    r.ma = TRY(share(*TRY(member(item, "ma", here)), here.in("ma")));
-    r.el = TRY(share(*TRY(member(item, el, here)), here.in(el)));
+    r.ma = TRY(fraction(*TRY(member(item, "ma", here)), here.in("ma")));
+    r.el = TRY(fraction(*TRY(member(item, el, here)), here.in(el)));
     r.n_tokens = TRY(count(*TRY(member(item, "n_tokens", here)), here.in("n_tokens")));
     records.push_back(r);
   }

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "model/chat_model.h"
 #include "verify/blocks.h"
+#include "verify/figures.h"
 
 namespace expunge::verify {
 
@@ -34,9 +35,9 @@ struct ExtractionOptions {
   size_t n = 10;            // of the n-grams
   size_t max_tokens = 200;  // of each sequence, as the paper has them; 0: all
   size_t max_batch = 64;    // forks that run at once
-  Share share = {};
-  // Called after each block of sequences with all records, so that they outlive a Ctrl+C.
-  std::function<base::Status(std::span<const ExtractionRecord>)> keep = {};
+  Shard shard = {};
+  // Called after each block of sequences with all records, so that they survive a Ctrl+C.
+  std::function<base::Status(const std::vector<ExtractionRecord>&)> keep = {};
 };
 
 struct Extraction {
@@ -61,9 +62,9 @@ base::Result<Extraction> extraction(const model::ChatModel& patient,
                                     std::vector<ExtractionRecord> done = {},
                                     const base::Job& job = {});
 
-// {"summary": {"ma", "el_{n}", "n_sequences"}, "records": {row: {"ma", "el_{n}", "n_tokens"}}}
-base::Json extraction_to_json(const Extraction& result);
-// The records part, of n-grams. From a file it is checked; errors name row and key.
+// ma, el_{n}, n_sequences.
+Figures figures_of(const Extraction& result);
+// {row: {"ma", "el_{n}", "n_tokens"}}. From a file they are checked; errors name row and key.
 base::Json extraction_records_to_json(std::span<const ExtractionRecord> records, size_t n);
 base::Result<std::vector<ExtractionRecord>> extraction_records_from_json(const base::Json& json,
                                                                          size_t n,

@@ -57,7 +57,7 @@ bool reveals(std::string_view reply, const std::vector<std::string>& answers) {
   });
 }
 
-Result<Examiner> Examiner::prepare(const model::ChatModel& patient, const Suite& suite,
+Result<Examiner> Examiner::prepare(const model::ChatModel& patient, const GateQuestions& suite,
                                    int64_t layer) {
   Examiner e(patient);
   e.bounds_ = suite.bounds;

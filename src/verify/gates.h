@@ -36,7 +36,7 @@ struct Text {
   Tensor entering = {};  // as in Question
 };
 
-struct Suite {
+struct GateQuestions {
   std::vector<Question> exact, paraphrases, probing;          // forgotten
   std::vector<Question> neighbours, same_subject, unrelated;  // kept
   std::vector<Text> texts;                                    // perplexity
@@ -55,7 +55,7 @@ class Examiner {
  public:
   // Stages all questions for edits at layers >= `layer` and asks the model for the replies that
   // kept questions are compared with.
-  static base::Result<Examiner> prepare(const model::ChatModel& patient, const Suite& suite,
+  static base::Result<Examiner> prepare(const model::ChatModel& patient, const GateQuestions& suite,
                                         int64_t layer);
   // The gates without an edit. What is kept is so by definition; forgotten questions are asked.
   base::Result<Report> before();

@@ -18,8 +18,8 @@ constexpr int64_t kLayer = 2;
 class Gates : public testing::Test {
  protected:
   // Forget relation 0 of subject 0; keep other subjects, its other relations, everything else.
-  static Suite suite() {
-    Suite s;
+  static GateQuestions suite() {
+    GateQuestions s;
     const std::vector<std::string> answer{chars({tests::answer(0, 0)})};
     s.exact = {{chars(tests::question(0, 0)), "", answer}};
     s.paraphrases = {{chars(tests::subject_first(0, 0)), "", answer}};
@@ -85,7 +85,7 @@ class Gates : public testing::Test {
     return edit::apply(patient_->model, edit).value();
   }
 
-  static std::vector<std::string> prompts(const Suite& s) {
+  static std::vector<std::string> prompts(const GateQuestions& s) {
     std::vector<std::string> all;
     for (const auto* list :
          {&s.exact, &s.paraphrases, &s.neighbours, &s.same_subject, &s.unrelated})
@@ -93,7 +93,7 @@ class Gates : public testing::Test {
     return all;
   }
 
-  static Examiner examiner(const Suite& s) {
+  static Examiner examiner(const GateQuestions& s) {
     auto e = Examiner::prepare(*patient_, s, kLayer);
     if (!e) throw std::runtime_error(e.error().message);
     return std::move(*e);
@@ -117,7 +117,7 @@ TEST_F(Gates, WithoutAnEditTheFactIsThereAndTheRestIsKept) {
 }
 
 TEST_F(Gates, AModelThatAlwaysRefusesFails) {
-  const Suite s = suite();
+  const GateQuestions s = suite();
   Examiner e = examiner(s);
   const std::string hash = patient_->model.weights_hash();
   const Report r = e.examine(edited(refusing(prompts(s)))).value();
@@ -132,7 +132,7 @@ TEST_F(Gates, AModelThatAlwaysRefusesFails) {
 }
 
 TEST_F(Gates, ForgettingTheFactAlonePasses) {
-  const Suite s = suite();
+  const GateQuestions s = suite();
   Examiner e = examiner(s);
   const Report r =
       e.examine(edited(refusing({s.exact[0].prompt, s.paraphrases[0].prompt}))).value();
@@ -141,8 +141,8 @@ TEST_F(Gates, ForgettingTheFactAlonePasses) {
 }
 
 TEST_F(Gates, RepliesAndStatesKnownBeforehandChangeNothing) {
-  const Suite plain = suite();
-  Suite known = plain;
+  const GateQuestions plain = suite();
+  GateQuestions known = plain;
   model::GenerateOptions options;
   options.max_new_tokens = kKeptTokens;
   options.trace_layer = kLayer;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "verify/rouge.h"
 #include "verify/statistics.h"
 
 namespace expunge::verify {
@@ -47,7 +48,7 @@ double least_mean(std::vector<double> values) {
   return -mean(std::span(values).first(n));
 }
 
-Result<std::vector<double>> body_logprobs(const Record& record) {
+Result<std::vector<double>> body_logprobs(const QaRecord& record) {
   const std::vector<double>& all = record.score.logprobs;
   const size_t n = TRY(n_body(all.size(), "the log-probability"));
   std::vector<double> body(all.begin(), all.begin() + static_cast<int64_t>(n));
@@ -57,11 +58,11 @@ Result<std::vector<double>> body_logprobs(const Record& record) {
 
 }  // namespace
 
-Result<double> loss(const Record& record) { return finite(record.score.avg_loss, "avg_loss"); }
+Result<double> loss(const QaRecord& record) { return finite(record.score.avg_loss, "avg_loss"); }
 
-Result<double> probability(const Record& record) { return std::exp(-TRY(loss(record))); }
+Result<double> probability(const QaRecord& record) { return std::exp(-TRY(loss(record))); }
 
-Result<double> option_probability(const Record& record) {
+Result<double> option_probability(const QaRecord& record) {
   if (record.perturbed.empty()) return fail(Code::kNotFound, "has no wrong answers");
   const double truth = TRY(loss(record));
   double relative = 1;  // of all answers, to the true one
@@ -70,7 +71,12 @@ Result<double> option_probability(const Record& record) {
   return 1 / relative;  // 0 where it overflows
 }
 
-Result<double> rouge_recall(const Record& record) {
+Result<double> rouge_recall(const QaRecord& record) {
+  // Whatever a log of another program says. A log may come without texts.
+  if (!record.answer.empty() && rouge_words(record.answer, Stemming::kNone).empty())
+    return fail(
+        Code::kUnsupported,
+        "the answer has no letter from a to z and no digit, which is all that ROUGE counts");
   if (!record.rougeL_recall) return fail(Code::kNotFound, "has no generation");
   return finite(*record.rougeL_recall, "rougeL_recall");
 }
@@ -80,7 +86,7 @@ Truth truth_of(std::string_view set) {
                                                        : Truth::kParaphrase;
 }
 
-Result<double> log_truth_ratio(const Record& record, Truth truth) {
+Result<double> log_truth_ratio(const QaRecord& record, Truth truth) {
   if (record.perturbed.empty()) return fail(Code::kNotFound, "has no perturbed answers");
   if (truth == Truth::kParaphrase && !record.paraphrased)
     return fail(Code::kNotFound, "has no paraphrased answer");
@@ -91,14 +97,14 @@ Result<double> log_truth_ratio(const Record& record, Truth truth) {
   return finite(right.avg_loss - perturbed, "the logarithm of the truth ratio");
 }
 
-Result<double> exact_memorization(const Record& record) {
+Result<double> exact_memorization(const QaRecord& record) {
   const std::vector<bool>& greedy = record.score.greedy;
   const size_t n = TRY(n_body(greedy.size(), "the first choice"));
   const auto hits = std::count(greedy.begin(), greedy.begin() + static_cast<int64_t>(n), true);
   return static_cast<double>(hits) / static_cast<double>(n);
 }
 
-Result<double> extraction_strength(const Record& record) {
+Result<double> extraction_strength(const QaRecord& record) {
   const std::vector<bool>& greedy = record.score.greedy;
   const size_t n = TRY(n_body(greedy.size(), "the first choice"));
   size_t k = n;
@@ -106,7 +112,7 @@ Result<double> extraction_strength(const Record& record) {
   return 1 - static_cast<double>(k) / static_cast<double>(n);
 }
 
-Result<double> zlib_loss(const Record& record) {
+Result<double> zlib_loss(const QaRecord& record) {
   const auto size = static_cast<uLong>(record.answer.size());
   if (size == 0) return fail(Code::kNotFound, "has no answer text");
   uLongf compressed = compressBound(size);
@@ -116,9 +122,9 @@ Result<double> zlib_loss(const Record& record) {
   return TRY(loss(record)) / static_cast<double>(compressed);
 }
 
-Result<double> min_k(const Record& record) { return least_mean(TRY(body_logprobs(record))); }
+Result<double> min_k(const QaRecord& record) { return least_mean(TRY(body_logprobs(record))); }
 
-Result<double> min_k_plus_plus(const Record& record) {
+Result<double> min_k_plus_plus(const QaRecord& record) {
   std::vector<double> z = TRY(body_logprobs(record));
   const AnswerScore& s = record.score;
   if (s.mean.empty() || s.variance.empty())

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tables/metrics.inc"  // made by the build from metrics/*.cc
 #include "verify/statistics.h"
@@ -17,8 +18,8 @@ using base::Status;
 
 std::string_view word(Need need) {
   switch (need) {
-    case Need::kReference:
-      return "reference";
+    case Need::kRetainModel:
+      return "retain_model";
     case Need::kPerturbed:
       return "perturbed";
     case Need::kTokens:
@@ -29,7 +30,7 @@ std::string_view word(Need need) {
   CHECK(false, "a need without a word");
 }
 
-Status has_sets(const Records& records, const Key& key, std::string_view whose) {
+Status has_sets(const QaRecords& records, const Key& key, std::string_view whose) {
   for (const std::string_view set : key.sets) {
     const auto found = records.find(std::string(set));
     if (found == records.end() || found->second.empty())
@@ -38,56 +39,39 @@ Status has_sets(const Records& records, const Key& key, std::string_view whose) 
   return {};
 }
 
-Result<double> compute(const Metric& metric, const Key& key, const Evaluation& evaluation) {
-  TRY(has_sets(evaluation.records, key, ""));
-  if (std::ranges::find(key.needs, Need::kReference) != key.needs.end()) {
-    if (!evaluation.reference)
+Result<Figure> compute(const Metric& metric, const Key& key, const MetricInput& input) {
+  TRY(has_sets(input.records, key, ""));
+  if (std::ranges::find(key.needs, Need::kRetainModel) != key.needs.end()) {
+    if (!input.retain)
       return fail(Code::kNotFound,
                   "needs the records of a retain-only model (--retain-model or --retain-logs)");
-    TRY(has_sets(*evaluation.reference, key, "the retain-only model's "));
+    TRY(has_sets(*input.retain, key, "the retain-only model's "));
   }
-  const double number = TRY(metric.compute(evaluation, key));
-  if (!std::isfinite(number))
-    return fail(Code::kNumeric, fmt::format("{} comes out as {}", key.name, number));
-  return number;
-}
-
-std::string reason(const base::Error& error) {
-  std::string text = error.message;
-  for (const std::string& where : error.trail) text = where + ": " + text;
-  return text;
+  Figure figure = TRY(metric.compute(input, key));
+  if (!std::isfinite(figure.number))
+    return fail(Code::kNumeric, fmt::format("{} comes out as {}", key.name, figure.number));
+  return figure;
 }
 
 }  // namespace
 
 std::vector<const Metric*> metrics() { return {std::begin(kMetrics), std::end(kMetrics)}; }
 
-std::vector<Value> compute_metrics(const Evaluation& evaluation) {
-  std::vector<Value> values;
+Figures compute_metrics(const MetricInput& input) {
+  Figures figures;
   for (const Metric* metric : kMetrics) {
     for (const Key& key : metric->keys)
-      values.push_back({key.name, compute(*metric, key, evaluation)});
+      figures.values.push_back({std::string(key.name), compute(*metric, key, input)});
   }
-  return values;
+  return figures;
 }
 
-Result<double> value(const Evaluation& evaluation, std::string_view key) {
+Result<Figure> figure(const MetricInput& input, std::string_view key) {
   for (const Metric* metric : kMetrics) {
     const auto found = std::ranges::find(metric->keys, key, &Key::name);
-    if (found != metric->keys.end()) return compute(*metric, *found, evaluation);
+    if (found != metric->keys.end()) return compute(*metric, *found, input);
   }
   return fail(Code::kUsage, fmt::format("no metric gives '{}'", key), "see expunge metrics");
-}
-
-Json to_json(const std::vector<Value>& values) {
-  Json summary = Json::object(), absent = Json::object();
-  for (const auto& [key, number] : values) {
-    if (number)
-      summary[std::string(key)] = *number;
-    else
-      absent[std::string(key)] = reason(number.error());
-  }
-  return {{"summary", std::move(summary)}, {"absent", std::move(absent)}};
 }
 
 Json definitions() {
@@ -107,11 +91,33 @@ Json definitions() {
   return all;
 }
 
-Result<double> mean_of(const Records& records, std::string_view set, Measure f) {
-  return mean(TRY(measure(records, set, f)));
+base::Error at_record(std::string_view set, const QaRecord& record, base::Error error) {
+  error.message = fmt::format("{} row {}: {}", set, record.row, error.message);
+  return error;
 }
 
-Result<double> attack_auc(const Records& records, Measure score) {
+Result<Figure> mean_of(const QaRecords& records, std::string_view set, Measure f) {
+  const std::vector<QaRecord>& all = records.at(std::string(set));
+  std::vector<double> values;
+  std::string first;  // of those that are left out
+  for (const QaRecord& record : all) {
+    Result<double> value = f(record);
+    if (value) {
+      values.push_back(*value);
+      continue;
+    }
+    base::Error error = at_record(set, record, std::move(value.error()));
+    if (error.code != Code::kUnsupported) return tl::unexpected<base::Error>(std::move(error));
+    if (first.empty()) first = error.message;
+  }
+  const size_t n = all.size() - values.size();
+  const std::string left_out =
+      n == 0 ? "" : fmt::format("{} of {} records ({})", n, all.size(), first);
+  if (values.empty()) return fail(Code::kNotFound, "says nothing about " + left_out);
+  return Figure(mean(values), left_out);
+}
+
+Result<double> attack_auc(const QaRecords& records, Measure score) {
   const std::vector<double> forget = TRY(measure(records, "forget", score));
   const std::vector<double> holdout = TRY(measure(records, "holdout", score));
   return roc_auc(forget, holdout);

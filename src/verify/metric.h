@@ -3,7 +3,7 @@
 // A metric is one file in metrics/ that defines `extern const Metric metric_<stem>`. It never runs
 // a model and never sees the method it judges. What it cannot compute is absent with the reason,
 // never a default number. Keys are those of open-unlearning's summaries where it has them, so that
-// users' plotting scripts go on working.
+// users' plotting scripts keep working.
 #pragma once
 
 #include <optional>
@@ -11,20 +11,21 @@
 #include <vector>
 
 #include "base/json.h"
+#include "verify/figures.h"
 #include "verify/measures.h"
 
 namespace expunge::verify {
 
-struct Evaluation {
-  Records records;
-  std::optional<Records> reference;  // of a model that never saw the forget set
+struct MetricInput {
+  QaRecords records;
+  std::optional<QaRecords> retain;  // of the retain-only model, which never saw the forget set
 };
 
-enum class Need { kReference, kPerturbed, kTokens, kGenerations };
+enum class Need { kRetainModel, kPerturbed, kTokens, kGenerations };
 
 struct Key {
   std::string_view name;
-  std::vector<std::string_view> sets;  // of the records, and of the reference if that is needed
+  std::vector<std::string_view> sets;  // of the records, and of the retain-only model's if needed
   std::vector<Need> needs = {};
 };
 
@@ -33,42 +34,37 @@ struct Metric {
   std::string_view what;      // one line
   std::string_view citation;  // paper and equation
   std::vector<Key> keys;
-  // One key's number. Sets and reference are there when this is called.
-  base::Result<double> (*compute)(const Evaluation& evaluation, const Key& key);
-};
-
-struct Value {
-  std::string_view key;
-  base::Result<double> number;  // or why it is absent
+  // One key's number. The sets, and the retain-only model's, are there when this is called.
+  base::Result<Figure> (*compute)(const MetricInput& input, const Key& key);
 };
 
 std::vector<const Metric*> metrics();
 // Every key of every metric.
-std::vector<Value> compute_metrics(const Evaluation& evaluation);
-base::Result<double> value(const Evaluation& evaluation, std::string_view key);
-
-// {"summary": {key: number}, "absent": {key: reason}}
-base::Json to_json(const std::vector<Value>& values);
+Figures compute_metrics(const MetricInput& input);
+base::Result<Figure> figure(const MetricInput& input, std::string_view key);
 // [{"name", "what", "citation", "keys": [{"key", "sets", "needs"}]}]
 base::Json definitions();
 
-// For the files in metrics/. The measure of every record of a set; errors name the record.
+// For the files in metrics/.
+// "forget row 3: " before the error's message.
+base::Error at_record(std::string_view set, const QaRecord& record, base::Error error);
+// The measure of every record of a set; errors name the record.
 template <class F>
-base::Result<std::vector<double>> measure(const Records& records, std::string_view set, F&& f) {
+base::Result<std::vector<double>> measure(const QaRecords& records, std::string_view set, F&& f) {
   std::vector<double> values;
-  for (const Record& record : records.at(std::string(set))) {
+  for (const QaRecord& record : records.at(std::string(set))) {
     base::Result<double> value = f(record);
-    if (!value) {
-      value.error().message = fmt::format("{} row {}: {}", set, record.row, value.error().message);
-      return tl::unexpected<base::Error>(std::move(value.error()));
-    }
+    if (!value)
+      return tl::unexpected<base::Error>(at_record(set, record, std::move(value.error())));
     values.push_back(*value);
   }
   return values;
 }
-base::Result<double> mean_of(const Records& records, std::string_view set, Measure f);
+// The mean over the records of a set. Those that the measure says nothing about (kUnsupported) are
+// left out and counted; absent where none is left.
+base::Result<Figure> mean_of(const QaRecords& records, std::string_view set, Measure f);
 // Area under ROC of an attack's scores of forget against holdout: 1 when every forget text looks
 // more like training data than every holdout text (open-unlearning's evals/metrics/mia/utils.py).
-base::Result<double> attack_auc(const Records& records, Measure score);
+base::Result<double> attack_auc(const QaRecords& records, Measure score);
 
 }  // namespace expunge::verify

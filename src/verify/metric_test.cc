@@ -35,8 +35,8 @@ AnswerScore mean_only(double avg_loss) {
   return s;
 }
 
-Record record(int64_t row, AnswerScore s, double paraphrased, std::vector<double> perturbed) {
-  Record r;
+QaRecord record(int64_t row, AnswerScore s, double paraphrased, std::vector<double> perturbed) {
+  QaRecord r;
   r.row = row;
   r.answer = "an answer " + std::to_string(row);
   r.score = std::move(s);
@@ -46,8 +46,8 @@ Record record(int64_t row, AnswerScore s, double paraphrased, std::vector<double
   return r;
 }
 
-Records full() {
-  Records records;
+QaRecords full() {
+  QaRecords records;
   records["forget"] = {record(0, score({-1, -3, -8, -0.5}, {true, false, true, false}), 2, {1, 3}),
                        record(1, score({-2, -2, -0.1}, {true, true, true}), 1, {2, 4})};
   records["holdout"] = {record(0, score({-4, -4, -1}), 2, {2, 2}),
@@ -60,13 +60,13 @@ Records full() {
   return records;
 }
 
-double number(const Evaluation& e, std::string_view key) {
-  const auto result = value(e, key);
+double number(const MetricInput& e, std::string_view key) {
+  const auto result = figure(e, key);
   EXPECT_TRUE(result) << key << ": " << result.error().message;
-  return result.value_or(NAN);
+  return result ? result->number : NAN;
 }
 
-std::string reason(const Evaluation& e, std::string_view key) {
+std::string reason(const MetricInput& e, std::string_view key) {
   const Json absent = to_json(compute_metrics(e))["absent"];
   return absent.value(std::string(key), "not absent");
 }
@@ -94,9 +94,10 @@ TEST(MetricTest, TableIsComplete) {
 }
 
 TEST(MetricTest, EveryKeyIsANumberOrAbsentWithAReason) {
-  const size_t n_keys = compute_metrics({full(), full()}).size();
-  for (const Evaluation& e : {Evaluation{full(), full()}, Evaluation{full(), std::nullopt},
-                              Evaluation{{}, Records{}}, Evaluation{{{"forget", {}}}, full()}}) {
+  const size_t n_keys = compute_metrics({full(), full()}).values.size();
+  for (const MetricInput& e :
+       {MetricInput{full(), full()}, MetricInput{full(), std::nullopt},
+        MetricInput{{}, QaRecords{}}, MetricInput{{{"forget", {}}}, full()}}) {
     const Json json = to_json(compute_metrics(e));
     EXPECT_EQ(json["summary"].size() + json["absent"].size(), n_keys);
     for (const Json& v : json["summary"]) EXPECT_TRUE(std::isfinite(v.get<double>()));
@@ -104,11 +105,11 @@ TEST(MetricTest, EveryKeyIsANumberOrAbsentWithAReason) {
   }
   EXPECT_EQ(to_json(compute_metrics({full(), full()}))["absent"], Json::object());
   EXPECT_EQ(to_json(compute_metrics({{}, std::nullopt}))["summary"], Json::object());
-  EXPECT_EQ(value({}, "no_such").error().code, base::Code::kUsage);
+  EXPECT_EQ(figure({}, "no_such").error().code, base::Code::kUsage);
 }
 
 TEST(MetricTest, ProbabilitiesAndTruthRatios) {
-  const Evaluation e{full(), std::nullopt};
+  const MetricInput e{full(), std::nullopt};
   EXPECT_DOUBLE_EQ(number(e, "forget_Q_A_Prob"), (std::exp(-12.5 / 4) + std::exp(-4.1 / 3)) / 2);
   EXPECT_DOUBLE_EQ(number(e, "retain_Q_A_Prob"), (std::exp(-0.5) + std::exp(-1)) / 2);
   const double p1 = std::exp(-1), p2 = std::exp(-2), p3 = std::exp(-3);
@@ -124,7 +125,7 @@ TEST(MetricTest, ProbabilitiesAndTruthRatios) {
 }
 
 TEST(MetricTest, UtilityIsZeroWhereOnePartIs) {
-  Evaluation e{full(), std::nullopt};
+  MetricInput e{full(), std::nullopt};
   EXPECT_GT(number(e, "model_utility"), 0.1);
   e.records["world_facts"][0].rougeL_recall = 0;
   EXPECT_EQ(number(e, "model_utility"), 0);
@@ -132,8 +133,31 @@ TEST(MetricTest, UtilityIsZeroWhereOnePartIs) {
   EXPECT_EQ(reason(e, "model_utility"), "world_facts row 3: has no generation");
 }
 
+// An answer repeated word for word in a script that rouge-score drops is not a score of 0.
+TEST(MetricTest, RougeOfOtherScriptsIsLeftOut) {
+  MetricInput e{full(), std::nullopt};
+  std::vector<QaRecord>& forget = e.records["forget"];
+  forget.push_back(forget[0]);
+  forget[1].answer = "東京です";
+  forget[1].rougeL_recall = 0;  // as a log of rouge-score has it
+  forget[2].answer = "القاهرة";
+  forget[2].rougeL_recall.reset();
+  EXPECT_DOUBLE_EQ(number(e, "forget_Q_A_ROUGE"), 0.25);  // of row 0 alone
+  const Json json = to_json(compute_metrics(e));
+  EXPECT_THAT(json["left_out"]["forget_Q_A_ROUGE"].get<std::string>(),
+              HasSubstr("2 of 3 records (forget row 1: the answer has no letter from a to z"));
+  EXPECT_EQ(json["left_out"].size(), 1);
+  forget[0].answer = "Ответ";
+  EXPECT_THAT(reason(e, "forget_Q_A_ROUGE"), HasSubstr("says nothing about 3 of 3 records"));
+  // What is computed from it says so too.
+  e.records["world_facts"].push_back(e.records["world_facts"][0]);
+  e.records["world_facts"][1].answer = "東京です";
+  EXPECT_THAT(figure(e, "model_utility").value().left_out,
+              HasSubstr("wf_Q_A_ROUGE: 1 of 2 records"));
+}
+
 TEST(MetricTest, MemorizationLeavesTheEndTokenOut) {
-  Evaluation e{full(), std::nullopt};
+  MetricInput e{full(), std::nullopt};
   EXPECT_DOUBLE_EQ(number(e, "exact_memorization"), (2.0 / 3 + 1) / 2);
   EXPECT_DOUBLE_EQ(number(e, "extraction_strength"), (1.0 / 3 + 1) / 2);
   e.records["forget"][1].score.greedy = {true, false, true};
@@ -143,17 +167,17 @@ TEST(MetricTest, MemorizationLeavesTheEndTokenOut) {
 }
 
 TEST(MetricTest, AttackScores) {
-  const Records records = full();
-  const Record& r = records.at("forget")[0];
+  const QaRecords records = full();
+  const QaRecord& r = records.at("forget")[0];
   // Three tokens but the end: int(3 * 0.4) = 1 of them.
   EXPECT_DOUBLE_EQ(min_k(r).value(), 8);
   EXPECT_DOUBLE_EQ(min_k_plus_plus(r).value(), 3);  // (-8 + 2) / 2
-  Record ten = r;
+  QaRecord ten = r;
   ten.score = score({-9, -1, -2, -3, -4, -5, -6, -7, -8, -10, -99});
   EXPECT_DOUBLE_EQ(min_k(ten).value(), (10 + 9 + 8 + 7) / 4.0);
   ten.score.variance.assign(11, 0);  // at least 1e-6
   EXPECT_NEAR(min_k_plus_plus(ten).value(), 6.5 * 1000, 1e-9);
-  Record text = r;
+  QaRecord text = r;
   text.answer = "abcdefgh";  // 16 bytes, as Python's zlib.compress has it
   EXPECT_DOUBLE_EQ(zlib_loss(text).value(), text.score.avg_loss / 16);
   text.answer = std::string(1000, 'a');  // 17 bytes
@@ -161,23 +185,23 @@ TEST(MetricTest, AttackScores) {
 }
 
 TEST(MetricTest, AttacksAndPrivLeak) {
-  const Evaluation e{full(), full()};
+  const MetricInput e{full(), full()};
   // avg_loss: forget 3.125, 1.367; holdout 3, 1: one of four pairs has the holdout higher.
   EXPECT_DOUBLE_EQ(number(e, "mia_loss"), 0.25);
   EXPECT_DOUBLE_EQ(number(e, "mia_min_k"), 0.25);  // 8, 2 against 4, 1
   EXPECT_DOUBLE_EQ(number(e, "mia_reference"), 0.5);
   EXPECT_DOUBLE_EQ(number(e, "privleak"), 0);
-  Evaluation other = e;
-  other.reference->at("holdout")[1].score = score({-9, -9, -9});  // 8, 2 against 4, 9: 3 of 4
+  MetricInput other = e;
+  other.retain->at("holdout")[1].score = score({-9, -9, -9});  // 8, 2 against 4, 9: 3 of 4
   EXPECT_DOUBLE_EQ(number(other, "privleak"), 100 * (0.75 - 0.25) / 0.25);
   EXPECT_DOUBLE_EQ(number(other, "mia_reference"), 0.25);  // 0, 0 against 0, -8
-  other.reference->at("forget") = {record(0, score({-1, -1}), 2, {1})};
+  other.retain->at("forget") = {record(0, score({-1, -1}), 2, {1})};
   EXPECT_THAT(reason(other, "privleak"), HasSubstr("own AUC is 1"));
   EXPECT_THAT(reason(other, "mia_reference"), HasSubstr("forget row 1: the retain-only model's"));
 }
 
 TEST(MetricTest, SaysWhatIsMissing) {
-  Evaluation e{full(), std::nullopt};
+  MetricInput e{full(), std::nullopt};
   const char* reference =
       "needs the records of a retain-only model (--retain-model or --retain-logs)";
   EXPECT_EQ(reason(e, "forget_quality"), reference);
@@ -185,11 +209,11 @@ TEST(MetricTest, SaysWhatIsMissing) {
   EXPECT_EQ(reason(e, "privleak"), reference);
   e.records.erase("holdout");
   EXPECT_EQ(reason(e, "mia_loss"), "needs records of the set 'holdout'");
-  e.reference = Records{};
+  e.retain = QaRecords{};
   EXPECT_EQ(reason(e, "forget_quality"),
             "needs the retain-only model's records of the set 'forget'");
-  e.reference = full();
-  e.reference->at("forget")[1].paraphrased.reset();
+  e.retain = full();
+  e.retain->at("forget")[1].paraphrased.reset();
   EXPECT_EQ(reason(e, "forget_quality"),
             "the retain-only model's records: forget row 1: has no paraphrased answer");
   e.records["forget"][0].score = mean_only(1);
@@ -197,7 +221,7 @@ TEST(MetricTest, SaysWhatIsMissing) {
 }
 
 TEST(MetricTest, NumbersThatAreNotFiniteAreNamed) {
-  Evaluation e{full(), full()};
+  MetricInput e{full(), full()};
   e.records["forget"][1].score.avg_loss = kInfinity;
   e.records["forget"][1].score.logprobs[0] = -kInfinity;
   e.records["retain"][0].perturbed[1].avg_loss = std::numeric_limits<double>::quiet_NaN();
@@ -209,8 +233,8 @@ TEST(MetricTest, NumbersThatAreNotFiniteAreNamed) {
 }
 
 TEST(MetricTest, ACollapsedModelOverflowsNothing) {
-  Evaluation e{full(), full()};
-  for (Record& r : e.records["forget"]) {
+  MetricInput e{full(), full()};
+  for (QaRecord& r : e.records["forget"]) {
     r.score.avg_loss = 5000;
     r.paraphrased->avg_loss = 6000;
     for (AnswerScore& p : r.perturbed) p.avg_loss = 3000;

@@ -45,7 +45,7 @@ TEST(Parity, EqualsOpenUnlearningItemByItem) {
   for (const auto& [name, items] : golden.at("sets").items())
     for (size_t i = 0; i < items.size(); ++i, ++n) {
       const Json& want = items[i];
-      const Record& got = evaluated->records.at(name)[i];
+      const QaRecord& got = evaluated->records.at(name)[i];
       const std::string where = name + " " + std::to_string(i);
       expect_near(got.score.prob(), want.at("prob").get<double>(), where + " prob");
       if (got.paraphrased)

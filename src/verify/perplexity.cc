@@ -71,12 +71,12 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
   std::vector<Window> open;
   const std::vector<Window> windows = windows_of(ids.size(), lengths);
   for (size_t i = 0; i < windows.size(); ++i)
-    if (options.share.has(i) && !known.contains(static_cast<int64_t>(windows[i].begin)))
+    if (options.shard.has(i) && !known.contains(static_cast<int64_t>(windows[i].begin)))
       open.push_back(windows[i]);
   Perplexity result;
   result.windows = std::move(done);
   TRY(in_blocks(
-      std::span<const Window>(open), (kBlockTokens + lengths.context - 1) / lengths.context,
+      std::span<const Window>(open), (kBlockTokens + lengths.context - 1) / lengths.context, job,
       [&](std::span<const Window> block, size_t) -> Status {
         std::vector<ScoreItem> items;
         for (const Window& w : block) {
@@ -109,17 +109,13 @@ Result<Perplexity> perplexity(const model::ChatModel& patient, const std::string
   return perplexity(patient.model, encoding.ids, options, std::move(done), job);
 }
 
-base::Json perplexity_to_json(const Perplexity& result) {
-  base::Json json = {{"summary", base::Json::object()}};
-  if (std::isfinite(result.ppl))
-    json["summary"]["ppl"] = result.ppl;
-  else
-    json["absent"]["ppl"] = fmt::format("exp({:.6g}) is beyond float64", result.nll);
-  json["summary"]["nll"] = result.nll;
-  json["summary"]["n_tokens"] = result.n_tokens;
-  json["summary"]["n_windows"] = result.windows.size();
-  json["records"] = window_records_to_json(result.windows);
-  return json;
+Figures figures_of(const Perplexity& result) {
+  Result<Figure> ppl = Figure(result.ppl);
+  if (!std::isfinite(result.ppl))
+    ppl = base::fail(Code::kNumeric, fmt::format("exp({:.6g}) is beyond float64", result.nll));
+  return {
+      {{"ppl", ppl}, {"nll", Figure(result.nll)}},
+      {{"n_tokens", result.n_tokens}, {"n_windows", static_cast<int64_t>(result.windows.size())}}};
 }
 
 base::Json window_records_to_json(std::span<const WindowRecord> records) {

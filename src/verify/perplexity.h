@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "model/chat_model.h"
 #include "verify/blocks.h"
+#include "verify/figures.h"
 
 namespace expunge::verify {
 
@@ -33,9 +34,9 @@ struct PerplexityOptions {
   // is not scored.
   int64_t stride = 0;
   int64_t limit_tokens = 0;  // the text's first ones; 0: all
-  Share share = {};
-  // Called after each block of windows with all records, so that they outlive a Ctrl+C.
-  std::function<base::Status(std::span<const WindowRecord>)> keep = {};
+  Shard shard = {};
+  // Called after each block of windows with all records, so that they survive a Ctrl+C.
+  std::function<base::Status(const std::vector<WindowRecord>&)> keep = {};
 };
 
 struct Perplexity {
@@ -56,10 +57,10 @@ base::Result<Perplexity> perplexity(const model::ChatModel& patient, const std::
                                     const PerplexityOptions& options = {},
                                     std::vector<WindowRecord> done = {}, const base::Job& job = {});
 
-// {"summary": {"ppl", "nll", "n_tokens", "n_windows"}, "records": {"windows": {begin: {"avg_loss",
-//  "n_tokens"}}}}; an infinite ppl is under "absent" with the reason.
-base::Json perplexity_to_json(const Perplexity& result);
-// The records part. From a file it is checked; errors name window and key.
+// ppl, nll, n_tokens, n_windows; an infinite ppl is absent.
+Figures figures_of(const Perplexity& result);
+// {"windows": {begin: {"avg_loss", "n_tokens"}}}. From a file they are checked; errors name window
+// and key.
 base::Json window_records_to_json(std::span<const WindowRecord> records);
 base::Result<std::vector<WindowRecord>> window_records_from_json(const base::Json& json,
                                                                  std::string_view file);

@@ -67,19 +67,18 @@ TEST(Perplexity, BlocksAddUp) {
   const Ids ids = random_ids(20'000);  // three blocks of the greatest window
   size_t calls = 0, last = 0;
   PerplexityOptions options;
-  options.progress = [&](std::string_view, size_t done, size_t total) {
+  const base::Job job([&](std::string_view, size_t done, size_t total) {
     ++calls;
     EXPECT_GT(done, last);
     EXPECT_EQ(total, ids.size());
     last = done;
-  };
-  const auto whole = perplexity(*model, ids, options).value();
+  });
+  const auto whole = perplexity(*model, ids, options, {}, job).value();
   EXPECT_EQ(calls, 3);
   EXPECT_EQ(last, ids.size());
   EXPECT_EQ(whole.windows.size(), (20'000 + 62) / 63);
   EXPECT_EQ(whole.n_tokens, 20'000 - static_cast<int64_t>(whole.windows.size()));
   // The first 6300 tokens and the rest.
-  options.progress = {};
   options.limit_tokens = 6300;
   const auto head = perplexity(*model, ids, options).value();
   options.limit_tokens = 0;
@@ -111,12 +110,12 @@ TEST(Perplexity, SharesMakeTheWhole) {
   const auto whole = perplexity(*model, ids, options).value();
   std::vector<WindowRecord> all;
   for (const size_t rank : {0, 1}) {
-    options.share = {rank, 2};
+    options.shard = {rank, 2};
     const auto part = perplexity(*model, ids, options).value().windows;
     EXPECT_EQ(part.size(), rank == 0 ? 4 : 3);
     all.insert(all.end(), part.begin(), part.end());
   }
-  options.share = {};
+  options.shard = {};
   options.keep = [](auto) -> base::Status { return base::fail(base::Code::kInternal, "work"); };
   const auto joined = perplexity(*model, ids, options, all).value();  // figures only
   EXPECT_NEAR(joined.nll, whole.nll, 1e-6);
@@ -151,7 +150,8 @@ TEST(Perplexity, GoesOnWhereItStopped) {
   const auto rest =
       perplexity(*model, ids, options, window_records_from_json(kept, "kept").value()).value();
   EXPECT_EQ(n_done, whole.windows.size());
-  EXPECT_EQ(perplexity_to_json(rest), perplexity_to_json(whole));
+  EXPECT_EQ(to_json(figures_of(rest)), to_json(figures_of(whole)));
+  EXPECT_EQ(window_records_to_json(rest.windows), window_records_to_json(whole.windows));
   kept["windows"]["0"]["avg_loss"] = 42;
   EXPECT_GT(
       perplexity(*model, ids, options, window_records_from_json(kept, "kept").value()).value().nll,
@@ -170,11 +170,13 @@ TEST(Perplexity, RecordsOfAFileAreChecked) {
 }
 
 TEST(Perplexity, AsJson) {
-  EXPECT_EQ(base::dump_json(perplexity_to_json({2, 0.5, 3, {{0, 0.5, 3}}})),
-            R"({"summary":{"ppl":2.0,"nll":0.5,"n_tokens":3,"n_windows":1},)"
-            R"("records":{"windows":{"0":{"avg_loss":0.5,"n_tokens":3}}}})");
+  const Perplexity result{2, 0.5, 3, {{0, 0.5, 3}}};
+  EXPECT_EQ(base::dump_json(to_json(figures_of(result))["summary"]),
+            R"({"ppl":2.0,"nll":0.5,"n_tokens":3,"n_windows":1})");
+  EXPECT_EQ(base::dump_json(window_records_to_json(result.windows)),
+            R"({"windows":{"0":{"avg_loss":0.5,"n_tokens":3}}})");
   const base::Json collapsed =
-      perplexity_to_json({std::numeric_limits<double>::infinity(), 800, 3, {}});
+      to_json(figures_of({std::numeric_limits<double>::infinity(), 800, 3, {}}));
   EXPECT_FALSE(collapsed["summary"].contains("ppl"));
   EXPECT_EQ(collapsed["absent"]["ppl"], "exp(800) is beyond float64");
 }

@@ -28,7 +28,7 @@ inline base::Result<double> number(const base::Json& j, const Place& place) {
   return j.get<double>();
 }
 
-inline base::Result<double> share(const base::Json& j, const Place& place) {
+inline base::Result<double> fraction(const base::Json& j, const Place& place) {
   const double value = TRY(number(j, place));
   if (value < 0 || value > 1) return place.expected("a number in [0, 1]", j);
   return value;

@@ -13,8 +13,8 @@ namespace expunge::verify {
 
 // Tokens after what precedes them: of an answer, its end-of-turn token included. Natural logs.
 struct AnswerScore {
-  double avg_loss = 0;  // mean negative log-likelihood, nats a token
-  int64_t n_tokens = 0;
+  double avg_loss = 0;   // mean negative log-likelihood, nats a token
+  int64_t n_tokens = 0;  // 0: not known (read from another program's log)
   // One a token; empty where only the mean is known (read from another program's log).
   std::vector<double> logprobs;
   std::vector<bool> greedy;            // the token is the model's first choice
@@ -22,7 +22,7 @@ struct AnswerScore {
   double prob() const { return std::exp(-avg_loss); }  // length-normalised
 };
 
-struct Record {
+struct QaRecord {
   int64_t row = 0;  // in its data set
   std::string question, answer;
   AnswerScore score;
@@ -33,6 +33,6 @@ struct Record {
 };
 
 // Records by data set: "forget", "retain", "real_authors", "world_facts", "holdout".
-using Records = std::map<std::string, std::vector<Record>>;
+using QaRecords = std::map<std::string, std::vector<QaRecord>>;
 
 }  // namespace expunge::verify

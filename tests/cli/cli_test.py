@@ -65,7 +65,7 @@ class WithoutAModel(Cli):
         keys = [k["key"] for m in self.json("metrics")["metrics"] for k in m["keys"]]
         self.assertLessEqual(set(figures["summary"]), set(keys))
         self.assertEqual([s["name"] for s in self.json("suites")["suites"]],
-                         ["tofu", "mcq", "ppl", "tdec"])
+                         ["mcq", "ppl", "tdec", "tofu"])
 
     def test_wrong_use_is_status_2_with_a_hint(self):
         for arguments in (["nonsense"], ["forget"], ["score", "--ids", "1"], ["generate", "--top-p"],

@@ -4,10 +4,10 @@
 #include "base/files.h"
 #include "cli/access.h"
 #include "cli/figures.h"
+#include "cli/signals.h"
 #include "edit/edit.h"
-#include "service/suites.h"
-#include "service/tofu.h"
-#include "verify/eval_log.h"
+#include "verify/evaluation.h"
+#include "verify/tofu.h"
 
 namespace expunge::cli {
 namespace {
@@ -20,8 +20,28 @@ using base::Result;
 struct Options {
   std::string what, suite = "tofu", out, from_logs;
   bool base = false;
-  service::SuiteInput input;
+  std::map<std::string, std::string> values;  // of the service::suites' options, by name
+  std::vector<std::string> given;             // all options on the command line, by name
 };
+
+// --from-logs reads a log in place of a model: what asks for a model has no effect.
+base::Status check_log_options(const Options& o, const Globals& globals) {
+  constexpr std::string_view kTakes[] = {"from-logs", "out", "retain-logs", "metrics", "force"};
+  const auto refuse = [](std::string_view option) {
+    return fail(Code::kUsage,
+                fmt::format("--from-logs evaluates a log, it does not take {}", option),
+                "it takes --retain-logs, --force, --metrics and --out");
+  };
+  for (const std::string& option : o.given)
+    if (std::ranges::find(kTakes, option) == std::end(kTakes))
+      return refuse(option == "what" ? "a model or entry" : "--" + option);
+  if (!globals.model.empty()) return refuse("--model");
+  if (!globals.journal.empty()) return refuse("--journal");
+  if (o.values.contains("force") && !o.values.contains("retain-logs"))
+    return fail(Code::kUsage, "--force has no effect: there are no --retain-logs to compare with",
+                "leave out --force");
+  return {};
+}
 
 struct Subject {
   std::string label;
@@ -30,11 +50,27 @@ struct Subject {
   std::vector<edit::Edit> edits;  // that held after the entry
 };
 
+bool is_entry(const std::string& what) {
+  return !what.empty() && what.size() < 10 &&
+         std::ranges::all_of(what, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+base::Status check_model_options(const Options& o, const Globals& globals) {
+  if (o.what.empty() || is_entry(o.what)) return {};
+  if (!globals.model.empty())
+    return fail(Code::kUsage, "the model is named twice, by --model and by itself",
+                "leave one of them out");
+  if (!globals.journal.empty() || o.base)
+    return fail(Code::kUsage,
+                fmt::format("{} has no effect: a model's file is evaluated without edits",
+                            o.base ? "--base" : "--journal"),
+                "give the model by -m to evaluate it with its edits");
+  return {};
+}
+
 // MODEL, ENTRY or nothing: the model of -m with its active edits.
 Result<Subject> subject_of(const Options& o, Context& context) {
-  const bool number = !o.what.empty() && o.what.size() < 10 &&
-                      std::ranges::all_of(o.what, [](char c) { return c >= '0' && c <= '9'; });
-  const bool model = !o.what.empty() && !number;
+  const bool number = is_entry(o.what), model = !o.what.empty() && !number;
   model::ChatModel patient = TRY(model::load_chat_model(model ? o.what : context.globals.model));
   const std::string name = patient.path.substr(patient.path.find_last_of('/') + 1);
   Subject s{name, std::nullopt, std::move(patient), {}};
@@ -51,54 +87,19 @@ Result<Subject> subject_of(const Options& o, Context& context) {
   return s;
 }
 
-Result<Answer> from_logs(const Options& o, Context& context) {
-  verify::Evaluation evaluation;
-  evaluation.records = TRY(verify::read_records(o.from_logs));
-  if (!o.input.retain_logs.empty())
-    evaluation.reference = TRY(verify::read_records(o.input.retain_logs));
-  const std::vector<publish::ReportRun> runs = {
-      {"log", TRY(service::figures_of(std::move(evaluation), o.input.metrics))}};
-  print_figures(context.terminal, runs);
-  return Answer{runs[0].evaluation};
-}
-
-Result<Answer> eval(const Options& o, Context& context) {
-  Terminal& t = context.terminal;
-  if (!o.from_logs.empty()) return from_logs(o, context);
-  TRY(join_group(context));
-  const bool leads = tensor::leads(context.group.get());
-  service::SuiteInput input = o.input;
-  input.progress = t.progress();
-  input.group = context.group.get();
-  const auto suite = std::ranges::find(service::suites(), o.suite, &service::Suite::name);
-  if (leads && !o.out.empty()) input.retain_file = o.out + "/retain.json";
-  service::Work work = TRY(suite->prepare(input));
-  work.suite = o.suite;
-  const std::string out = leads ? o.out : "";  // rank 0 alone writes
-  if (!out.empty()) TRY(base::make_dirs(out));
-  const auto file = [&](const char* name) {
-    return out.empty() ? std::string() : out + "/" + name;
-  };
-  Subject subject = TRY(subject_of(o, context));
-  std::vector<publish::ReportRun> runs;
-  const auto evaluate = [&](const std::string& label, std::optional<int64_t> entry,
-                            const char* name) -> base::Status {
-    runs.push_back(
-        {label, TRY(service::run_evaluation(subject.patient, {label, entry, file(name)}, work))});
-    return {};
-  };
-  if (o.base && subject.entry) TRY(evaluate("base", std::nullopt, "base.json"));
-  subject.patient.model = TRY(edit::apply(subject.patient.model, subject.edits));
-  TRY(evaluate(subject.label, subject.entry, "evaluation.json"));
+// Prints the runs and writes the page where there is a folder. The page shows questions and
+// replies, which only TOFU's records hold.
+Result<Answer> answer_of(const std::vector<publish::ReportRun>& runs, const std::string& suite,
+                         const std::string& out, Terminal& t) {
   t.clear_progress();
   print_figures(t, runs);
   Answer answer{runs.back().evaluation};
   if (runs.size() > 1)
-    for (const char* key : {"summary", "absent"})
+    for (const char* key : {"summary", "absent", "left_out", "skipped"})
       answer.json["base"][key] = runs.front().evaluation[key];
-  // The page shows questions and replies, which only TOFU's records hold.
-  if (o.suite == "tofu" && !out.empty()) {
-    const std::string page = file("report.html");
+  if (out.empty()) return answer;
+  if (suite == "tofu") {
+    const std::string page = out + "/report.html";
     TRY(base::write_file_atomic(page, TRY(publish::html_report(runs))));
     t.note("Every item: " + page);
     answer.json["report"] = page;
@@ -106,53 +107,90 @@ Result<Answer> eval(const Options& o, Context& context) {
   return answer;
 }
 
+Result<Answer> from_logs(const Options& o, Context& context) {
+  TRY(check_log_options(o, context.globals));
+  const verify::SuiteValues values(o.values);
+  verify::LogOptions log{o.from_logs, values.text("retain-logs"), values.list("metrics")};
+  if (values.has("force")) log.compare = verify::Compare::kAnyQuestions;
+  if (!o.out.empty()) TRY(base::make_dirs(o.out));
+  const auto evaluation =
+      TRY(verify::evaluate_log(log, o.out.empty() ? "" : o.out + "/evaluation.json"));
+  return answer_of({{"log", to_json(evaluation)}}, evaluation.suite, o.out, context.terminal);
+}
+
+Result<Answer> eval(const Options& o, Context& context) {
+  if (!o.from_logs.empty()) return from_logs(o, context);
+  TRY(check_model_options(o, context.globals));
+  TRY(join_group(context));
+  const base::Job job = foreground_job().reporting(context.terminal.progress());
+  // Of several processes rank 0 alone writes.
+  const std::string out = tensor::leads(context.group.get()) ? o.out : "";
+  const verify::Suite* suite = TRY(verify::find_suite(o.suite));
+  const verify::Work work = TRY(verify::prepare(*suite, verify::SuiteValues(o.values, out)));
+  if (!out.empty()) TRY(base::make_dirs(out));
+  Subject subject = TRY(subject_of(o, context));
+  if (o.base && subject.edits.empty())
+    return fail(Code::kUsage, "--base has no effect: the model has no edits",
+                "leave out --base, or name an entry");
+  std::vector<publish::ReportRun> runs;
+  const auto evaluate = [&](const std::string& label, std::optional<int64_t> entry,
+                            const char* name) -> base::Status {
+    const verify::EvaluationRun run{label, entry, out.empty() ? "" : out + "/" + name};
+    const auto evaluation =
+        TRY(verify::run_evaluation(subject.patient, run, work, context.group.get(), job));
+    runs.push_back({label, to_json(evaluation)});
+    return {};
+  };
+  if (o.base) TRY(evaluate("base", std::nullopt, "base.json"));
+  subject.patient.model = TRY(edit::apply(subject.patient.model, subject.edits));
+  TRY(evaluate(subject.label, subject.entry, "evaluation.json"));
+  return answer_of(runs, o.suite, out, context.terminal);
+}
+
+// The flags of all suites, each once, its help with the suites that take it.
+void declare_suite_options(Arguments& cli, std::shared_ptr<Options> o) {
+  const auto all = verify::suites();
+  std::vector<std::string_view> declared;
+  for (const verify::Suite* suite : all)
+    for (const verify::SuiteOption& option : suite->options) {
+      if (std::ranges::find(declared, option.name) != declared.end()) continue;
+      declared.push_back(option.name);
+      std::vector<std::string_view> takers;
+      for (const verify::Suite* s : all)
+        if (std::ranges::find(s->options, option.name, &verify::SuiteOption::name) !=
+            s->options.end())
+          takers.push_back(s->name);
+      const std::string help =
+          (takers.size() == all.size() ? "" : fmt::format("{}: ", fmt::join(takers, ", "))) +
+          std::string(option.what);
+      const std::string flag = "--" + std::string(option.name);
+      const auto take = [o, name = std::string(option.name)](const std::string& value) {
+        o->values[name] = value;
+      };
+      if (option.value.empty())
+        cli.add_flag(flag, [take] { take(""); }, help);
+      else
+        cli.add_text(flag, take, help)->type_name(std::string(option.value));
+    }
+}
+
 Action declare(Arguments& cli) {
   auto o = std::make_shared<Options>();
-  service::SuiteInput& in = o->input;
   cli.add_option("what", o->what,
                  "a model, or an entry of the journal (the model of -m as it is now)")
       ->type_name("");
   std::vector<std::string> names;
-  for (const service::Suite& suite : service::suites()) names.emplace_back(suite.name);
-  cli.add_option("--suite", o->suite, "tofu, mcq, ppl or tdec (tofu); see expunge suites")
+  for (const verify::Suite* suite : verify::suites()) names.emplace_back(suite->name);
+  cli.add_option("--suite", o->suite,
+                 fmt::format("{} (tofu); see expunge suites", fmt::join(names, ", ")))
       ->type_name("NAME")
       ->one_of(names);
-  cli.add_option("--data", in.data, "the suite's file or folder (data/tofu)")->type_name("PATH");
-  cli.add_option("--examples", in.examples, "mcq: worked examples, a file or folder")
-      ->type_name("PATH");
-  cli.add_option("--context", in.context, "ppl: tokens a window (1024, or the model's)")
-      ->type_name("N");
-  cli.add_option("--stride", in.stride, "ppl: from window to window (the context)")->type_name("N");
-  cli.add_option("--forget", in.forget, "split or file to be forgotten (forget10)")->type_name("F");
-  cli.add_option("--retain", in.retain, "split or file to be kept (retain)")->type_name("R");
-  cli.add_option("--holdout", in.holdout, "file that no model saw, for PrivLeak and attacks")
-      ->type_name("FILE");
-  cli.add_option("--sets", in.sets, "forget,retain,real_authors,world_facts,holdout (all)")
-      ->type_name("A,B")
-      ->delimiter(',')
-      ->one_of({"forget", "retain", "real_authors", "world_facts", "holdout"});
-  cli.add_option("--limit", in.limit,
-                 "the first items of each set or subject, tokens of ppl; 0: all (0)")
-      ->type_name("N");
-  cli.add_option("--retain-model", in.retain_model, "a model that never saw the forget set")
-      ->type_name("MODEL");
-  cli.add_option("--retain-logs", in.retain_logs, "records or a TOFU log of such a model")
-      ->type_name("LOG");
-  cli.add_option("--from-logs", o->from_logs, "the figures of a log, without a model")
-      ->type_name("LOG");
-  cli.add_option("--metrics", in.metrics, "only these; see expunge metrics")
-      ->type_name("A,B")
-      ->delimiter(',');
-  cli.add_option("--system", in.system, "a system message before every question")
-      ->type_name("TEXT");
-  cli.add_option("--max-tokens", in.max_new_tokens, "of a generated answer (200)")
-      ->type_name("N")
-      ->range(1, 100000);
-  cli.add_flag("--no-generation", in.no_generation, "score only: no ROUGE");
-  cli.add_option("--parity", in.parity, "open-unlearning: that project's numbers (none)")
-      ->type_name("NAME");
   cli.add_flag("--base", o->base, "the model without edits too, side by side");
   cli.add_option("--out", o->out, "folder for evaluation.json and report.html")->type_name("DIR");
+  cli.add_option("--from-logs", o->from_logs, "the figures of a log, without a model")
+      ->type_name("LOG");
+  declare_suite_options(cli, o);
+  cli.list_given(o->given);
   return [o](Context& context) { return eval(*o, context); };
 }
 
@@ -161,7 +199,7 @@ Action declare(Arguments& cli) {
 extern const Command command_eval;
 const Command command_eval{
     "eval", "evaluate a model: forget quality, utility, memorisation",
-    "Ctrl+C keeps what was computed; the same command with the same --out goes on.\n"
+    "Ctrl+C keeps what was computed; the same command with the same --out resumes.\n"
     "Examples:\n  expunge eval --data TOFU --forget forget05 --out runs/now --base\n"
     "  expunge eval --from-logs LOG.json --retain-logs RETAIN.json",
     declare};

@@ -1,8 +1,8 @@
 // expunge metrics, expunge suites: what can be measured, by whose definition, and what it needs.
 #include "cli/command.h"
 #include "cli/layout.h"
-#include "service/suites.h"
 #include "verify/metric.h"
+#include "verify/suite.h"
 
 namespace expunge::cli {
 namespace {
@@ -28,14 +28,21 @@ base::Result<Answer> metrics(Context& context) {
 base::Result<Answer> list_suites(Context& context) {
   Answer answer;
   answer.json = {{"suites", base::Json::array()}};
-  for (const service::Suite& s : service::suites()) {
+  for (const verify::Suite* suite : verify::suites()) {
+    const verify::Suite& s = *suite;
     Terminal& t = context.terminal;
     t.line("{}", t.paint(Tone::kBold, s.name));
     t.line("  {}", wrap(s.what, kColumns - 2, 2));
     t.line("  {}", wrap(fmt::format("needs {}", s.needs), kColumns - 2, 2));
-    t.line("  {}", t.paint(Tone::kDim, s.source));
-    answer.json["suites"].push_back(
-        {{"name", s.name}, {"what", s.what}, {"needs", s.needs}, {"source", s.source}});
+    std::vector<std::string> options;
+    for (const verify::SuiteOption& o : s.options) options.push_back(fmt::format("--{}", o.name));
+    t.line("  {}", wrap(fmt::format("takes {}", fmt::join(options, " ")), kColumns - 2, 2));
+    t.line("  {}", t.paint(Tone::kDim, wrap(std::string(s.source), kColumns - 2, 2)));
+    answer.json["suites"].push_back({{"name", s.name},
+                                     {"what", s.what},
+                                     {"needs", s.needs},
+                                     {"source", s.source},
+                                     {"options", options}});
   }
   return answer;
 }

@@ -41,7 +41,7 @@ void add_training_options(Arguments& cli, service::TrainingOptions& o) {
 }
 
 Result<service::ExampleSet> read_set(const Options& o, const std::string& split) {
-  const std::string file = TRY(service::qa_file(o.data, split));
+  const std::string file = TRY(text::qa_file(o.data, split));
   return service::read_examples({&file, 1}, o.training.limit);
 }
 

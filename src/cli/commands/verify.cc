@@ -27,7 +27,7 @@ Result<std::optional<std::vector<text::QaItem>>> set_of(const journal::Entry& e,
   const Json& known = e.request.at("examples").at(which);
   const auto n = known.value("items", size_t{0});
   if (n == 0 || split.empty()) return std::vector<text::QaItem>();
-  auto items = TRY(text::read_qa(TRY(service::qa_file(o.data, split)), n));
+  auto items = TRY(text::read_qa(TRY(text::qa_file(o.data, split)), n));
   if (service::hash_of(items) != known.value("sha256", "")) return std::nullopt;
   return items;
 }

@@ -10,7 +10,7 @@ const Metric metric_exact_memorization{"exact_memorization",
                                        "share of answer tokens that are the model's first choice",
                                        "arXiv 2205.10770 sec. 3",
                                        {{"exact_memorization", {"forget"}, {Need::kTokens}}},
-                                       [](const Evaluation& e, const Key& key) {
+                                       [](const MetricInput& e, const Key& key) {
                                          return mean_of(e.records, key.sets[0], exact_memorization);
                                        }};
 

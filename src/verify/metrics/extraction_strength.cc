@@ -11,7 +11,7 @@ const Metric metric_extraction_strength{"extraction_strength",
                                         "share of the answer that greedy choices yield to its end",
                                         "arXiv 2012.07805; arXiv 2406.09179",
                                         {{"extraction_strength", {"forget"}, {Need::kTokens}}},
-                                        [](const Evaluation& e, const Key& key) {
+                                        [](const MetricInput& e, const Key& key) {
                                           return mean_of(e.records, key.sets[0],
                                                          extraction_strength);
                                         }};

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "verify/metric.h"
+#include "verify/same_questions.h"
 #include "verify/statistics.h"
 
 namespace expunge::verify {
@@ -21,20 +22,23 @@ constexpr Attack kAttacks[] = {{"mia_loss", loss},
                                {"mia_min_k", min_k},
                                {"mia_min_k_plus_plus", min_k_plus_plus}};
 
-// Loss minus the reference's on the same row.
-Result<std::vector<double>> excess(const Evaluation& e, const std::string& set) {
-  std::map<int64_t, const Record*> rows;
-  for (const Record& record : e.reference->at(set)) rows[record.row] = &record;
-  return measure(e.records, set, [&rows](const Record& record) -> Result<double> {
+// Loss minus the retain-only model's on the same row and question.
+Result<std::vector<double>> excess(const MetricInput& e, const std::string& set) {
+  std::map<int64_t, const QaRecord*> rows;
+  for (const QaRecord& record : e.retain->at(set)) rows[record.row] = &record;
+  return measure(e.records, set, [&rows](const QaRecord& record) -> Result<double> {
     const auto found = rows.find(record.row);
     if (found == rows.end())
       return base::fail(base::Code::kNotFound, "the retain-only model's records lack this row");
-    const double reference = TRY(loss(*found->second));
-    return TRY(loss(record)) - reference;
+    if (!same_question(record.question, found->second->question))
+      return base::fail(base::Code::kNotFound,
+                        "the retain-only model's record of this row is of another question");
+    const double retain = TRY(loss(*found->second));
+    return TRY(loss(record)) - retain;
   });
 }
 
-Result<double> compute(const Evaluation& e, const Key& key) {
+Result<Figure> compute(const MetricInput& e, const Key& key) {
   for (const Attack& attack : kAttacks)
     if (attack.key == key.name) return attack_auc(e.records, attack.score);
   const std::vector<double> forget = TRY(excess(e, "forget"));
@@ -53,7 +57,7 @@ const Metric metric_mia{
      {"mia_zlib", {"forget", "holdout"}},
      {"mia_min_k", {"forget", "holdout"}, {Need::kTokens}},
      {"mia_min_k_plus_plus", {"forget", "holdout"}, {Need::kTokens}},
-     {"mia_reference", {"forget", "holdout"}, {Need::kReference}}},
+     {"mia_reference", {"forget", "holdout"}, {Need::kRetainModel}}},
     compute};
 
 }  // namespace expunge::verify

@@ -13,10 +13,15 @@ constexpr std::string_view kParts[] = {
     "ra_Q_A_Prob_normalised", "ra_Q_A_ROUGE",     "ra_Truth_Ratio",
     "wf_Q_A_Prob_normalised", "wf_Q_A_ROUGE",     "wf_Truth_Ratio"};
 
-base::Result<double> compute(const Evaluation& e, const Key&) {
+base::Result<Figure> compute(const MetricInput& e, const Key&) {
   std::vector<double> parts;
-  for (const std::string_view part : kParts) parts.push_back(TRY(value(e, part)));
-  return harmonic_mean(parts);
+  std::vector<std::string> left_out;
+  for (const std::string_view part : kParts) {
+    const Figure f = TRY(figure(e, part));
+    parts.push_back(f.number);
+    if (!f.left_out.empty()) left_out.push_back(fmt::format("{}: {}", part, f.left_out));
+  }
+  return Figure(harmonic_mean(parts), fmt::format("{}", fmt::join(left_out, "; ")));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ const Metric metric_option_probability{
     "TOFU arXiv 2401.06121 sec. 2.2.1",
     {{"ra_Q_A_Prob_normalised", {"real_authors"}, {Need::kPerturbed}},
      {"wf_Q_A_Prob_normalised", {"world_facts"}, {Need::kPerturbed}}},
-    [](const Evaluation& e, const Key& key) {
+    [](const MetricInput& e, const Key& key) {
       return mean_of(e.records, key.sets[0], option_probability);
     }};
 

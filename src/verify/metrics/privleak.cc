@@ -6,10 +6,10 @@
 namespace expunge::verify {
 namespace {
 
-base::Result<double> compute(const Evaluation& e, const Key&) {
+base::Result<Figure> compute(const MetricInput& e, const Key&) {
   const double model = 1 - TRY(attack_auc(e.records, min_k));
   const double reference =
-      1 - TRY_AT("the retain-only model's records", attack_auc(*e.reference, min_k));
+      1 - TRY_AT("the retain-only model's records", attack_auc(*e.retain, min_k));
   if (reference == 0)
     return base::fail(base::Code::kNumeric,
                       "the retain-only model's own AUC is 1: nothing to be relative to");
@@ -23,7 +23,7 @@ const Metric metric_privleak{
     "privleak",
     "excess of membership leakage over a retain-only model, in percent",
     "MUSE arXiv 2407.06460 sec. 3",
-    {{"privleak", {"forget", "holdout"}, {Need::kReference, Need::kTokens}}},
+    {{"privleak", {"forget", "holdout"}, {Need::kRetainModel, Need::kTokens}}},
     compute};
 
 }  // namespace expunge::verify

@@ -10,7 +10,7 @@ const Metric metric_probability{"probability",
                                 "length-normalised probability of the true answer",
                                 "TOFU arXiv 2401.06121 sec. 2.2.1",
                                 {{"forget_Q_A_Prob", {"forget"}}, {"retain_Q_A_Prob", {"retain"}}},
-                                [](const Evaluation& e, const Key& key) {
+                                [](const MetricInput& e, const Key& key) {
                                   return mean_of(e.records, key.sets[0], probability);
                                 }};
 

@@ -13,7 +13,7 @@ const Metric metric_rouge_recall{"rouge_recall",
                                   {"retain_Q_A_ROUGE", {"retain"}, {Need::kGenerations}},
                                   {"ra_Q_A_ROUGE", {"real_authors"}, {Need::kGenerations}},
                                   {"wf_Q_A_ROUGE", {"world_facts"}, {Need::kGenerations}}},
-                                 [](const Evaluation& e, const Key& key) {
+                                 [](const MetricInput& e, const Key& key) {
                                    return mean_of(e.records, key.sets[0], rouge_recall);
                                  }};
 

@@ -12,9 +12,9 @@
 namespace expunge::verify {
 namespace {
 
-base::Result<double> compute(const Evaluation& e, const Key& key) {
+base::Result<Figure> compute(const MetricInput& e, const Key& key) {
   const std::string_view set = key.sets[0];
-  std::vector<double> scores = TRY(measure(e.records, set, [set](const Record& record) {
+  std::vector<double> scores = TRY(measure(e.records, set, [set](const QaRecord& record) {
     return log_truth_ratio(record, truth_of(set));
   }));
   for (double& s : scores)

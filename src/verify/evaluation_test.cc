@@ -1,5 +1,5 @@
 // What an evaluation's file is taken for, by a suite that counts what it computes.
-#include "service/evaluation.h"
+#include "verify/evaluation.h"
 
 #include <gmock/gmock.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "tiny.h"
 #include "tiny_vocab.h"
 
-namespace expunge::service {
+namespace expunge::verify {
 namespace {
 
 namespace fs = std::filesystem;
@@ -27,10 +27,7 @@ class EvaluationFile : public ::testing::Test {
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
   }
-  void TearDown() override {
-    base::clear_cancel();
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { fs::remove_all(folder_); }
 
   static const model::ChatModel& patient(uint64_t seed) {
     static std::map<uint64_t, model::ChatModel> made;
@@ -53,28 +50,30 @@ class EvaluationFile : public ::testing::Test {
     w.suite = "lengths";
     w.settings = {{"unit", unit_}};
     for (size_t i = 0; i < texts.size(); ++i) w.items["set"][std::to_string(i)] = hash_of(texts[i]);
-    w.run = [this, texts](const model::ChatModel&, const Json& done,
-                          const Keep& keep) -> base::Result<Json> {
+    w.run = [this, texts](const model::ChatModel&, const Json& done, const Keep<Json>& keep,
+                          tensor::Group*, const base::Job& job) -> base::Result<Outcome<Json>> {
       Json records = done;
-      size_t total = 0;
+      int64_t total = 0;
       for (size_t i = 0; i < texts.size(); ++i) {
-        TRY(base::check_cancel());
+        TRY(job.check());
         Json& record = records["set"][std::to_string(i)];
         if (record.is_null()) {
           record = {{"length", texts[i].size()}};
           computed_.push_back(texts[i]);
           if (keep) TRY(keep(records));
-          if (texts[i] == cancel_after_) base::request_cancel();
+          if (texts[i] == cancel_after_) job.cancel();
         }
-        total += record["length"].get<size_t>();
+        total += record["length"].get<int64_t>();
       }
-      return Json{{"summary", {{"total", total}}}, {"records", records}};
+      return Outcome<Json>{records, {{}, {{"total", total}}}, {{"set", 9, "f", "long"}}};
     };
     return w;
   }
   base::Result<Json> run(std::vector<std::string> texts, uint64_t model = 1) {
     computed_.clear();
-    return run_evaluation(patient(model), {"tiny", 3, file()}, work(std::move(texts)));
+    const auto e = run_evaluation(patient(model), {"tiny", 3, file()}, work(std::move(texts)));
+    if (!e) return tl::unexpected<base::Error>(e.error());
+    return to_json(*e);
   }
   std::string file() const { return (folder_ / "evaluation.json").string(); }
 
@@ -86,16 +85,18 @@ class EvaluationFile : public ::testing::Test {
 TEST_F(EvaluationFile, AnInterruptedRunGoesOn) {
   cancel_after_ = "bb";
   EXPECT_EQ(run({"a", "bb", "ccc"}).error().code, Code::kCancelled);
-  base::clear_cancel();
   const Json there = base::read_json(file()).value();
   EXPECT_EQ(there["records"]["set"].size(), 2);
   EXPECT_FALSE(there.contains("summary"));
+  cancel_after_ = "-";
   const Json whole = run({"a", "bb", "ccc"}).value();
   EXPECT_THAT(computed_, ElementsAre("ccc"));
   EXPECT_EQ(whole["summary"]["total"], 6);
   EXPECT_EQ(whole["entry"], 3);
   EXPECT_EQ(whole["suite"], "lengths");
   EXPECT_EQ(whole["absent"], Json::object());
+  EXPECT_EQ(whole["skipped"][0]["row"], 9);
+  EXPECT_TRUE(whole["seconds"].contains("total"));
   EXPECT_FALSE(whole.contains("items"));
   EXPECT_EQ(run({"a", "bb", "ccc"}).value()["summary"], whole["summary"]);
   EXPECT_THAT(computed_, IsEmpty());
@@ -158,4 +159,4 @@ TEST_F(EvaluationFile, AHashMayStandForABranch) {
 }
 
 }  // namespace
-}  // namespace expunge::service
+}  // namespace expunge::verify

@@ -1,0 +1,14 @@
+// JSON in which no object has the same key twice. A parser takes the last one without a word, so
+// that whoever wrote the file and whoever reads it see different data.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+
+namespace expunge::base {
+
+// kInvalid names the key. Text that is no JSON passes: parse_json() says what is wrong with it.
+Status check_unique_keys(std::string_view text, std::string_view what);
+
+}  // namespace expunge::base

@@ -1,0 +1,33 @@
+// What a suite comes to: numbers under keys, or the reason why there is none. Never a default.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+
+namespace expunge::verify {
+
+struct Figure {
+  double number = 0;
+  // Which records say nothing about it, and why: "2 of 3 records (forget row 0: …)". "" = none.
+  std::string left_out = {};
+  Figure(double value, std::string what = {}) : number(value), left_out(std::move(what)) {}
+};
+
+struct Value {
+  std::string key;
+  base::Result<Figure> figure;  // or why it is absent
+};
+
+struct Figures {
+  std::vector<Value> values;
+  std::vector<std::pair<std::string, int64_t>> counts = {};  // of items, tokens
+};
+
+// {"summary": {key: number}, "absent": {key: reason}, "left_out": {key: records}}
+base::Json to_json(const Figures& figures);
+
+}  // namespace expunge::verify
