@@ -5,7 +5,7 @@
 #include <charconv>
 #include <vector>
 
-#include "base/utf8.h"
+#include "cli/layout.h"
 
 namespace expunge::cli {
 namespace {

@@ -14,7 +14,7 @@ Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const Commo
   return patient.encode({&message, 1}, p.prefill);
 }
 
-Result<std::vector<int32_t>> encode_target(const model::ChatModel& patient, const char* text) {
+Result<std::vector<int32_t>> encode_target(const model::ChatModel& patient, const std::string& text) {
   auto ids = TRY(patient.tokenizer.encode(text)).ids;
   const auto& ends = patient.model.config().end_ids;
   if (!ends.empty()) ids.push_back(ends[0]);

@@ -61,7 +61,7 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
 
 Result<std::unique_ptr<Session>> Session::open(model::ChatModel model,
                                                const SessionOptions& options) {
-  auto s = std::unique_ptr<Session>(new Session(model));
+  auto s = std::unique_ptr<Session>(new Session(model, *options.wordings));
   const std::string hash = TRY(model.model.file_hash());
   const std::string path =
       options.journal.empty() ? TRY(journal::default_path(hash)) : options.journal;
@@ -104,7 +104,7 @@ Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::I
     if (r.prompt.empty() || !r.response.empty() || !r.answers.empty()) continue;
     r.response = TRY(repair::present_answer(now->present, r.prompt));
   }
-  return agent::make_plan(agent::Wordings::builtin(), requests, intent);
+  return agent::make_plan(baseline_.wordings(), requests, intent);
 }
 
 base::Status Session::check_new(const agent::Plan& plan) {

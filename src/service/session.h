@@ -19,6 +19,8 @@ struct SessionOptions {
   std::string model;    // as model::find_model takes it
   std::string journal;  // "" = journal::default_path of the model
   journal::Mode mode = journal::Mode::kReadWrite;
+  // The surgeon's library; must outlive the session.
+  const agent::Wordings* wordings = &agent::Wordings::builtin();
 };
 
 // As far as a sequence was measured to keep nine of ten neighbours (docs/results.md).
@@ -79,8 +81,8 @@ class Session {
   base::Status park(const std::string& folder);
 
  private:
-  explicit Session(const model::ChatModel& model)
-      : baseline_(model),
+  Session(const model::ChatModel& model, const agent::Wordings& wordings)
+      : baseline_(model, wordings),
         snapshot_(std::make_shared<repair::Snapshot>(repair::Snapshot{-1, model, {}, model})) {}
   base::Result<int64_t> commit(edit::Edit edit, journal::Draft draft, journal::Seal seal);
   base::Status check_new(const agent::Plan& plan);

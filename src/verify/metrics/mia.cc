@@ -40,10 +40,10 @@ Result<std::vector<double>> excess(const MetricInput& e, const std::string& set)
 
 Result<Figure> compute(const MetricInput& e, const Key& key) {
   for (const Attack& attack : kAttacks)
-    if (attack.key == key.name) return attack_auc(e.records, attack.score);
+    if (attack.key == key.name) return Figure(TRY(attack_auc(e.records, attack.score)));
   const std::vector<double> forget = TRY(excess(e, "forget"));
   const std::vector<double> holdout = TRY(excess(e, "holdout"));
-  return roc_auc(forget, holdout);
+  return Figure(TRY(roc_auc(forget, holdout)));
 }
 
 }  // namespace
