@@ -26,10 +26,15 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-// Only its owner may read a journal, whatever the umask and its history: it tells what was to be
-// forgotten. SQLite gives its log and index the mode of the file.
+// Only its owner may read a journal, whatever the umask was and whoever copied it: it tells what
+// was to be forgotten. SQLite gives its log and index the mode of the file.
 void keep_secret(const std::string& path) {
-  for (const char* part : {"", "-wal", "-shm"}) ::chmod((path + part).c_str(), 0600);
+  for (const char* part : {"", "-wal", "-shm"}) {
+    const std::string file = path + part;
+    struct stat info {};
+    if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 0077) != 0)
+      ::chmod(file.c_str(), info.st_mode & 0700);
+  }
 }
 
 base::Status touch(const std::string& path) {
@@ -113,10 +118,7 @@ Result<sqlite3*> connect(const std::string& path, const ModelIdentity& model,
   const Mode mode = options.mode;
   if (mode == Mode::kReadWrite) TRY(touch(path));
   const bool missing = is_missing(path);
-  if (writes(mode) && !missing) {
-    keep_secret(path);
-    return connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX);
-  }
+  if (writes(mode) && !missing) return connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX);
   if (!missing) {
     sqlite3* db = TRY(connect_read_only(path));
     sqlite3_busy_timeout(db, options.busy_timeout_ms);
@@ -265,6 +267,7 @@ Result<Journal> Journal::open(const std::string& path, const ModelIdentity& mode
   TRY_AT(path, check_format(db, path));
   journal.model_ = TRY_AT(path, read_model(db));
   TRY(check_model(journal.model_, model, path));
+  if (writing) keep_secret(path);
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) {
     journal.device_ = info.st_dev;
