@@ -86,8 +86,8 @@ TEST(Toml, AnyBytesAreReadOrRefused) {
     for (int byte = 0; byte < 256; ++byte) {
       std::string other = text;
       other[n] = static_cast<char>(byte);
-      if (const auto read = parse_toml(other, "f"); !read)
-        EXPECT_EQ(read.error().code, Code::kInvalid);
+      const auto read = parse_toml(other, "f");
+      EXPECT_TRUE(read || read.error().code == Code::kInvalid);
     }
   }
 }
