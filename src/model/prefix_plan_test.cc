@@ -101,7 +101,9 @@ TEST(PrefixPlan, RowsSpellTheirSequence) {
         }
       }
       EXPECT_THAT(ids, testing::Each(testing::Ge(0)));
-      if (round % 2) EXPECT_EQ(pass.n_rows, beginnings.size());
+      if (round % 2) {
+        EXPECT_EQ(pass.n_rows, beginnings.size());
+      }
     }
     EXPECT_EQ(seen.size(), sequences.size());
   }

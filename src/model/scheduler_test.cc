@@ -25,11 +25,11 @@ Ids random_ids(uint64_t seed, size_t n) {
 }
 
 // A model that seldom ends its turn.
-std::shared_ptr<Model> talkative(uint64_t seed) {
+std::shared_ptr<const Model> talkative(uint64_t seed) {
   Config config = tests::tiny_config();
   config.end_ids = {63};
   tensor::start(1);
-  return Model::from_weights(config, tests::random_weights(config, seed)).value();
+  return tests::shared(Model::from_weights(config, tests::random_weights(config, seed)).value());
 }
 
 Ids alone(const Model& model, const Ids& prompt, int64_t n, const Sampling& sampling = {}) {
@@ -166,7 +166,7 @@ TEST(Scheduler, ADamagedModelFailsItsOwnRequestsOnly) {
   Scheduler scheduler;
   Outcome good, bad;
   ASSERT_TRUE(
-      scheduler.submit(request(std::make_shared<Runner>(*damaged), random_ids(1, 4), 5, bad)));
+      scheduler.submit(request(std::make_shared<Runner>(damaged), random_ids(1, 4), 5, bad)));
   ASSERT_TRUE(
       scheduler.submit(request(std::make_shared<Runner>(*sound), random_ids(1, 4), 5, good)));
   scheduler.run();
@@ -247,13 +247,11 @@ TEST(Scheduler, TakesRequestsFromOtherThreads) {
 // Two threads generate at once on two models that share all tensors but one.
 TEST(Scheduler, TwoModelsThatShareTensorsGenerateAtOnce) {
   const Config config = talkative(1)->config();
-  auto weights = tests::random_weights(config, 9);
-  const auto base = Model::from_weights(config, weights).value();
-  weights["model.layers.1.mlp.down_proj.weight"] =
-      weights["model.layers.1.mlp.down_proj.weight"] * -1.5;
-  const auto edited = Model::from_weights(config, weights).value();
+  const Model base = Model::from_weights(config, tests::random_weights(config, 9)).value();
+  const std::string down = "model.layers.1.mlp.down_proj.weight";
+  const Model edited = base.with({{down, base.param(down).value * -1.5}});
   const std::string untouched = "model.layers.0.mlp.down_proj.weight";
-  ASSERT_EQ(base->param(untouched).value.data_ptr(), edited->param(untouched).value.data_ptr());
+  ASSERT_EQ(&base.param(untouched), &edited.param(untouched));
   std::vector<Ids> prompts;
   for (uint64_t i = 0; i < 9; ++i) prompts.push_back(random_ids(i, 4 + i * 3));
   GenerateOptions options;
@@ -264,14 +262,14 @@ TEST(Scheduler, TwoModelsThatShareTensorsGenerateAtOnce) {
     for (const Generation& g : generate(model, prompts, options).value()) all.push_back(g.ids);
     return all;
   };
-  const auto want_base = tokens(*base), want_edited = tokens(*edited);
+  const auto want_base = tokens(base), want_edited = tokens(edited);
   EXPECT_NE(want_base, want_edited);
   std::vector<std::thread> threads;
   for (const bool edit : {false, true})
     threads.emplace_back([&, edit] {
       const tensor::kernels::CallerThreads three(3);
       for (int round = 0; round < 10; ++round)
-        EXPECT_EQ(tokens(edit ? *edited : *base), edit ? want_edited : want_base);
+        EXPECT_EQ(tokens(edit ? edited : base), edit ? want_edited : want_base);
     });
   for (std::thread& t : threads) t.join();
 }

@@ -12,17 +12,17 @@ namespace {
 using tests::Ids;
 
 struct TwoModels {
-  std::shared_ptr<Model> base, edited;  // they differ from `layer` on
+  std::shared_ptr<const Model> base, edited;  // they differ from `layer` on
 };
 TwoModels two_models(int64_t layer) {
   tensor::start(1);
-  auto weights = tests::random_weights(tests::tiny_config(), 5);
-  const auto base = Model::from_weights(tests::tiny_config(), weights).value();
+  const auto base = tests::random_model(5);
+  std::map<std::string, Tensor> changed;
   for (const char* module : {"mlp.down_proj", "self_attn.o_proj"}) {
-    Tensor& w = weights[std::string(layer_weight(layer, module))];
-    w = w * -1.4;
+    const std::string name = layer_weight(layer, module);
+    changed[name] = base->param(name).value * -1.4;
   }
-  return {base, Model::from_weights(tests::tiny_config(), weights).value()};
+  return {base, tests::shared(base->with(changed))};
 }
 
 const std::vector<Ids> kPrompts{{9, 2, 3, 4, 5}, {8, 2, 3}, {10, 2, 3, 4, 5, 6, 7, 8, 9}};
