@@ -231,9 +231,9 @@ TEST(Endpoint, GarbageIsAnErrorOfItsKind) {
         std::tuple(Server::http("{}"), Code::kInvalid, "/choices/0/message/content"),
         std::tuple(Server::http("[1]"), Code::kInvalid, "/choices/0/message/content"),
         std::tuple(Server::http(R"({"choices": 3})"), Code::kInvalid, "/choices/0/message/content"),
-        std::tuple(Server::says("Sure! I would forget it."), Code::kInvalid, "no JSON object"),
+        std::tuple(Server::says("Sure! I would forget it."), Code::kInvalid, "not a JSON object"),
         std::tuple(Server::says(std::string("I ran this: ") + kForget), Code::kInvalid,
-                   "no JSON object"),
+                   "not a JSON object"),
         std::tuple(Server::http("no key", "401 Unauthorized"), Code::kUnavailable, "401"),
         std::tuple(Server::http("later", "503 Busy"), Code::kUnavailable, "503"),
         std::tuple(std::string("\x16\x03\x01 not http"), Code::kUnavailable, "cannot reach")}) {

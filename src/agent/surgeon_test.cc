@@ -135,7 +135,7 @@ TEST(Surgeon, RefusesWhatIsTooLongWithTheBoundAndTheSize) {
   const std::string long_text(30'000, 'x'), huge(1'000'000, 'y');
   for (const auto& [request, what] :
        {std::pair(Request{long_text, "", "", {}, {}, {}},
-                  "request 1: the question has 30000 bytes"),
+                  "the question has 30000 bytes, at most 2000"),
         {Request{huge, "", "", {}, {}, {}}, "the question has 1000000 bytes, at most 2000"},
         {Request{"q?", long_text, "", {}, {}, {}}, "the answer has 30000"},
         {Request{"q?", "", long_text, {}, {}, {}}, "the replacement has 30000"},
@@ -148,6 +148,7 @@ TEST(Surgeon, RefusesWhatIsTooLongWithTheBoundAndTheSize) {
     ASSERT_FALSE(plan) << what;
     EXPECT_EQ(plan.error().code, base::Code::kInvalid);
     EXPECT_THAT(plan.error().message, HasSubstr(what));
+    EXPECT_THAT(plan.error().trail, testing::ElementsAre("request 1"));
   }
   EXPECT_THAT(
       make_plan(Wordings::builtin(), std::vector<Request>(33, Request{"q?", "a", "", {}, {}, {}}))

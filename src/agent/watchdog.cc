@@ -95,7 +95,8 @@ Result<std::vector<Example>> examples_from_jsonl(std::string_view text, std::str
         return fail(Code::kInvalid,
                     fmt::format("{}: expected one of the five intents, got '{}'", where, intent),
                     "see data/watchdog/README.md");
-      TRY_AT(where, check_dialogue(e.dialogue));
+      if (const base::Status sound = check_dialogue(e.dialogue); !sound)
+        return fail(Code::kInvalid, where + ": " + sound.error().message, sound.error().hint);
       e.intent = static_cast<Intent>(i);
       for (const Json& t : json.value("targets", Json::array()))
         e.targets.push_back({t.at("prompt").get<std::string>(), t.value("response", ""),
