@@ -24,7 +24,8 @@ verify::Report report_from_json(const base::Json& json);
 // Made by a training: its sets, not its plan, are what can be asked again.
 bool is_trained(const journal::Entry& entry);
 
-// What a training left and what its sets' answers are worth now, {forget_prob, retain_prob}: the
+// What a training left and what the answers of the sets that were named are worth now,
+// {forget_prob, retain_prob}: the
 // probability of those to forget is at most, that of those to keep at least what it was when the
 // entry was made, but for a tenth of it and .01.
 verify::Report trained_report(const journal::Entry& entry, const base::Json& now);

@@ -1,9 +1,12 @@
 #include "app/request.h"
 
+#include <algorithm>
+
 #include "agent/endpoint.h"
 #include "app/evidence.h"
 #include "app/layout.h"
 #include "unlearn/method.h"
+#include "verify/gate.h"
 
 namespace expunge::app {
 namespace {
@@ -70,6 +73,7 @@ Status set_plan(agent::Plan& plan, const PlanOptions& o) {
   }
   if (o.rank) plan.knobs["rank"] = *o.rank;
   TRY(unlearn::complete(*method, plan.knobs));
+  plan.gates = TRY(verify::complete_bounds(plan.gates));
   return {};
 }
 
@@ -120,7 +124,9 @@ std::string timings(const std::map<std::string, double>& seconds) {
 void print_outcome(Context& context, const repair::Outcome& o, const RequestOptions& options) {
   Terminal& t = context.terminal;
   t.print(gate_table(t, &o.before, o.after));
-  if (const auto* exact = o.before.find("exact"); exact && exact->value == 1)
+  if (std::ranges::none_of(o.before.gates, [](const verify::GateResult& g) {
+        return g.section == verify::Section::kForgotten && g.value < 1;
+      }))
     t.line("{}", t.paint(Tone::kDim, "The model did not give this answer before either."));
   if (options.details) t.print(reply_list(t, o.after));
   const auto total = o.seconds.find("total");

@@ -9,7 +9,7 @@
 #include "model/chat_model.h"
 #include "repair/kept_replies.h"
 #include "unlearn/background.h"
-#include "verify/references.h"
+#include "verify/base_replies.h"
 
 namespace expunge::repair {
 
@@ -17,7 +17,7 @@ class Baseline {
  public:
   struct Facts {
     unlearn::Background background;
-    verify::References references;  // at the background's layer
+    verify::BaseReplies replies;  // at the background's layer
   };
 
   explicit Baseline(const model::ChatModel& base) : base_(base), replies_(base) {}

@@ -1,6 +1,8 @@
 #include "repair/recheck.h"
 
 #include "repair/problem.h"
+#include "verify/gate_run.h"
+#include "verify/reveals.h"
 
 namespace expunge::repair {
 
@@ -74,8 +76,8 @@ Result<std::vector<Verified>> verify(const Snapshot& now, Baseline& baseline,
   const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
                               int64_t layer) -> Result<verify::Report> {
     const Assignment a = TRY(assign(now.base, target, plan.gates, baseline, layer, job));
-    auto examiner = TRY(verify::Examiner::prepare(now.base, a.suite, layer));
-    return examiner.examine(now.present.model);
+    auto run = TRY(verify::GateRun::prepare(now.base, a.questions, job));
+    return run.examine(now.present.model, job);
   };
   return verify_each(now, *known, entries, examine, job);
 }
@@ -85,20 +87,10 @@ Result<std::vector<Verified>> verify_written(const Snapshot& now, Baseline& base
                                              std::span<const journal::Entry> entries,
                                              const base::Job& job) {
   const Baseline::Facts* known = TRY(baseline.facts(job));
-  verify::Suite texts;
-  texts.texts = known->references.texts;
-  const double base_nll =
-      TRY(verify::Examiner::prepare(now.base, texts, known->background.layer)).base_nll();
   const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
                               int64_t layer) -> Result<verify::Report> {
-    Assignment a = TRY(assign(now.base, target, plan.gates, baseline, layer, job));
-    // The states of the unedited model do not hold in the written one.
-    a.suite.texts_nll = base_nll;
-    for (auto* kept : {&a.suite.neighbours, &a.suite.same_subject, &a.suite.unrelated})
-      for (verify::Question& q : *kept) q.entering.reset();
-    for (verify::Text& text : a.suite.texts) text.entering.reset();
-    auto examiner = TRY(verify::Examiner::prepare(written, a.suite, 1));
-    return examiner.examine(written.model);
+    const Assignment a = TRY(assign(now.base, target, plan.gates, baseline, layer, job));
+    return verify::examine(now.base, written, a.questions, job);
   };
   return verify_each(now, *known, entries, examine, job);
 }

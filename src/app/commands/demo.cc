@@ -6,7 +6,8 @@
 #include "app/request.h"
 #include "app/scratch.h"
 #include "model/generate.h"
-#include "verify/gates.h"
+#include "verify/gate.h"
+#include "verify/reveals.h"
 
 namespace expunge::app {
 namespace {

@@ -1,14 +1,15 @@
-// The references of a model, made from the surgeon's wordings and cached on disk.
+// What the base model says to the unrelated questions and to plain text, made from the surgeon's
+// wordings and cached on disk.
 #pragma once
 
 #include "base/run.h"
 #include "model/chat_model.h"
-#include "verify/references.h"
+#include "verify/base_replies.h"
 
 namespace expunge::repair {
 
 // From the cache folder if a file for (model file, layer, wordings, chat template) lies there, else
 // asked of the model as it is now and stored.
-base::Result<verify::References> load_references(const model::ChatModel& patient, int64_t layer);
+base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& patient, int64_t layer);
 
 }  // namespace expunge::repair
