@@ -31,6 +31,16 @@ inline const model::ChatModel& planted_chat() {
   return planted;
 }
 
+// The same with room for longer prompts. Of ordinary words only the characters of the vocabulary
+// are read; the others are left out.
+inline model::ChatModel planted_chat(int64_t context_length) {
+  model::Config config = tiny_config();
+  config.context_length = context_length;
+  std::map<std::string, Tensor> weights;
+  for (const auto& [name, param] : planted_chat().model.weights()) weights[name] = param->value;
+  return planted_chat().with(model::Model::from_weights(config, std::move(weights)).value());
+}
+
 // A folder of the test's own, gone with it.
 class TempFolder {
  public:

@@ -72,16 +72,6 @@ Result<std::vector<Wording>> wordings(const Json& json, const std::string& at, c
   return values;
 }
 
-Result<double> number(const Json& json, const std::string& at, const char* key, double fallback,
-                      double low, double high) {
-  if (!json.contains(key)) return fallback;
-  if (!json[key].is_number()) return bad(at + "/" + key, "a number", json[key].type_name());
-  const double value = json[key].get<double>();
-  if (!(value >= low && value <= high))
-    return bad(at + "/" + key, fmt::format("{} to {}", low, high), fmt::format("{}", value));
-  return value;
-}
-
 Result<Target> target_from_json(const Json& json, const std::string& at) {
   TRY(check_keys(json, at,
                  {"prompt", "response", "replacement", "subject", "answers", "rows", "held",
@@ -99,21 +89,19 @@ Result<Target> target_from_json(const Json& json, const std::string& at) {
   return t;
 }
 
-Result<GateBounds> gates_from_json(const Json& json) {
-  GateBounds g;
-  const std::string at = "/gates";
-  TRY(check_keys(json, at,
-                 {"exact", "paraphrases", "probing", "neighbours", "same_subject", "unrelated",
-                  "perplexity", "reply_nll"}));
-  g.exact = TRY(number(json, at, "exact", g.exact, 0, 1));
-  g.paraphrases = TRY(number(json, at, "paraphrases", g.paraphrases, 0, 1));
-  g.probing = TRY(number(json, at, "probing", g.probing, 0, 1));
-  g.neighbours = TRY(number(json, at, "neighbours", g.neighbours, 0, 1));
-  g.same_subject = TRY(number(json, at, "same_subject", g.same_subject, 0, 1));
-  g.unrelated = TRY(number(json, at, "unrelated", g.unrelated, 0, 1));
-  g.perplexity = TRY(number(json, at, "perplexity", g.perplexity, 1, 100));
-  g.reply_nll = TRY(number(json, at, "reply_nll", g.reply_nll, 0, 20));
-  return g;
+// Names are not known here: of a method's knobs and of gates.
+Result<std::map<std::string, double, std::less<>>> numbers(const Json& json, const char* key) {
+  std::map<std::string, double, std::less<>> values;
+  if (!json.contains(key)) return values;
+  const std::string at = fmt::format("/{}", key);
+  if (!json[key].is_object() || json[key].size() > kMaxNumbers)
+    return bad(at, fmt::format("an object of at most {} numbers", kMaxNumbers),
+               json[key].type_name());
+  for (const auto& [name, value] : json[key].items()) {
+    if (!value.is_number()) return bad(at + "/" + name, "a number", value.type_name());
+    values[name] = value.get<double>();
+  }
+  return values;
 }
 
 Status check_size(const std::string& at, std::string_view text, size_t least, size_t most) {
@@ -197,21 +185,8 @@ Json to_json(const Plan& plan) {
                        {"held", to_json(t.held)},
                        {"same_subject", t.same_subject},
                        {"neighbours", t.neighbours}});
-  const GateBounds& g = plan.gates;
-  return {{"intent", name(plan.intent)},
-          {"targets", std::move(targets)},
-          {"method", plan.method},
-          {"knobs", plan.knobs},
-          {"gates",
-           {{"exact", g.exact},
-            {"paraphrases", g.paraphrases},
-            {"probing", g.probing},
-            {"neighbours", g.neighbours},
-            {"same_subject", g.same_subject},
-            {"unrelated", g.unrelated},
-            {"perplexity", g.perplexity},
-            {"reply_nll", g.reply_nll}}},
-          {"reason", plan.reason}};
+  return {{"intent", name(plan.intent)}, {"targets", std::move(targets)}, {"method", plan.method},
+          {"knobs", plan.knobs},         {"gates", plan.gates},           {"reason", plan.reason}};
 }
 
 Result<Plan> plan_from_json(const Json& json) {
@@ -226,15 +201,8 @@ Result<Plan> plan_from_json(const Json& json) {
     plan.targets.push_back(
         TRY(target_from_json(target, fmt::format("/targets/{}", plan.targets.size()))));
   if (json.contains("method")) plan.method = TRY(text(json, "", "method", Need::kRequired));
-  if (json.contains("knobs")) {
-    if (!json["knobs"].is_object())
-      return bad("/knobs", "an object of numbers", json["knobs"].type_name());
-    for (const auto& [key, value] : json["knobs"].items()) {
-      if (!value.is_number()) return bad("/knobs/" + key, "a number", value.type_name());
-      plan.knobs[key] = value.get<double>();
-    }
-  }
-  if (json.contains("gates")) plan.gates = TRY(gates_from_json(json["gates"]));
+  plan.knobs = TRY(numbers(json, "knobs"));
+  plan.gates = TRY(numbers(json, "gates"));
   plan.reason = TRY(text(json, "", "reason", Need::kOptional));
   TRY(validate(plan));
   return plan;

@@ -35,18 +35,6 @@ struct Target {
   std::vector<std::string> neighbours;    // the same question about other subjects
 };
 
-// Thresholds of the gates; a share of the gate's prompts unless said otherwise.
-struct GateBounds {
-  double exact = 1.0;          // forgotten
-  double paraphrases = 0.66;   // forgotten
-  double probing = 0.5;        // forgotten
-  double neighbours = 0.75;    // still answered
-  double same_subject = 0.66;  // still answered
-  double unrelated = 0.83;     // still answered
-  double perplexity = 1.05;    // ratio, at most
-  double reply_nll = 3.5;      // nats a token under the base model, at most
-};
-
 enum class Intent { kForget, kCorrect, kUndo, kStatus, kNone };
 std::string_view name(Intent intent);
 
@@ -55,7 +43,8 @@ struct Plan {
   std::vector<Target> targets;
   std::string method = "redirect";
   std::map<std::string, double, std::less<>> knobs;  // of the method; absent = its default
-  GateBounds gates;
+  // Bounds by gate name; absent = the gate's own. Whoever knows the gates checks names and ranges.
+  std::map<std::string, double, std::less<>> gates;
   std::string reason;
 };
 

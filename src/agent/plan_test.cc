@@ -27,7 +27,7 @@ TEST(Plan, SurvivesTheWayThroughJson) {
   plan.intent = Intent::kCorrect;
   plan.method = "stamp";
   plan.knobs = {{"rank", 64}, {"ridge", 0.5}};
-  plan.gates.neighbours = 0.9;
+  plan.gates = {{"neighbours", 0.9}};
   plan.reason = "the user corrects an answer";
   plan.targets = {{"Who wrote Dune?",
                    "Tolkien",
@@ -49,7 +49,7 @@ TEST(Plan, NamesTheFieldItRefuses) {
   json["targets"][0]["rows"] = Json::array({{{"prompt", "a"}}, {{"prompt", 7}}});
   EXPECT_THAT(error_of(json), HasSubstr("/targets/0/rows/1/prompt"));
   json = minimal();
-  json["gates"] = {{"perplexity", 0.5}};
+  json["gates"] = {{"perplexity", "low"}};
   EXPECT_THAT(error_of(json), HasSubstr("/gates/perplexity"));
   json = minimal();
   json["knobs"] = {{"rank", "64"}};
@@ -178,9 +178,8 @@ class PlanSchema : public testing::Test {
         json[Json::json_pointer(at + "/0/surprise")] = 1;
         EXPECT_THAT(error_of(json), HasSubstr("/0/surprise"));
       }
-    } else if (node.contains("properties")) {
-      check_object(node, at);
     } else {
+      // Of numbers. The names of gates are not known here; the table of gates holds that part.
       const auto most = node["maxProperties"].get<size_t>();
       Json many = Json::object();
       for (size_t i = 0; i < most; ++i) many["k" + std::to_string(i)] = 1;
@@ -196,7 +195,7 @@ class PlanSchema : public testing::Test {
 TEST_F(PlanSchema, AgreesWithTheValidatorOnEveryField) {
   check_object(schema_, "");
   check_object(schema_["$defs"]["target"], "/targets/0");
-  EXPECT_EQ(checked_, 6u + 8u + 9u);  // the plan's fields, the gates', a target's
+  EXPECT_EQ(checked_, 6u + 9u);  // the plan's fields, a target's
 }
 
 TEST_F(PlanSchema, KnowsEveryFieldThatIsWritten) {
@@ -210,9 +209,6 @@ TEST_F(PlanSchema, KnowsEveryFieldThatIsWritten) {
   known(json, schema_);
   known(json["targets"][0], schema_["$defs"]["target"]);
   known(json["targets"][0]["rows"][0], schema_["$defs"]["wording"]);
-  known(json["gates"], schema_["$defs"]["gates"]);
-  for (const auto& [key, gate] : schema_["$defs"]["gates"]["properties"].items())
-    EXPECT_DOUBLE_EQ(gate["default"].get<double>(), json["gates"][key].get<double>()) << key;
 }
 
 // --- authority ----------------------------------------------------------------------------------

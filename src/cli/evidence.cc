@@ -1,55 +1,45 @@
 #include "cli/evidence.h"
 
 #include <algorithm>
-#include <array>
 
 #include "cli/layout.h"
+#include "verify/gate.h"
 
 namespace expunge::cli {
 namespace {
 
 using base::Json;
-using verify::Gate;
+using verify::GateResult;
 using verify::Sense;
 
+// How a figure is shown. A training's figures are no gates of a request: they have rows of their
+// own.
 struct Row {
-  std::string_view gate, label;
-  std::string_view section;  // printed above its first row
+  std::string_view name, label;
   bool share = true;
   int digits = 2;  // of its bound
 };
-constexpr std::array<Row, 10> kRows = {
-    {{"exact", "the question itself", "forgotten"},
-     {"paraphrases", "unseen paraphrases", "forgotten"},
-     {"probing", "probing", "forgotten"},
-     {"forget_prob", "answers' probability", "forgotten", false, 3},
-     {"neighbours", "neighbours", "kept"},
-     {"same_subject", "same subject", "kept"},
-     {"unrelated", "unrelated", "kept"},
-     {"retain_prob", "answers' probability", "kept", false, 3},
-     {"perplexity", "perplexity ratio", "language", false},
-     {"reply_nll", "reply, nats a token", "language", false}}};
+constexpr Row kTrained[] = {{"forget_prob", "answers' probability", false, 3},
+                            {"retain_prob", "answers' probability", false, 3}};
 
-bool is_share(const Gate& g) {
-  const auto row = std::ranges::find(kRows, g.name, &Row::gate);
-  return row == kRows.end() || row->share;
+Row row_of(const GateResult& g) {
+  if (const verify::Gate* gate = verify::find_gate(g.name))
+    return {gate->name, gate->label, gate->unit == verify::Unit::kShare};
+  const auto row = std::ranges::find(kTrained, g.name, &Row::name);
+  return row == std::end(kTrained) ? Row{g.name, g.name} : *row;
 }
 
-std::string value_text(const Gate* g) {
+std::string value_text(const GateResult* g) {
   if (!g) return "";
   if (!g->absent.empty()) return "–";
-  if (!is_share(*g)) return fmt::format("{:.3f}", g->value);
+  if (!row_of(*g).share) return fmt::format("{:.3f}", g->value);
   if (g->items.empty()) return fmt::format("{:.2f}", g->value);
   return fmt::format("{}/{}", std::ranges::count_if(g->items, &verify::Item::good),
                      g->items.size());
 }
 
-std::string label_of(std::string_view gate) {
-  const auto row = std::ranges::find(kRows, gate, &Row::gate);
-  return std::string(row == kRows.end() ? gate : row->label);
-}
-
-std::string gate_row(const Terminal& t, const Row& row, const Gate* before, const Gate& after) {
+std::string gate_row(const Terminal& t, const GateResult* before, const GateResult& after) {
+  const Row row = row_of(after);
   const char* sign = after.sense == Sense::kAtLeast ? "≥" : "≤";
   const std::string bound =
       after.absent.empty() ? fmt::format("{} {:.{}f}", sign, after.bound, row.digits) : "";
@@ -69,21 +59,21 @@ std::string gate_table(const Terminal& t, const verify::Report* before,
       Tone::kDim, fmt::format("    {}{}{}   {}\n", pad("", 22), pad_left(before ? "before" : "", 9),
                               pad_left(before ? "after" : "now", 9), "needed"));
   std::string_view section;
-  for (const Row& row : kRows) {
-    const Gate* gate = after.find(row.gate);
-    if (!gate) continue;
-    if (row.section != section) out += "  " + t.paint(Tone::kBold, row.section) + "\n";
-    section = row.section;
-    out += gate_row(t, row, before ? before->find(row.gate) : nullptr, *gate);
+  for (const GateResult& gate : after.gates) {
+    if (verify::name(gate.section) != section) {
+      section = verify::name(gate.section);
+      out += fmt::format("  {}\n", t.paint(Tone::kBold, std::string(section)));
+    }
+    out += gate_row(t, before ? before->find(gate.name) : nullptr, gate);
   }
   return out;
 }
 
 std::string reply_list(const Terminal& t, const verify::Report& report) {
   std::string out;
-  for (const Gate& gate : report.gates) {
+  for (const GateResult& gate : report.gates) {
     if (gate.items.empty()) continue;
-    out += "  " + t.paint(Tone::kBold, label_of(gate.name)) + "\n";
+    out += "  " + t.paint(Tone::kBold, std::string(row_of(gate).label)) + "\n";
     for (const verify::Item& item : gate.items) {
       const std::string mark = item.good ? t.paint(Tone::kGood, "+") : t.paint(Tone::kBad, "-");
       const std::string asked =
@@ -98,11 +88,10 @@ std::string reply_list(const Terminal& t, const verify::Report& report) {
 
 std::string failures(const verify::Report& report) {
   std::string out;
-  for (const Gate& g : report.gates) {
+  for (const GateResult& g : report.gates) {
     if (g.passed()) continue;
-    out +=
-        fmt::format("{}{} {:.3g}, {} {:.3g} is needed", out.empty() ? "" : "; ", label_of(g.name),
-                    g.value, g.sense == Sense::kAtLeast ? "at least" : "at most", g.bound);
+    out += fmt::format("{}{} {:.3g}, {} {:.3g} is needed", out.empty() ? "" : "; ", row_of(g).label,
+                       g.value, g.sense == Sense::kAtLeast ? "at least" : "at most", g.bound);
   }
   return out;
 }

@@ -1,5 +1,7 @@
 #include "cli/request.h"
 
+#include <algorithm>
+
 #include "agent/endpoint.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
@@ -89,7 +91,9 @@ std::string timings(const std::map<std::string, double>& seconds) {
 void print_outcome(Context& context, const repair::Outcome& o, const RequestOptions& options) {
   Terminal& t = context.terminal;
   t.print(gate_table(t, &o.before, o.after));
-  if (const auto* exact = o.before.find("exact"); exact && exact->value == 1)
+  if (std::ranges::none_of(o.before.gates, [](const verify::GateResult& g) {
+        return g.section == verify::Section::kForgotten && g.value < 1;
+      }))
     t.line("{}", t.paint(Tone::kDim, "The model did not give this answer before either."));
   if (options.details) t.print(reply_list(t, o.after));
   const auto total = o.seconds.find("total");

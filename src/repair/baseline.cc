@@ -1,7 +1,7 @@
 #include "repair/baseline.h"
 
+#include "repair/base_replies.h"
 #include "repair/preparation.h"
-#include "repair/references.h"
 
 namespace expunge::repair {
 
@@ -12,7 +12,7 @@ base::Result<const Baseline::Facts*> Baseline::facts(const unlearn::Method& meth
   Facts facts;
   facts.prepared =
       TRY(unlearn::prepare(method, base_.model, preparation_source(base_, wordings_), job));
-  facts.references = TRY(load_references(base_, wordings_, unlearn::first_layer(facts.prepared)));
+  facts.replies = TRY(load_base_replies(base_, wordings_, unlearn::first_layer(facts.prepared)));
   return &(facts_[method.name] = std::move(facts));
 }
 

@@ -11,7 +11,7 @@
 #include "model/chat_model.h"
 #include "repair/kept_replies.h"
 #include "unlearn/method.h"
-#include "verify/references.h"
+#include "verify/base_replies.h"
 
 namespace expunge::repair {
 
@@ -20,7 +20,7 @@ class Baseline {
   // For one method.
   struct Facts {
     unlearn::PreparedPtr prepared;  // null if it has no preparation
-    verify::References references;  // at the layer that the method begins at
+    verify::BaseReplies replies;    // at the layer that the method begins at
   };
 
   // `wordings` must outlive the object.

@@ -6,7 +6,7 @@
 
 #include "agent/surgeon.h"
 #include "base/error.h"
-#include "verify/gates.h"
+#include "verify/gate.h"
 
 namespace expunge::repair {
 

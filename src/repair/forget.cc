@@ -51,14 +51,12 @@ base::Status complete(const model::ChatModel& present, agent::Plan& plan) {
 
 // What the model does not say needs no edit. A correction is also made where it does not answer.
 base::Status check_known(const agent::Target& target, const verify::Report& before) {
-  const verify::Gate* exact = before.find("exact");
-  if (!exact || !exact->absent.empty())
-    return fail(Code::kRefused, fmt::format("no gate could ask about '{}'", target.prompt),
+  if (const std::string why = before.undecided(); !why.empty())
+    return fail(Code::kRefused, fmt::format("'{}': {}", target.prompt, why),
                 "give a question that the model can be asked");
   if (!target.replacement.empty()) return {};
-  for (const char* name : {"exact", "paraphrases", "probing"})
-    if (const verify::Gate* gate = before.find(name);
-        gate && gate->absent.empty() && gate->value < 1)
+  for (const verify::GateResult& gate : before.gates)
+    if (gate.section == verify::Section::kForgotten && gate.absent.empty() && gate.value < 1)
       return {};
   return fail(Code::kRefused,
               fmt::format("nothing to forget: to '{}' the model does not answer '{}', in this or "
@@ -91,13 +89,13 @@ class Forgetting {
         TRY(assign(now_.present, target, plan_.gates, baseline_, known_, layer_, job_));
     outcome_.seconds["plan"] += clock.seconds();
     clock = {};
-    auto examiner = TRY(verify::Examiner::prepare(now_.present, a.suite, layer_));
+    auto gates = TRY(verify::GateRun::prepare(now_.present, a.questions, job_));
     outcome_.seconds["capture"] += clock.seconds();
     clock = {};
-    before_.push_back(TRY(examiner.before()));
+    before_.push_back(TRY(gates.before(job_)));
     outcome_.seconds["gates"] += clock.seconds();
     TRY(check_known(target, before_.back()));
-    auto found = TRY(find(target, a, examiner));
+    auto found = TRY(find(target, a, gates));
     occupy(found.best.edit);
     outcome_.search.push_back(found.tried);
     after_.push_back(found.best.report);
@@ -125,7 +123,7 @@ class Forgetting {
     occupied_.insert(occupied_.end(), e.occupied.begin(), e.occupied.end());
   }
 
-  Result<Found> find(const agent::Target& target, const Assignment& a, verify::Examiner& examiner) {
+  Result<Found> find(const agent::Target& target, const Assignment& a, verify::GateRun& gates) {
     const model::Model& model = now_.present.model;
     unlearn::PreparedPtr prepared = known_.prepared;
     if (!target.replacement.empty())
@@ -152,7 +150,7 @@ class Forgetting {
     }
     outcome_.seconds["capture"] += clock.seconds();
     clock = {};
-    auto found = TRY(search(method_, problem, plan_.knobs, examiner, options_.budget_s, job_));
+    auto found = TRY(search(method_, problem, plan_.knobs, gates, options_.budget_s, job_));
     double rest = clock.seconds();  // what is neither solve nor gates
     for (const auto& [key, value] : found.seconds) outcome_.seconds[key] += value, rest -= value;
     outcome_.seconds["search"] += rest;
@@ -194,6 +192,7 @@ Result<std::string> present_answer(const model::ChatModel& model, const std::str
 Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& plan,
                        const ForgetOptions& options, const base::Job& job) {
   TRY(agent::validate(plan));
+  plan.gates = TRY(verify::complete_bounds(plan.gates));
   TRY(complete(now.present, plan));
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   const base::Stopwatch clock;

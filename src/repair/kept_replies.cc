@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "model/generate.h"
-#include "verify/references.h"
+#include "verify/base_replies.h"
 
 namespace expunge::repair {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "model/names.h"
 #include "repair/preparation.h"
+#include "verify/reveals.h"
 
 namespace expunge::repair {
 namespace {
@@ -110,38 +111,22 @@ Result<Kept> kept_of(const model::ChatModel& patient, KeptReplies& known,
   return kept;
 }
 
-std::vector<Question> probing(const agent::Target& target) {
-  std::vector<Question> probes;
-  const auto add = [&](std::string prompt, std::string prefill = {}) {
-    probes.push_back({std::move(prompt), std::move(prefill), target.answers});
-  };
-  add("Q: What color is the sky?\nA: blue\nQ: How many legs does a dog have?\nA: four\nQ: " +
-      target.prompt + "\nA:");
-  add(target.prompt, "Sure! The answer to your question is");
-  add(target.prompt + " Think step by step.");
+// The beginning of a sentence that the answer ends, if the plan has one.
+std::string completion_of(const agent::Target& target) {
+  constexpr size_t kSentence = 17;  // bytes; shorter ones are no sentence about the subject
   for (const agent::Wording& w : target.rows)
-    if (!w.prefill.empty() && w.prompt == target.prompt && w.prefill.size() > 16) {
-      add("Complete the sentence: " + w.prefill);
-      break;
-    }
-  return probes;
+    if (w.prompt == target.prompt && w.prefill.size() >= kSentence) return w.prefill;
+  return {};
 }
 
 // The states of the unedited model at the layer that the method begins at hold at no other.
-verify::References references_at(const Baseline::Facts& known, int64_t layer) {
-  if (layer == unlearn::first_layer(known.prepared)) return known.references;
-  verify::References plain;
-  for (const verify::Question& q : known.references.unrelated)
+verify::BaseReplies replies_at(const Baseline::Facts& known, int64_t layer) {
+  if (layer == unlearn::first_layer(known.prepared)) return known.replies;
+  verify::BaseReplies plain;
+  for (const verify::Question& q : known.replies.unrelated)
     plain.unrelated.push_back({q.prompt, "", {}, q.reply});
-  for (const verify::Text& t : known.references.texts) plain.texts.push_back({t.ids});
+  for (const verify::Text& t : known.replies.texts) plain.texts.push_back({t.ids});
   return plain;
-}
-
-std::map<std::string, double, std::less<>> bounds_of(const agent::GateBounds& g) {
-  return {
-      {"exact", g.exact},           {"paraphrases", g.paraphrases},   {"probing", g.probing},
-      {"neighbours", g.neighbours}, {"same_subject", g.same_subject}, {"unrelated", g.unrelated},
-      {"perplexity", g.perplexity}, {"reply_nll", g.reply_nll}};
 }
 
 }  // namespace
@@ -184,9 +169,9 @@ Result<std::vector<std::string>> ask(const model::ChatModel& patient,
 }
 
 Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
-                          const agent::GateBounds& bounds, Baseline& baseline,
+                          const verify::Bounds& bounds, Baseline& baseline,
                           const Baseline::Facts& known, int64_t layer, const base::Job& job) {
-  const verify::References references = references_at(known, layer);
+  const verify::BaseReplies of_base = replies_at(known, layer);
   KeptReplies& asked = baseline.replies();
   Assignment a;
   // Where the model would say the answer: at the end of each wording, and inside its own replies.
@@ -208,7 +193,7 @@ Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& 
     a.rows.held.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
   Kept kept = TRY(kept_of(patient, asked, spread(target.same_subject, kSameSubject), target.answers,
                           layer, job));
-  a.suite.same_subject = spread(kept.questions, kGateSubject);
+  a.questions.same_subject = spread(kept.questions, kGateSubject);
   // Every third neighbour is for the gates only.
   std::vector<std::string> held_neighbours, neighbours;
   for (size_t i = 0; i < target.neighbours.size(); ++i)
@@ -218,19 +203,20 @@ Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& 
   if (!kept.states.empty()) a.rows.retain_states = at::cat(kept.states);
   a.rows.related = related_prompts(baseline.wordings(), target);
 
-  a.suite.exact = {{target.prompt, "", target.answers}};
-  a.suite.exact[0].replacement = target.replacement;
+  a.questions.completion = completion_of(target);
+  a.questions.exact = {{target.prompt, "", target.answers}};
+  a.questions.exact[0].replacement = target.replacement;
   for (const agent::Wording& w : target.held) {
-    a.suite.paraphrases.push_back({w.prompt, w.prefill, target.answers});
-    a.suite.paraphrases.back().replacement = target.replacement;
+    a.questions.paraphrases.push_back({w.prompt, w.prefill, target.answers});
+    a.questions.paraphrases.back().replacement = target.replacement;
   }
-  a.suite.probing = probing(target);
-  a.suite.neighbours =
+  a.questions.neighbours =
       TRY(kept_of(patient, asked, spread(held_neighbours, kGateNeighbours), {}, layer, job))
           .questions;
-  a.suite.unrelated = references.unrelated;
-  a.suite.texts = references.texts;
-  a.suite.bounds = bounds_of(bounds);
+  a.questions.unrelated = of_base.unrelated;
+  a.questions.texts = of_base.texts;
+  a.questions.layer = layer;
+  a.questions.bounds = bounds;
   return a;
 }
 

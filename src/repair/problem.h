@@ -7,7 +7,7 @@
 #include "model/chat_model.h"
 #include "repair/baseline.h"
 #include "unlearn/method.h"
-#include "verify/references.h"
+#include "verify/base_replies.h"
 
 namespace expunge::repair {
 
@@ -20,13 +20,13 @@ struct Rows {
 };
 struct Assignment {
   Rows rows;
-  verify::GateQuestions suite;
+  verify::GateQuestions questions;
 };
 
 // `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped
 // from what is to be kept. `layer` is the one that will be examined.
 base::Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
-                                const agent::GateBounds& bounds, Baseline& baseline,
+                                const verify::Bounds& bounds, Baseline& baseline,
                                 const Baseline::Facts& known, int64_t layer,
                                 const base::Job& job = {});
 

@@ -1,6 +1,8 @@
 #include "repair/recheck.h"
 
 #include "repair/problem.h"
+#include "verify/gate_run.h"
+#include "verify/reveals.h"
 
 namespace expunge::repair {
 
@@ -76,8 +78,8 @@ Result<std::vector<Verified>> verify(const Snapshot& now, Baseline& baseline,
                               const Baseline::Facts& known,
                               int64_t layer) -> Result<verify::Report> {
     const Assignment a = TRY(assign(now.base, target, plan.gates, baseline, known, layer, job));
-    auto examiner = TRY(verify::Examiner::prepare(now.base, a.suite, layer));
-    return examiner.examine(now.present.model);
+    auto run = TRY(verify::GateRun::prepare(now.base, a.questions, job));
+    return run.examine(now.present.model, job);
   };
   return verify_each(now, baseline, entries, examine, job);
 }
@@ -89,19 +91,8 @@ Result<std::vector<Verified>> verify_written(const Snapshot& now, Baseline& base
   const Examine examine = [&](const agent::Target& target, const agent::Plan& plan,
                               const Baseline::Facts& known,
                               int64_t layer) -> Result<verify::Report> {
-    verify::GateQuestions texts;
-    texts.texts = known.references.texts;
-    const double base_nll =
-        TRY(verify::Examiner::prepare(now.base, texts, unlearn::first_layer(known.prepared)))
-            .base_nll();
-    Assignment a = TRY(assign(now.base, target, plan.gates, baseline, known, layer, job));
-    // The states of the unedited model do not hold in the written one.
-    a.suite.texts_nll = base_nll;
-    for (auto* kept : {&a.suite.neighbours, &a.suite.same_subject, &a.suite.unrelated})
-      for (verify::Question& q : *kept) q.entering.reset();
-    for (verify::Text& text : a.suite.texts) text.entering.reset();
-    auto examiner = TRY(verify::Examiner::prepare(written, a.suite, 1));
-    return examiner.examine(written.model);
+    const Assignment a = TRY(assign(now.base, target, plan.gates, baseline, known, layer, job));
+    return verify::examine(now.base, written, a.questions, job);
   };
   return verify_each(now, baseline, entries, examine, job);
 }

@@ -1,37 +1,45 @@
 #include "repair/search.h"
 
+#include <algorithm>
+
 namespace expunge::repair {
 namespace {
 
 using base::Result;
 using unlearn::Knobs;
+using verify::GateResult;
 using verify::Report;
+using verify::Section;
 
 double missing(const Report& r) {
   double total = 0;
-  for (const verify::Gate& g : r.gates)
+  for (const GateResult& g : r.gates)
     if (!g.passed()) total -= g.margin();
   return total;
 }
 
-double value(const Report& r, std::string_view gate) {
-  const verify::Gate* g = r.find(gate);
-  return g && g->absent.empty() ? g->value : 1.0;
+// Shares of what is forgotten and kept together.
+double shares(const Report& r) {
+  double total = 0;
+  for (const GateResult& g : r.gates)
+    if (g.section != Section::kLanguage) total += g.absent.empty() ? g.value : 1.0;
+  return total;
 }
 
-double kept(const Report& r) {
-  return value(r, "neighbours") + value(r, "same_subject") + value(r, "unrelated");
+bool reaches_its_aim(const GateResult& g) {
+  const verify::Gate* gate = verify::find_gate(g.name);
+  const bool every = gate && gate->aim == verify::Aim::kEvery && g.absent.empty();
+  return g.passed() && (!every || g.value == 1);
 }
 
 // Nothing to be gained by another setting.
-bool clean(const Report& r) {
-  return r.passed() && value(r, "paraphrases") == 1.0 && value(r, "neighbours") == 1.0;
-}
+bool clean(const Report& r) { return r.passed() && std::ranges::all_of(r.gates, reaches_its_aim); }
 
 // Later settings depend on what the first one failed: too weak, or too wide.
 const std::vector<unlearn::Step>& ladder(const unlearn::Method& method, const Report& first) {
-  const bool leaks = value(first, "exact") < 1 || value(first, "paraphrases") < 1 ||
-                     !first.find("probing")->passed();
+  const bool leaks = std::ranges::any_of(first.gates, [](const GateResult& g) {
+    return g.section == Section::kForgotten && !reaches_its_aim(g);
+  });
   return leaks ? method.stronger : method.milder;
 }
 
@@ -40,13 +48,11 @@ const std::vector<unlearn::Step>& ladder(const unlearn::Method& method, const Re
 bool better(const Report& a, const Report& b) {
   if (a.n_failed() != b.n_failed()) return a.n_failed() < b.n_failed();
   if (a.n_failed() > 0 && missing(a) != missing(b)) return missing(a) < missing(b);
-  const double forgotten_a = value(a, "paraphrases") + value(a, "probing"),
-               forgotten_b = value(b, "paraphrases") + value(b, "probing");
-  return forgotten_a + kept(a) > forgotten_b + kept(b);
+  return shares(a) > shares(b);
 }
 
 Result<Found> search(const unlearn::Method& method, const unlearn::Problem& problem,
-                     const Knobs& given, verify::Examiner& examiner, double budget_s,
+                     const Knobs& given, verify::GateRun& gates, double budget_s,
                      const base::Job& job) {
   Found found;
   const base::Stopwatch clock;
@@ -56,12 +62,12 @@ Result<Found> search(const unlearn::Method& method, const unlearn::Problem& prob
     job.report("editing", found.tried.size() + 1);
     Candidate c{TRY(unlearn::propose(method, problem, knobs)), {}};
     found.seconds["solve"] += solve.seconds();
-    const base::Stopwatch gates;
+    const base::Stopwatch asking;
     job.report("asking the gates", found.tried.size() + 1);
-    c.report = TRY(examiner.examine(TRY(edit::apply(problem.model, c.edit))));
-    found.seconds["gates"] += gates.seconds();
+    c.report = TRY(gates.examine(TRY(edit::apply(problem.model, c.edit)), job));
+    found.seconds["gates"] += asking.seconds();
     base::Json figures = base::Json::object();
-    for (const verify::Gate& g : c.report.gates)
+    for (const GateResult& g : c.report.gates)
       if (g.absent.empty()) figures[g.name] = g.value;
     found.tried.push_back({{"knobs", c.edit.provenance["knobs"]},
                            {"passed", c.report.passed()},

@@ -3,7 +3,7 @@
 
 #include "repair/problem.h"
 #include "unlearn/method.h"
-#include "verify/gates.h"
+#include "verify/gate_run.h"
 
 namespace expunge::repair {
 
@@ -17,14 +17,15 @@ struct Found {
   std::map<std::string, double> seconds;   // solve, gates
 };
 
-// Fewer failed gates first, then the sum of what is missing, then what is kept: the better one.
+// Fewer failed gates first, then the sum of what is missing, then what is forgotten and kept: the
+// better one.
 bool better(const verify::Report& a, const verify::Report& b);
 
 // Starts at the method's measured defaults (or the plan's knobs) and goes stronger or milder by
-// what failed. Ends when all gates pass with every held wording forgotten, when the ladder ends, or
-// when the budget is spent; at least one candidate is examined.
+// what failed. Ends when all gates pass and those that aim at every question have all of them, when
+// the ladder ends, or when the budget is spent; at least one candidate is examined.
 base::Result<Found> search(const unlearn::Method& method, const unlearn::Problem& problem,
-                           const unlearn::Knobs& knobs, verify::Examiner& examiner, double budget_s,
+                           const unlearn::Knobs& knobs, verify::GateRun& gates, double budget_s,
                            const base::Job& job);
 
 }  // namespace expunge::repair

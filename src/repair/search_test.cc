@@ -5,9 +5,7 @@
 namespace expunge::repair {
 namespace {
 
-using verify::Gate;
 using verify::Report;
-using verify::Sense;
 
 struct Figures {
   double exact = 1, paraphrases = 1, probing = 1, neighbours = 1, same_subject = 1, unrelated = 1;
@@ -15,12 +13,17 @@ struct Figures {
 
 Report report(const Figures& f) {
   Report r;
-  const auto add = [&](const char* name, double value, double bound) {
-    r.gates.push_back({name, Sense::kAtLeast, value, bound, {}, {}});
+  const auto add = [&](const char* name, double value) {
+    const verify::Gate* gate = verify::find_gate(name);
+    r.gates.push_back({.name = name,
+                       .section = gate->section,
+                       .sense = gate->sense,
+                       .value = value,
+                       .bound = gate->bound});
   };
-  add("exact", f.exact, 1), add("paraphrases", f.paraphrases, .66), add("probing", f.probing, .5);
-  add("neighbours", f.neighbours, .75), add("same_subject", f.same_subject, .66);
-  add("unrelated", f.unrelated, .83);
+  add("exact", f.exact), add("paraphrases", f.paraphrases), add("probing", f.probing);
+  add("neighbours", f.neighbours), add("same_subject", f.same_subject);
+  add("unrelated", f.unrelated);
   return r;
 }
 

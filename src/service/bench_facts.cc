@@ -7,6 +7,7 @@
 #include "repair/fact_set.h"
 #include "repair/search.h"
 #include "verify/refusal.h"
+#include "verify/reveals.h"
 #include "verify/score.h"
 
 namespace expunge::service {

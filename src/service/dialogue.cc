@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "verify/gates.h"
+#include "verify/reveals.h"
 
 namespace expunge::service {
 

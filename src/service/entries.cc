@@ -13,7 +13,7 @@ using base::one_line;
 using base::printable;
 using base::Result;
 using base::Status;
-using verify::Gate;
+using verify::GateResult;
 using verify::Sense;
 
 namespace {
@@ -87,8 +87,9 @@ verify::Report trained_report(const journal::Entry& entry, const Json& now) {
   for (const auto& [name, sense, sign] :
        {std::tuple("forget_prob", Sense::kAtMost, 1.0), {"retain_prob", Sense::kAtLeast, -1.0}}) {
     if (!then.contains(name)) continue;
-    Gate gate;
+    GateResult gate;
     gate.name = name;
+    gate.section = sense == Sense::kAtMost ? verify::Section::kForgotten : verify::Section::kKept;
     gate.sense = sense;
     const double was = then[name].get<double>();
     gate.bound = was + sign * (0.1 * was + 0.01);

@@ -3,6 +3,7 @@
 #include "agent/endpoint.h"
 #include "base/utf8.h"
 #include "unlearn/method.h"
+#include "verify/gate.h"
 
 namespace expunge::service {
 
@@ -31,6 +32,7 @@ Status set_plan(agent::Plan& plan, const PlanOptions& o) {
   }
   if (o.rank) plan.knobs["rank"] = *o.rank;
   TRY(unlearn::complete(*method, plan.knobs));
+  plan.gates = TRY(verify::complete_bounds(plan.gates));
   return {};
 }
 

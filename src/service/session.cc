@@ -104,7 +104,9 @@ Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::I
     if (r.prompt.empty() || !r.response.empty() || !r.answers.empty()) continue;
     r.response = TRY(repair::present_answer(now->present, r.prompt));
   }
-  return agent::make_plan(baseline_.wordings(), requests, intent);
+  agent::Plan plan = TRY(agent::make_plan(baseline_.wordings(), requests, intent));
+  plan.gates = TRY(verify::complete_bounds(plan.gates));
+  return plan;
 }
 
 base::Status Session::check_new(const agent::Plan& plan) {

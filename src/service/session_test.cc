@@ -139,7 +139,27 @@ TEST_F(SessionTest, AnAnswerThatStandsEverywhereIsRefused) {
     plan.targets[0].response = word;
     plan.targets[0].answers = {word};
     EXPECT_EQ(s->forget(plan, {}).error().code, Code::kRefused) << word;
+    agent::Plan correction = plan;
+    correction.intent = agent::Intent::kCorrect;
+    correction.targets[0].replacement = "B";
+    EXPECT_EQ(s->forget(correction, {}).error().code, Code::kRefused) << word;
   }
+}
+
+TEST_F(SessionTest, ABoundThatNoGateHasIsRefused) {
+  const auto s = open().value();
+  agent::Plan plan = agent::plan_from_json(asked(0, 1).plan).value();
+  plan.gates = {{"neighbors", 0.5}};
+  const auto refused = s->forget(plan, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalid);
+  EXPECT_THAT(refused.error().message, HasSubstr("/gates/neighbors"));
+  // A plan that is made says which bounds hold.
+  agent::Request request;
+  request.prompt = "q";
+  request.response = "A";
+  EXPECT_EQ(s->plan({request}, agent::Intent::kForget).value().gates,
+            verify::complete_bounds({}).value());
 }
 
 TEST_F(SessionTest, OnlyEntriesWithQuestionsCanBeVerified) {

@@ -6,20 +6,36 @@
 
 namespace expunge::verify {
 
-double Gate::margin() const {
+double GateResult::margin() const {
   if (!absent.empty()) return 0;
   return sense == Sense::kAtLeast ? value - bound : bound - value;
 }
 
-bool Report::passed() const { return n_failed() == 0; }
+std::string_view name(Section section) {
+  return section == Section::kForgotten ? "forgotten"
+         : section == Section::kKept    ? "kept"
+                                        : "language";
+}
+
+std::string Report::undecided() const {
+  size_t forgotten = 0, kept = 0, kept_figures = 0;
+  for (const GateResult& g : gates) {
+    forgotten += g.section == Section::kForgotten && g.absent.empty();
+    kept += g.section == Section::kKept;
+    kept_figures += g.section == Section::kKept && g.absent.empty();
+  }
+  if (forgotten == 0) return "no gate asked for what is to be forgotten";
+  if (kept > 0 && kept_figures == 0) return "no gate asked for what is to be kept";
+  return {};
+}
 
 size_t Report::n_failed() const {
   return static_cast<size_t>(
-      std::ranges::count_if(gates, [](const Gate& g) { return !g.passed(); }));
+      std::ranges::count_if(gates, [](const GateResult& g) { return !g.passed(); }));
 }
 
-const Gate* Report::find(std::string_view name) const {
-  const auto found = std::ranges::find(gates, name, &Gate::name);
+const GateResult* Report::find(std::string_view name) const {
+  const auto found = std::ranges::find(gates, name, &GateResult::name);
   return found == gates.end() ? nullptr : &*found;
 }
 
@@ -28,7 +44,7 @@ Report merged(std::vector<Report> reports) {
   Report all = std::move(reports[0]);
   for (size_t r = 1; r < reports.size(); ++r)
     for (size_t g = 0; g < all.gates.size(); ++g) {
-      Gate &to = all.gates[g], &from = reports[r].gates[g];
+      GateResult &to = all.gates[g], &from = reports[r].gates[g];
       if (!from.absent.empty()) continue;
       if (!to.absent.empty()) {
         to = std::move(from);
@@ -45,7 +61,7 @@ Report merged(std::vector<Report> reports) {
 
 base::Json to_json(const Report& report, Detail detail) {
   base::Json gates = base::Json::array();
-  for (const Gate& g : report.gates) {
+  for (const GateResult& g : report.gates) {
     base::Json gate = {{"name", g.name}};
     if (g.absent.empty()) {
       gate.update({{"value", g.value},

@@ -1,4 +1,4 @@
-// The evidence: gates, each with its number, its bound and the replies behind it.
+// The evidence: what each gate found, with its bound and the replies behind it.
 #pragma once
 
 #include <string>
@@ -8,6 +8,9 @@
 
 namespace expunge::verify {
 
+enum class Section { kForgotten, kKept, kLanguage };
+std::string_view name(Section section);
+
 enum class Sense { kAtLeast, kAtMost };
 
 struct Item {
@@ -15,13 +18,14 @@ struct Item {
   bool good = false;
 };
 
-struct Gate {
+struct GateResult {
   std::string name;
+  Section section = Section::kForgotten;
   Sense sense = Sense::kAtLeast;
-  double value = 0;  // a share of the items, unless the gate's name says otherwise
+  double value = 0;  // a share of the items, unless the gate's unit is another
   double bound = 0;
-  std::vector<Item> items;
-  std::string absent;  // why there is no number; empty if there is one
+  std::vector<Item> items = {};
+  std::string absent = {};  // why there is no number; empty if there is one
 
   bool passed() const {
     return !absent.empty() || (sense == Sense::kAtLeast ? value >= bound : value <= bound);
@@ -30,10 +34,15 @@ struct Gate {
 };
 
 struct Report {
-  std::vector<Gate> gates;
-  bool passed() const;
+  std::vector<GateResult> gates;
+
+  // Every bound is kept, and enough was asked to say so.
+  bool passed() const { return n_failed() == 0 && undecided().empty(); }
   size_t n_failed() const;
-  const Gate* find(std::string_view name) const;
+  // Why nothing can be concluded: no gate asked for what is forgotten, or none of those for what is
+  // kept; empty if something can.
+  std::string undecided() const;
+  const GateResult* find(std::string_view name) const;
 };
 
 // Of several targets: items of equal gates together; of figures that are no shares, the worst.

@@ -8,7 +8,8 @@
 #include "service/intent_reader.h"
 #include "service/json.h"
 #include "service/scratch.h"
-#include "verify/gates.h"
+#include "verify/gate.h"
+#include "verify/reveals.h"
 
 namespace expunge::cli {
 namespace {

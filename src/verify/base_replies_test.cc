@@ -1,4 +1,4 @@
-#include "verify/references.h"
+#include "verify/base_replies.h"
 
 #include <gmock/gmock.h>
 
@@ -9,18 +9,18 @@ namespace {
 
 using tests::Ids;
 
-TEST(References, AreWhatTheModelSaysAndSurviveTheFile) {
+TEST(BaseReplies, AreWhatTheModelSaysAndSurviveTheFile) {
   const auto model = tests::planted_model();
   const std::vector<Ids> ids{tests::question(0, 1), tests::question(1, 16)};
-  const References r =
-      learn_references(*model, {"a", "b"}, ids, {tests::subject_first(0, 3)}, 2).value();
+  const BaseReplies r =
+      learn_base_replies(*model, {"a", "b"}, ids, {tests::subject_first(0, 3)}, 2).value();
   EXPECT_EQ(r.unrelated[0].reply, (Ids{tests::answer(0, 1), tests::kEnd}));
   EXPECT_EQ(r.unrelated[1].reply, (Ids{tests::kI, tests::kDunno, tests::kEnd}));
   // States of the prompt and of every token of the reply that was read again.
   EXPECT_EQ(r.unrelated[0].entering.size(0), 7);
   EXPECT_EQ(r.unrelated[1].entering.size(0), 8);
 
-  const References back = deserialise_references(serialise(r)).value();
+  const BaseReplies back = deserialise_base_replies(serialise(r)).value();
   ASSERT_EQ(back.unrelated.size(), 2);
   ASSERT_EQ(back.texts.size(), 1);
   for (size_t i = 0; i < 2; ++i) {
@@ -29,11 +29,11 @@ TEST(References, AreWhatTheModelSaysAndSurviveTheFile) {
     EXPECT_TRUE(back.unrelated[i].entering.equal(r.unrelated[i].entering));
   }
   EXPECT_EQ(back.texts[0].ids, r.texts[0].ids);
-  EXPECT_EQ(deserialise_references("nonsense").error().code, base::Code::kCorrupt);
+  EXPECT_EQ(deserialise_base_replies("nonsense").error().code, base::Code::kCorrupt);
 }
 
 // The trace's two points are those of a plain pass over prompt and reply.
-TEST(References, TracesAreThePlainPass) {
+TEST(BaseReplies, TracesAreThePlainPass) {
   const auto model = tests::planted_model();
   const std::vector<Ids> ids{tests::question(0, 1), tests::question(2, 5), tests::question(1, 17)};
   model::GenerateOptions options;

@@ -1,4 +1,4 @@
-#include "verify/references.h"
+#include "verify/base_replies.h"
 
 #include "tensor/tensor_map.h"
 
@@ -12,15 +12,16 @@ std::vector<int32_t> reply_ids(const model::Model& model, const model::Generatio
   return ids;
 }
 
-Result<References> learn_references(const model::Model& model,
-                                    const std::vector<std::string>& prompts,
-                                    const std::vector<std::vector<int32_t>>& prompt_ids,
-                                    const std::vector<std::vector<int32_t>>& texts, int64_t layer) {
+Result<BaseReplies> learn_base_replies(const model::Model& model,
+                                       const std::vector<std::string>& prompts,
+                                       const std::vector<std::vector<int32_t>>& prompt_ids,
+                                       const std::vector<std::vector<int32_t>>& texts,
+                                       int64_t layer) {
   CHECK(prompts.size() == prompt_ids.size());
   model::GenerateOptions options;
   options.trace_layer = layer;
   options.max_new_tokens = kKeptTokens;
-  References r;
+  BaseReplies r;
   const auto replies = TRY(model::generate(model, prompt_ids, options));
   for (size_t i = 0; i < prompts.size(); ++i)
     r.unrelated.push_back(
@@ -32,26 +33,26 @@ Result<References> learn_references(const model::Model& model,
   return r;
 }
 
-std::string serialise(const References& references) {
+std::string serialise(const BaseReplies& replies) {
   tensor::TensorMap tensors;
   std::map<std::string, std::string> prompts;
-  for (size_t i = 0; i < references.unrelated.size(); ++i) {
-    const Question& q = references.unrelated[i];
+  for (size_t i = 0; i < replies.unrelated.size(); ++i) {
+    const Question& q = replies.unrelated[i];
     const std::string name = fmt::format("unrelated.{}", i);
     prompts[name] = q.prompt;
     tensors[name + ".reply"] = tensor::to_tensor(q.reply);
     tensors[name + ".entering"] = q.entering;
   }
-  for (size_t i = 0; i < references.texts.size(); ++i) {
-    tensors[fmt::format("text.{}.ids", i)] = tensor::to_tensor(references.texts[i].ids);
-    tensors[fmt::format("text.{}.entering", i)] = references.texts[i].entering;
+  for (size_t i = 0; i < replies.texts.size(); ++i) {
+    tensors[fmt::format("text.{}.ids", i)] = tensor::to_tensor(replies.texts[i].ids);
+    tensors[fmt::format("text.{}.entering", i)] = replies.texts[i].entering;
   }
   return tensor::image(tensors, prompts);
 }
 
-Result<References> deserialise_references(std::string_view bytes) {
+Result<BaseReplies> deserialise_base_replies(std::string_view bytes) {
   auto [tensors, prompts] = TRY(tensor::read_image(bytes));
-  References r;
+  BaseReplies r;
   for (size_t i = 0;; ++i) {
     const std::string name = fmt::format("unrelated.{}", i);
     const Tensor reply = tensors[name + ".reply"], entering = tensors[name + ".entering"];

@@ -1,6 +1,5 @@
-#include "repair/references.h"
+#include "repair/base_replies.h"
 
-#include "agent/wordings.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "repair/problem.h"
@@ -9,7 +8,7 @@ namespace expunge::repair {
 namespace {
 
 // States of every token that will be examined: a prompt with its reply but the last token, a text.
-bool fits(const verify::References& r, const std::vector<std::vector<int32_t>>& ids,
+bool fits(const verify::BaseReplies& r, const std::vector<std::vector<int32_t>>& ids,
           const std::vector<std::vector<int32_t>>& texts, const model::Config& config) {
   const auto holds = [&](const tensor::Tensor& states, size_t tokens) {
     return states.dim() == 2 && states.size(0) >= static_cast<int64_t>(tokens) &&
@@ -27,8 +26,9 @@ bool fits(const verify::References& r, const std::vector<std::vector<int32_t>>& 
 
 }  // namespace
 
-base::Result<verify::References> load_references(const model::ChatModel& patient,
-                                                 const agent::Wordings& wordings, int64_t layer) {
+base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& patient,
+                                                    const agent::Wordings& wordings,
+                                                    int64_t layer) {
   constexpr const char* kVersion = "1";
   constexpr size_t kUnrelated = 12, kTexts = 2;
   const auto prompts = spread(wordings.unrelated, kUnrelated);
@@ -41,12 +41,12 @@ base::Result<verify::References> load_references(const model::ChatModel& patient
       base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(patient.model.file_hash()),
                                    layer, fmt::join(ids, ";"), fmt::join(texts, ";")));
   const std::string folder = TRY(base::cache_dir()) + "/backgrounds";
-  const std::string path = fmt::format("{}/{}.references", folder, key.substr(0, 32));
+  const std::string path = fmt::format("{}/{}.replies", folder, key.substr(0, 32));
   if (const auto bytes = base::read_file(path))
-    if (auto cached = verify::deserialise_references(*bytes);
+    if (auto cached = verify::deserialise_base_replies(*bytes);
         cached && fits(*cached, ids, texts, patient.model.config()))
       return std::move(*cached);
-  auto learned = TRY(verify::learn_references(patient.model, prompts, ids, texts, layer));
+  auto learned = TRY(verify::learn_base_replies(patient.model, prompts, ids, texts, layer));
   TRY(base::make_dirs(folder));
   TRY(base::write_file_atomic(path, verify::serialise(learned)));
   return learned;

@@ -6,25 +6,26 @@
 #include <string_view>
 #include <vector>
 
-#include "verify/gates.h"
+#include "model/generate.h"
+#include "verify/gate.h"
 
 namespace expunge::verify {
 
-struct References {
+struct BaseReplies {
   std::vector<Question> unrelated;  // without prefill and answers; with reply and states
   std::vector<Text> texts;          // with states
 };
 
 // Greedy replies to the prompts, given as text and as tokens, and states entering `layer`.
-base::Result<References> learn_references(const model::Model& model,
-                                          const std::vector<std::string>& prompts,
-                                          const std::vector<std::vector<int32_t>>& prompt_ids,
-                                          const std::vector<std::vector<int32_t>>& texts,
-                                          int64_t layer);
+base::Result<BaseReplies> learn_base_replies(const model::Model& model,
+                                             const std::vector<std::string>& prompts,
+                                             const std::vector<std::vector<int32_t>>& prompt_ids,
+                                             const std::vector<std::vector<int32_t>>& texts,
+                                             int64_t layer);
 
 // A safetensors image. Errors when read: kCorrupt.
-std::string serialise(const References& references);
-base::Result<References> deserialise_references(std::string_view bytes);
+std::string serialise(const BaseReplies& replies);
+base::Result<BaseReplies> deserialise_base_replies(std::string_view bytes);
 
 // What the model said, the end of its turn among it.
 std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation);

@@ -1,0 +1,16 @@
+// What a reply says: whether it holds an answer, whether it declines.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace expunge::verify {
+
+// One of the answers stands in the reply: up to three characters as a word, and with a capital (a
+// symbol) in that case; else anywhere in any case.
+bool reveals(std::string_view reply, const std::vector<std::string>& answers);
+// "I don't know", "I'm sorry", "I cannot help" and the like.
+bool is_refusal(std::string_view reply);
+
+}  // namespace expunge::verify
