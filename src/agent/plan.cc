@@ -89,6 +89,8 @@ Result<Target> target_from_json(const Json& json, const std::string& at) {
   return t;
 }
 
+constexpr size_t kMaxNumbers = 32;
+
 // Names are not known here: of a method's knobs and of gates.
 Result<std::map<std::string, double, std::less<>>> numbers(const Json& json, const char* key) {
   std::map<std::string, double, std::less<>> values;

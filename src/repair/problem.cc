@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "model/generate.h"
 #include "model/names.h"
+#include "model/stage.h"
 #include "repair/preparation.h"
 #include "verify/reveals.h"
 

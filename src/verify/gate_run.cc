@@ -20,7 +20,7 @@ Result<std::vector<int32_t>> encode(const model::ChatModel& model, const Questio
 }
 
 // States that are known for every prompt are taken, else all are computed.
-Result<Staged> staged(const model::Model& model, const std::vector<Text>& texts, int64_t layer) {
+Result<model::Stage> staged(const model::Model& model, const std::vector<Text>& texts, int64_t layer) {
   std::vector<std::vector<int32_t>> prompts;
   std::vector<Tensor> entering;
   for (const Text& t : texts) {
@@ -28,11 +28,11 @@ Result<Staged> staged(const model::Model& model, const std::vector<Text>& texts,
     if (t.entering.defined()) entering.push_back(t.entering);
   }
   if (entering.size() < prompts.size()) entering.clear();
-  return Staged::prepare(model, std::move(prompts), layer, entering);
+  return model::Stage::prepare(model, std::move(prompts), layer, entering);
 }
 
 // Mean nats a token of the staged texts; nothing where there are none.
-Result<std::optional<double>> mean_nll(Staged& texts, const model::Model& model) {
+Result<std::optional<double>> mean_nll(model::Stage& texts, const model::Model& model) {
   if (texts.size() == 0) return std::nullopt;
   const size_t shared = texts.n_shared();
   std::vector<int64_t> tails;
@@ -82,7 +82,7 @@ Result<GateRun> GateRun::prepare(GateRun run, int64_t layer, const base::Job& jo
   TRY(job.check());
   run.answered_stage_ = TRY(run.stage(run.answered_, layer));
   run.opened_stage_ = TRY(run.stage(run.opened_, layer));
-  Staged base_texts = TRY(staged(run.base_->model, run.given_.texts, run.given_.layer));
+  model::Stage base_texts = TRY(staged(run.base_->model, run.given_.texts, run.given_.layer));
   run.base_nll_ = TRY(mean_nll(base_texts, run.base_->model));
   if (run.asked_ == run.base_)
     run.texts_stage_ = std::move(base_texts);
@@ -128,7 +128,7 @@ base::Status GateRun::refer() {
   return {};
 }
 
-Result<Staged> GateRun::stage(const std::vector<Case>& cases, int64_t layer) const {
+Result<model::Stage> GateRun::stage(const std::vector<Case>& cases, int64_t layer) const {
   std::vector<Text> prompts;
   for (const Case& c : cases) {
     auto ids = TRY(encode(*asked_, c.question));
@@ -144,7 +144,7 @@ Result<Staged> GateRun::stage(const std::vector<Case>& cases, int64_t layer) con
 base::Status GateRun::judge_answers(const model::Model& model, Items& items) {
   // A reply that reveals an answer has been judged.
   const auto replies =
-      TRY(answered_stage_->generate(model, kReplyTokens, [&](size_t i, const auto& ids) {
+      TRY(answered_stage_->generate(model, kReplyTokens, {}, [&](size_t i, std::span<const int32_t> ids) {
         const auto reply = asked_->tokenizer.decode(ids);
         return reply && reveals(*reply, answered_[i].question.answers) ? model::Next::kStop
                                                                        : model::Next::kGoOn;

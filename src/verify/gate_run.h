@@ -13,7 +13,7 @@
 #include "edit/edit.h"
 #include "model/chat_model.h"
 #include "verify/gate.h"
-#include "verify/staged.h"
+#include "model/stage.h"
 
 namespace expunge::verify {
 
@@ -46,7 +46,7 @@ class GateRun {
   static base::Result<GateRun> prepare(GateRun run, int64_t layer, const base::Job& job);
   base::Status collect();
   base::Status refer();
-  base::Result<Staged> stage(const std::vector<Case>& cases, int64_t layer) const;
+  base::Result<model::Stage> stage(const std::vector<Case>& cases, int64_t layer) const;
   base::Status judge_answers(const model::Model& model, Items& items);
   base::Status judge_openings(const model::Model& model, Items& items);
   base::Result<double> reply_nll(const Items& items) const;
@@ -58,9 +58,9 @@ class GateRun {
   GateQuestions given_;
   std::vector<Case> answered_;            // judged by the answer
   std::vector<Case> opened_;              // judged by how the reply opens
-  std::optional<Staged> answered_stage_;  // continued by generation
-  std::optional<Staged> opened_stage_;    // with the reply that they had
-  std::optional<Staged> texts_stage_;
+  std::optional<model::Stage> answered_stage_;  // continued by generation
+  std::optional<model::Stage> opened_stage_;    // with the reply that they had
+  std::optional<model::Stage> texts_stage_;
   std::optional<double> base_nll_;  // of the texts
 };
 

@@ -288,33 +288,5 @@ TEST_F(Gates, ACancelledJobEndsThem) {
   EXPECT_EQ(prepared(questions()).examine(chat_->model, job).error().code, base::Code::kCancelled);
 }
 
-// The stages under the gates: as the whole model under an edit.
-TEST_F(Gates, StagedEqualsTheWholeModelUnderAnEdit) {
-  const std::vector<Ids> ids{tests::question(0, 1), tests::subject_first(1, 2),
-                             tests::question(2, 3)};
-  Steers steers;
-  refuse(ids[0], steers);
-  const model::Model model = edited(steers);
-  for (const int64_t layer : {1, 2}) {
-    auto staged = Staged::prepare(chat_->model, ids, layer).value();
-    model::GenerateOptions options;
-    options.max_new_tokens = 4;
-    const auto want = model::generate(model, ids, options).value();
-    const auto got = staged.generate(model, 4).value();
-    const auto again = staged.generate(model, 4).value();
-    for (size_t i = 0; i < ids.size(); ++i) {
-      EXPECT_EQ(got[i], want[i].ids);
-      EXPECT_EQ(again[i], want[i].ids);
-    }
-    const std::vector<int64_t> tails{0, 2, 1};
-    const Tensor logits = staged.logits(model, tails).value();
-    ASSERT_EQ(logits.size(0), 6);
-    const Tensor plain =
-        model::plain_logits(model, model::forward_plain(model, ids[1]).narrow(0, 2, 3));
-    EXPECT_LT((logits.narrow(0, 1, 3) - plain).norm().item<double>(),
-              1e-5 * plain.norm().item<double>());
-  }
-}
-
 }  // namespace
 }  // namespace expunge::verify

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "verify/gate.h"
 
 namespace expunge::verify {
 
@@ -94,8 +95,10 @@ Report report_from_json(const base::Json& json) {
   };
   for (const base::Json& j : json["gates"]) {
     if (!j.is_object()) continue;
-    Gate g;
+    GateResult g;
     g.name = text(j, "name");
+    if (const Gate* gate = find_gate(g.name)) g.section = gate->section;
+    if (g.name == "retain_prob") g.section = Section::kKept;  // of a training
     g.sense = text(j, "sense") == "at_most" ? Sense::kAtMost : Sense::kAtLeast;
     g.value = number(j, "value");
     g.bound = number(j, "bound");
