@@ -57,8 +57,9 @@ inline const TrainingSet& training_set() {
           const model::Example e = example(prompt, {tests::answer(r, subject), tests::kEnd});
           if (r == kRelation && subject == kSubject) {
             s.forget.push_back(e);
-            s.words.push_back({.question = fmt::format("{}", fmt::join(prompt, " ")),
-                               .answer = fmt::format("{}", tests::answer(r, subject))});
+            text::QaItem& words = s.words.emplace_back();
+            words.question = fmt::format("{}", fmt::join(prompt, " "));
+            words.answer = std::to_string(tests::answer(r, subject));
             s.refusals.push_back({example(prompt, tests::refusal())});
           } else if (!is_held(r, subject)) {
             s.retain.push_back(e);

@@ -1,4 +1,4 @@
-// What a reply says: whether it holds an answer, whether it declines.
+// Whether a reply holds an answer.
 #pragma once
 
 #include <string>
@@ -10,7 +10,5 @@ namespace expunge::verify {
 // One of the answers stands in the reply: up to three characters as a word, and with a capital (a
 // symbol) in that case; else anywhere in any case.
 bool reveals(std::string_view reply, const std::vector<std::string>& answers);
-// "I don't know", "I'm sorry", "I cannot help" and the like.
-bool is_refusal(std::string_view reply);
 
 }  // namespace expunge::verify

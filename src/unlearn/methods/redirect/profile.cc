@@ -131,8 +131,9 @@ Result<PreparedPtr> with_answer(const model::Model& model, const Prepared& prepa
 }  // namespace
 
 int64_t default_layer(const model::Config& config) {
+  // A layer must lie above it, which turns the shift into words.
   return std::clamp<int64_t>(std::llround(0.8 * static_cast<double>(config.n_layers)), 0,
-                             config.n_layers - 1);
+                             std::max<int64_t>(config.n_layers - 2, 0));
 }
 
 Result<Profile> learn_profile(const model::Model& model, const PreparationInputs& inputs,
