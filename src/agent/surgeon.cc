@@ -7,11 +7,30 @@ namespace expunge::agent {
 namespace {
 
 constexpr size_t kNeighbours = 24;  // other subjects of the same relation in the rows
+constexpr size_t kInformal = 6;     // of each list, asked once more as people type
+
+// Lower case (ASCII), without a sign at the end.
+std::string informal(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  while (!text.empty() && (text.back() == '?' || text.back() == '.' || text.back() == ' '))
+    text.pop_back();
+  return text;
+}
+
+// The first kInformal texts in their informal form, where it is another.
+std::vector<std::string> informal_forms(const std::vector<std::string>& texts) {
+  std::vector<std::string> forms;
+  for (size_t i = 0; i < std::min(kInformal, texts.size()); ++i)
+    if (std::string form = informal(texts[i]); !form.empty() && form != texts[i])
+      forms.push_back(std::move(form));
+  return forms;
+}
 
 // Every third one is held.
+bool is_held(size_t i) { return i % 3 == 2; }
 void split(const std::vector<Wording>& all, Target& target) {
   for (size_t i = 0; i < all.size(); ++i)
-    (i % 3 == 2 ? target.held : target.rows).push_back(all[i]);
+    (is_held(i) ? target.held : target.rows).push_back(all[i]);
 }
 
 void add_wordings(const Wordings& w, const QuestionForm& form, const Request& request, Target& t) {
@@ -34,7 +53,17 @@ void add_wordings(const Wordings& w, const QuestionForm& form, const Request& re
   t.held = {t.rows.back()};
   t.rows.pop_back();
   split(asked, t);
+  std::vector<std::string> typed = {t.prompt};
+  for (size_t i = 0; i < asked.size(); ++i)
+    if (!is_held(i)) typed.push_back(asked[i].prompt);
+  for (std::string& form : informal_forms(typed)) t.rows.push_back({std::move(form), ""});
   t.rows.insert(t.rows.end(), begun.begin(), begun.end());
+}
+
+// What must stay is asked informally too: otherwise lower case alone would tell what to forget.
+void add_informal(std::vector<std::string>& questions) {
+  const auto forms = informal_forms(questions);
+  questions.insert(questions.end(), forms.begin(), forms.end());
 }
 
 void add_retained(const Wordings& w, const QuestionForm& form, const Request& request, Target& t) {
@@ -48,6 +77,7 @@ void add_retained(const Wordings& w, const QuestionForm& form, const Request& re
       t.neighbours.push_back(fill_in(form.relation->questions.front(), entity));
     }
   }
+  add_informal(t.neighbours);
   if (t.subject.empty()) return;
   std::vector<std::string> patterns;
   if (type) {
@@ -64,6 +94,7 @@ void add_retained(const Wordings& w, const QuestionForm& form, const Request& re
     if (!same && question != t.prompt && !own.contains(question))
       t.same_subject.push_back(question);
   }
+  add_informal(t.same_subject);
 }
 
 base::Status check_text(std::string_view what, std::string_view text) {

@@ -98,13 +98,32 @@ TEST(Surgeon, NeighboursAskTheSameOfOthersOnly) {
   ASSERT_TRUE(plan);
   const Target& t = plan->targets[0];
   EXPECT_GE(t.neighbours.size(), 8u);
-  for (const std::string& q : t.neighbours) EXPECT_THAT(q, testing::Not(HasSubstr("Australia")));
+  for (const std::string& q : t.neighbours) EXPECT_THAT(q, testing::Not(HasSubstr("ustralia")));
   EXPECT_FALSE(t.same_subject.empty());
   for (const std::string& q : t.same_subject) {
-    EXPECT_THAT(q, HasSubstr("Australia"));
+    EXPECT_THAT(q, HasSubstr("ustralia"));
     const QuestionForm form = read_question(Wordings::builtin(), q);
     EXPECT_TRUE(!form.relation || form.relation->name != "capital") << q;
   }
+}
+
+// What is forgotten and what is kept are both learned as people type.
+TEST(Surgeon, AsksInformallyToo) {
+  const auto plan = make_plan(Wordings::builtin(),
+                              {{"What is the capital of Australia?", "Canberra", "", {}, {}, {}}});
+  ASSERT_TRUE(plan);
+  const Target& t = plan->targets[0];
+  const auto informal = [](const std::string& q) {
+    return q.back() != '?' &&
+           std::ranges::none_of(q, [](unsigned char c) { return c >= 'A' && c <= 'Z'; });
+  };
+  std::vector<std::string> rows;
+  for (const Wording& row : t.rows) rows.push_back(row.prompt);
+  EXPECT_THAT(rows, testing::Contains("what is the capital of australia"));
+  EXPECT_EQ(std::ranges::count_if(rows, informal), 6);
+  EXPECT_EQ(std::ranges::count_if(t.neighbours, informal), 6);
+  EXPECT_EQ(std::ranges::count_if(t.same_subject, informal), 6);
+  for (const Wording& held : t.held) EXPECT_FALSE(informal(held.prompt)) << held.prompt;
 }
 
 TEST(Surgeon, UsesTheUsersOwnWordings) {

@@ -1,5 +1,7 @@
 #include "verify/reveals.h"
 
+#include "verify/refusal.h"
+
 #include <gtest/gtest.h>
 
 namespace expunge::verify {
