@@ -59,8 +59,8 @@ inline std::vector<std::string> planted_replies(const model::Model& model, int32
   options.max_new_tokens = 4;
   const std::vector<Ids> prompts = {question(relation, subject), subject_first(relation, subject)};
   std::vector<std::string> replies;
-  for (const auto& g : model::generate(model, prompts, options).value())
-    replies.push_back(chars(g.ids));
+  const auto generated = model::generate(model, prompts, options).value();
+  for (const auto& g : generated) replies.push_back(chars(g.ids));
   return replies;
 }
 

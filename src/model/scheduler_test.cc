@@ -259,7 +259,8 @@ TEST(Scheduler, TwoModelsThatShareTensorsGenerateAtOnce) {
   options.max_batch = 4;
   const auto tokens = [&](const Model& model) {
     std::vector<Ids> all;
-    for (const Generation& g : generate(model, prompts, options).value()) all.push_back(g.ids);
+    const auto generated = generate(model, prompts, options).value();
+    for (const Generation& g : generated) all.push_back(g.ids);
     return all;
   };
   const auto want_base = tokens(base), want_edited = tokens(edited);

@@ -31,7 +31,8 @@ std::vector<Ids> whole(const Model& model, const std::vector<Ids>& prompts, int6
   GenerateOptions options;
   options.max_new_tokens = n;
   std::vector<Ids> replies;
-  for (const Generation& g : generate(model, prompts, options).value()) replies.push_back(g.ids);
+  const auto generated = generate(model, prompts, options).value();
+  for (const Generation& g : generated) replies.push_back(g.ids);
   return replies;
 }
 

@@ -121,9 +121,9 @@ TEST_F(PublishTest, OnlyEditedTensorsDiffer) {
   EXPECT_EQ(e.copied + 2, e.tensors);
   for (const EditedTensor& t : e.edited) EXPECT_EQ(t.max_error, 0) << t.tensor;
   const auto written = model::Model::load(out("m.gguf")).value();
-  EXPECT_EQ(written->weights_hash(), model_->weights_hash());  // k_proj's rows stand right
-  EXPECT_NE(written->weights_hash(), base_hash_);
-  EXPECT_NE(written->file()->find("extra.unknown"), nullptr);
+  EXPECT_EQ(written.weights_hash(), model_->weights_hash());  // k_proj's rows stand right
+  EXPECT_NE(written.weights_hash(), base_hash_);
+  EXPECT_NE(written.file()->find("extra.unknown"), nullptr);
   EXPECT_EQ(e.sha256, base::sha256_hex(base::read_file(out("m.gguf")).value()));
 }
 
@@ -168,8 +168,8 @@ TEST_F(PublishTest, AGgufBecomesAFolderWithTheSameWeights) {
   edit();
   const Exported e = run(to(Format::kSafetensors, "hf")).value();
   const auto written = model::Model::load(out("hf")).value();
-  EXPECT_EQ(written->weights_hash(), model_->weights_hash());
-  EXPECT_EQ(written->config().end_ids, model_->config().end_ids);
+  EXPECT_EQ(written.weights_hash(), model_->weights_hash());
+  EXPECT_EQ(written.config().end_ids, model_->config().end_ids);
   EXPECT_EQ(e.edited.size(), 2u);
   EXPECT_EQ(e.edited[0].max_error, 0);
   for (const char* file : {"config.json", "generation_config.json", "tokenizer.json",

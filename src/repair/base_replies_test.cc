@@ -32,27 +32,28 @@ class LoadBaseReplies : public testing::Test {
     }
     for (size_t i = 0; i < a.texts.size(); ++i) EXPECT_EQ(a.texts[i].ids, b.texts[i].ids);
   }
+  const agent::Wordings& wordings_ = agent::Wordings::builtin();
   tests::TempFolder folder_;
   const model::ChatModel chat_ = tests::planted_chat(4096);
 };
 
 TEST_F(LoadBaseReplies, AreKeptForTheModelAndTheLayer) {
-  const auto first = load_base_replies(chat_, 1).value();
+  const auto first = load_base_replies(chat_, wordings_, 1).value();
   EXPECT_EQ(first.unrelated.size(), 12);
   ASSERT_EQ(files().size(), 1);
   const auto written = std::filesystem::last_write_time(files()[0]);
-  expect_same(load_base_replies(chat_, 1).value(), first);
+  expect_same(load_base_replies(chat_, wordings_, 1).value(), first);
   EXPECT_EQ(std::filesystem::last_write_time(files()[0]), written);
-  ASSERT_TRUE(load_base_replies(chat_, 2));
+  ASSERT_TRUE(load_base_replies(chat_, wordings_, 2));
   EXPECT_EQ(files().size(), 2);
 }
 
 TEST_F(LoadBaseReplies, ADamagedFileIsMadeAgain) {
-  const auto first = load_base_replies(chat_, 1).value();
+  const auto first = load_base_replies(chat_, wordings_, 1).value();
   const std::string path = files().at(0), whole = base::read_file(path).value();
   for (const std::string& damaged : {std::string("nonsense"), whole.substr(0, whole.size() / 2)}) {
     ASSERT_TRUE(base::write_file_atomic(path, damaged));
-    expect_same(load_base_replies(chat_, 1).value(), first);
+    expect_same(load_base_replies(chat_, wordings_, 1).value(), first);
     EXPECT_EQ(base::read_file(path).value(), whole);
   }
 }

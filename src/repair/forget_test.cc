@@ -75,8 +75,7 @@ TEST_F(Forget, AFactIsForgottenWithEvidenceAndTheRestStays) {
 TEST_F(Forget, AGateThatFailsLeavesNothingUnlessTheUserWantsIt) {
   const Snapshot now = snapshot();
   agent::Plan p = plan(0, 2);
-  p.gates.neighbours = 1;
-  p.gates.perplexity = 0.01;  // no edit can pass
+  p.gates["reply_nll"] = 0;  // no edit can pass
   const Outcome reverted = forget(now, *baseline_, p, {}).value();
   EXPECT_EQ(reverted.verdict, Verdict::kReverted);
   EXPECT_TRUE(reverted.edit.deltas.empty());

@@ -5,7 +5,8 @@
 
 #include <cstdlib>
 
-#include "repair/background.h"
+#include "repair/base_replies.h"
+#include "repair/preparation.h"
 #include "tiny_chat.h"
 
 namespace expunge::repair {
@@ -19,7 +20,10 @@ using tests::chars;
 // A model with room for the library's words, of which its vocabulary has some characters only.
 class Assign : public testing::Test {
  protected:
-  void SetUp() override { ::setenv("EXPUNGE_CACHE", (folder_ / "cache").c_str(), 1); }
+  void SetUp() override {
+    ::setenv("EXPUNGE_CACHE", (folder_ / "cache").c_str(), 1);
+    facts_.replies = load_base_replies(chat_, agent::Wordings::builtin(), kLayer).value();
+  }
   void TearDown() override { ::unsetenv("EXPUNGE_CACHE"); }
 
   static agent::Target target() {
@@ -42,7 +46,7 @@ class Assign : public testing::Test {
     return list;
   }
   Assignment assigned(const agent::Target& t) {
-    auto a = assign(chat_, t, {{"neighbours", 0.5}}, baseline_, kLayer);
+    auto a = assign(chat_, t, {{"neighbours", 0.5}}, baseline_, facts_, kLayer);
     CHECK(a.has_value(), "{}", a.error().message);
     return std::move(*a);
   }
@@ -51,6 +55,7 @@ class Assign : public testing::Test {
   tests::TempFolder folder_;
   const model::ChatModel chat_ = tests::planted_chat(4096);
   Baseline baseline_{chat_};
+  Baseline::Facts facts_;
 };
 
 TEST_F(Assign, RowsAndGatesShareNoWording) {
@@ -87,12 +92,12 @@ TEST_F(Assign, WhatRevealsTheAnswerIsNotKept) {
             (std::vector<int64_t>{tokens, chat_.model.config().d_model}));
 }
 
-TEST_F(Assign, ThePoolsOwnRowsAboutTheSubjectAreLeftOut) {
+TEST_F(Assign, CommonPromptsAboutTheSubjectAreRelated) {
   const Assignment a = assigned(target());
-  const auto pool = pool_prompts(agent::Wordings::builtin());
-  EXPECT_FALSE(a.rows.excluded.empty());
+  const auto pool = common_prompts(agent::Wordings::builtin());
+  EXPECT_FALSE(a.rows.related.empty());
   for (size_t i = 0; i < pool.size(); ++i)
-    EXPECT_EQ(std::ranges::count(a.rows.excluded, static_cast<int64_t>(i)) == 1,
+    EXPECT_EQ(std::ranges::count(a.rows.related, static_cast<int64_t>(i)) == 1,
               pool[i].prompt.find("France") != std::string::npos)
         << pool[i].prompt;
 }

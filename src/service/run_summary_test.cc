@@ -47,7 +47,8 @@ TEST(RunSummary, ComesBackFromItsJson) {
 
 TEST(RunSummary, KeysOfRunJson) {
   std::vector<std::string> keys;
-  for (const auto& [key, value] : to_json(full()).items()) keys.push_back(key);
+  const Json json = to_json(full());
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
   EXPECT_THAT(
       keys, ::testing::ElementsAre("method", "knobs", "seed", "system", "weights_hash", "forget",
                                    "retain", "citation", "expunge", "libtorch", "processes",

@@ -29,7 +29,7 @@ const model::ChatModel& patient() {
         << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
     auto* p = new model::ChatModel(model::load_chat_model(path.string()).value());
     std::filesystem::remove(path);
-    p->model = tests::planted_model();
+    p->model = *tests::planted_model();
     p->chat = text::ChatTemplate::compile(
                   "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}<end>1"
                   "{% endif %}{% endfor %}",

@@ -8,6 +8,7 @@
 
 #include "golden.h"
 #include "tiny.h"
+#include "verify/eval_log.h"
 #include "tiny_vocab.h"
 #include "verify/evaluation.h"
 #include "verify/tofu.h"
