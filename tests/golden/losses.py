@@ -127,6 +127,11 @@ def dpo(f, r, i, beta):
     return preference(beta * i.log_ratio() - beta * f.log_ratio(), beta) + ce(r)
 
 
+def altpo(f, r, i, beta):
+    """dpo's, with the model's own alternatives for the refusals."""
+    return dpo(f, r, i, beta)
+
+
 def npo(f, r, i, beta):
     return preference(-beta * f.log_ratio(), beta) + ce(r)
 
@@ -207,6 +212,7 @@ CASES = [
     ("rlabel", rlabel), ("ihl", ihl), ("loku", ihl),
     ("graddiff.kl", graddiff_kl, {}, {"retain_weight": 0.7, "retain_loss": 1}),
     ("ga_kl", ga_kl, {}, {"retain_weight": 0.5}), ("asu", asu, {}, {"temperature": 2.5}),
+    ("altpo", altpo, {"beta": 0.5}),
     ("dpo", dpo, {"beta": 0.1}), ("npo", npo, {"beta": 0.1}), ("npo.steep", npo, {"beta": 2.0}),
     ("simnpo", simnpo, {"beta": 4.5, "gamma": 0.0}),
     ("simnpo.margin", simnpo, {"beta": 2.0, "gamma": 0.5}),
