@@ -132,6 +132,25 @@ def altpo(f, r, i, beta):
     return dpo(f, r, i, beta)
 
 
+def js(p, q):
+    """Jensen-Shannon divergence a row."""
+    def kl_to(a, m):
+        return torch.where(a > 0, a * (a.clamp_min(1e-38).log() - m.log()), 0).sum(1)
+
+    m = (p + q) / 2
+    return (kl_to(p, m) + kl_to(q, m)) / 2
+
+
+def jensun(f, r, i, forget_weight=1.0, retain_weight=1.0):
+    """A refusal's tokens are repeated over the length of its answer."""
+    said = [own[torch.arange(n) % len(own)]
+            for own, n in zip(i.targets.split(i.lengths), f.lengths)]
+    target = one_hot(torch.cat(said), V).to(f.logits.dtype)
+    forget = js(f.logits.softmax(1), target).mean()
+    return forget_weight * forget + retain_weight * js(r.logits.softmax(1),
+                                                       r.reference.softmax(1)).mean()
+
+
 def npo(f, r, i, beta):
     return preference(-beta * f.log_ratio(), beta) + ce(r)
 
@@ -212,7 +231,8 @@ CASES = [
     ("rlabel", rlabel), ("ihl", ihl), ("loku", ihl),
     ("graddiff.kl", graddiff_kl, {}, {"retain_weight": 0.7, "retain_loss": 1}),
     ("ga_kl", ga_kl, {}, {"retain_weight": 0.5}), ("asu", asu, {}, {"temperature": 2.5}),
-    ("altpo", altpo, {"beta": 0.5}),
+    ("altpo", altpo, {"beta": 0.5}), ("jensun", jensun),
+    ("jensun.weighted", jensun, {"forget_weight": 2.0, "retain_weight": 0.5}),
     ("dpo", dpo, {"beta": 0.1}), ("npo", npo, {"beta": 0.1}), ("npo.steep", npo, {"beta": 2.0}),
     ("simnpo", simnpo, {"beta": 4.5, "gamma": 0.0}),
     ("simnpo.margin", simnpo, {"beta": 2.0, "gamma": 0.5}),
