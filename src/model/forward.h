@@ -67,7 +67,7 @@ class Runner {
   Tensor run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64_t last,
              const Hook& hook);
 
-  const Model& model_;
+  const Model model_;
   std::shared_ptr<KvPool> pool_;
   Sequence unseen_;  // one slot for the keys of all hidden tokens
   RopeTable rope_;

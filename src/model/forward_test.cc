@@ -204,9 +204,15 @@ TEST_F(Paths, EditedWeightsAreUsedByBothPasses) {
   const Ids ids = prompt(3, 1);  // few rows: the decode kernels
   const Tensor before = packed(ids);
   const std::string name = "model.layers.1.mlp.down_proj.weight";
-  model_ = tests::shared(model_->with({{name, model_->param(name).value * -1}}));
-  expect_same(packed(ids), plain(ids));
-  EXPECT_GT(tests::relative_l2(floats(packed(ids)), floats(before)), 1e-3);
+  const Model edited = model_->with({{name, model_->param(name).value * -1}});
+  Runner runner(edited);
+  Sequence s;
+  const Chunk chunk{&s, ids};
+  const Tensor after = runner.forward({&chunk, 1});
+  const c10::InferenceMode no_grad;
+  expect_same(after, forward_plain(edited, ids));
+  EXPECT_GT(tests::relative_l2(floats(after), floats(before)), 1e-3);
+  expect_same(packed(ids), before);
 }
 
 }  // namespace

@@ -173,7 +173,7 @@ TEST(HtmlReport, AsksNothingOfTheNetworkAndMakesNoMarkupOfData) {
 TEST(HtmlReport, AnEmptyEvaluationIsAllDashes) {
   const std::vector<ReportRun> runs{{"", Json::object()}};
   EXPECT_EQ(shown(runs), Json::parse(R"({"runs": [{"label": "run 1", "summary": {}, "seconds": {},
-    "absent": {}}], "sets": []})"));
+    "absent": {}, "left_out": {}}], "sets": []})"));
 }
 
 TEST(HtmlReport, RefusesWhatItCannotCompareOrRead) {

@@ -94,18 +94,18 @@ TEST_F(Forget, WhatTheModelDoesNotSayIsNotForgotten) {
 }
 
 TEST_F(Forget, AnOpenAnswerIsTheModelsOwn) {
-  agent::Plan p = plan(1, 3);
+  agent::Plan p = plan(1, 5);
   p.targets[0].response.clear();
   p.targets[0].answers.clear();
   const auto outcome = forget(snapshot(), *baseline_, p, keeping());
   ASSERT_TRUE(outcome) << outcome.error().message;
-  EXPECT_EQ(p.targets[0].answers, std::vector<std::string>{answer(1, 3)});
+  EXPECT_EQ(p.targets[0].answers, std::vector<std::string>{answer(1, 5)});
 }
 
 TEST_F(Forget, LaterRequestsTakeOtherNeurons) {
   std::vector<edit::Edit> edits;
   std::set<int64_t> taken;
-  for (int32_t s = 1; s <= 3; ++s) {
+  for (int32_t s = 5; s <= 7; ++s) {
     agent::Plan p = plan(0, s);
     Outcome outcome = forget(snapshot(edits), *baseline_, p, keeping()).value();
     for (const edit::Occupied& o : outcome.edit.occupied)
@@ -113,7 +113,7 @@ TEST_F(Forget, LaterRequestsTakeOtherNeurons) {
     edits.push_back(std::move(outcome.edit));
   }
   const model::Model all = snapshot(edits).present.model;
-  for (int32_t s = 1; s <= 3; ++s) EXPECT_FALSE(knows(all, 0, s)) << s;
+  for (int32_t s = 5; s <= 7; ++s) EXPECT_FALSE(knows(all, 0, s)) << s;
 }
 
 TEST_F(Forget, ItCanBeCancelledAndLeavesNothing) {

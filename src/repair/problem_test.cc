@@ -29,7 +29,7 @@ class Assign : public testing::Test {
   static agent::Target target() {
     agent::Target t;
     t.prompt = chars(tests::question(0, 1));
-    t.subject = "France";
+    t.subject = "Norway";
     t.answers = {chars({tests::answer(0, 1)})};
     t.rows = {{t.prompt, ""}, {t.prompt, "The answer to this is"}};
     t.held = {{chars(tests::subject_first(0, 1)), ""}};
@@ -98,7 +98,7 @@ TEST_F(Assign, CommonPromptsAboutTheSubjectAreRelated) {
   EXPECT_FALSE(a.rows.related.empty());
   for (size_t i = 0; i < pool.size(); ++i)
     EXPECT_EQ(std::ranges::count(a.rows.related, static_cast<int64_t>(i)) == 1,
-              pool[i].prompt.find("France") != std::string::npos)
+              pool[i].prompt.find("Norway") != std::string::npos)
         << pool[i].prompt;
 }
 

@@ -73,7 +73,7 @@ class Concurrency : public ::testing::Test {
         if (undo)
           EXPECT_TRUE(s->undo(1));
         else
-          EXPECT_TRUE(s->forget(plan(0, 3), keeping()));
+          EXPECT_TRUE(s->forget(plan(0, 7), keeping()));
         look();
       }
     }
@@ -100,7 +100,7 @@ TEST_F(Concurrency, EachSeesOneConsistentState) {
     } while (changing > 0);
   });
   std::thread request([&] {
-    forgotten = s->forget(plan(0, 3), keeping());
+    forgotten = s->forget(plan(0, 7), keeping());
     --changing;
   });
   std::thread check([&] {

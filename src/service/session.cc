@@ -226,24 +226,27 @@ Result<std::vector<repair::Verified>> Session::verify(int64_t id, const model::C
 
 base::Status Session::replay() {
   const std::lock_guard changing(change_mutex_);
-  const auto entries =
-      TRY(with_journal([](journal::Journal& j) -> Result<std::vector<journal::Entry>> {
-        TRY(j.check());
-        return j.entries();
-      }));
-  publish({-1, snapshot()->base, {}, snapshot()->base});
-  TRY(refresh());
-  for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
-    if (e->weights_hash.empty()) continue;
-    const std::string now = present().model.weights_hash();
-    if (now != e->weights_hash)
-      return fail(
-          Code::kCorrupt,
-          fmt::format("the weights hash to {}, entry {} recorded {}", now.substr(0, 16), e->id,
-                      e->weights_hash.substr(0, 16)),
-          "another LibTorch or processor may round differently; expunge verify asks the gates");
-    return {};
-  }
+  struct Recorded {
+    std::vector<journal::Entry> entries;
+    std::vector<edit::Edit> active;
+    int64_t head = 0;
+  };
+  Recorded recorded = TRY(with_journal([](journal::Journal& j) -> Result<Recorded> {
+    TRY(j.check());
+    return Recorded{TRY(j.entries()), TRY(j.active_edits()), TRY(j.head())};
+  }));
+  const model::ChatModel base = snapshot()->base;
+  const model::Model present = TRY(edit::apply(base.model, recorded.active));
+  const std::string hash = present.weights_hash();
+  const auto last = std::find_if(recorded.entries.rbegin(), recorded.entries.rend(),
+                                 [](const journal::Entry& e) { return !e.weights_hash.empty(); });
+  if (last != recorded.entries.rend() && last->weights_hash != hash)
+    return fail(
+        Code::kCorrupt,
+        fmt::format("the weights hash to {}, entry {} recorded {}", hash.substr(0, 16), last->id,
+                    last->weights_hash.substr(0, 16)),
+        "another LibTorch or processor may round differently; expunge verify asks the gates");
+  publish({recorded.head, base, std::move(recorded.active), base.with(present)});
   return {};
 }
 

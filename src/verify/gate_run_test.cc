@@ -155,12 +155,11 @@ class Gates : public testing::Test {
     return names;
   }
 
+  static void SetUpTestSuite() { chat_ = new model::ChatModel(tests::planted_chat(512)); }
+  static void TearDownTestSuite() { delete chat_; }
   static const model::ChatModel* chat_;
 };
-const model::ChatModel* Gates::chat_ = [] {
-  static const model::ChatModel chat = tests::planted_chat(512);
-  return &chat;
-}();
+const model::ChatModel* Gates::chat_ = nullptr;
 
 TEST_F(Gates, AModelThatForgotNothingFails) {
   GateRun run = prepared(questions());
