@@ -30,8 +30,8 @@ size_t receive(char* data, size_t size, size_t count, void* user) {
   return size * count;
 }
 
-int poll_cancel(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return base::cancel_requested() ? 1 : 0;
+int poll_cancel(void* job, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const base::Job*>(job)->check() ? 0 : 1;
 }
 
 std::string path_of(std::string url) {
@@ -41,7 +41,8 @@ std::string path_of(std::string url) {
 }
 
 // POST of JSON; the body of a 2xx answer.
-Result<std::string> post(const Endpoint& endpoint, const std::string& request) {
+Result<std::string> post(const Endpoint& endpoint, const std::string& request,
+                         const base::Job& job) {
   static const CURLcode kStarted = curl_global_init(CURL_GLOBAL_DEFAULT);
   const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   if (kStarted != CURLE_OK || !curl) return fail(Code::kInternal, "cannot start libcurl");
@@ -65,11 +66,12 @@ Result<std::string> post(const Endpoint& endpoint, const std::string& request) {
   curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, std::min(timeout_ms, 10000L));
   curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, poll_cancel);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, const_cast<base::Job*>(&job));
   const CURLcode code = curl_easy_perform(curl.get());
   if (body.too_large)
     return fail(Code::kInvalid,
                 fmt::format("{} answered with more than {} bytes", url, body.limit));
-  if (code == CURLE_ABORTED_BY_CALLBACK) return fail(Code::kCancelled, "cancelled");
+  if (code == CURLE_ABORTED_BY_CALLBACK) TRY(job.check());
   if (code == CURLE_OPERATION_TIMEDOUT)
     return fail(Code::kUnavailable,
                 fmt::format("{} did not answer within {} s", url, endpoint.timeout_s));

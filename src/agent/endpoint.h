@@ -21,17 +21,19 @@ base::Result<Endpoint> endpoint_from_url(const std::string& url);
 
 // The content of the assistant's answer. Errors: kUnavailable (unreachable, timed out, HTTP
 // status), kInvalid (not that JSON, too large), kCancelled.
-base::Result<std::string> chat(const Endpoint& endpoint, std::span<const text::Message> messages);
+base::Result<std::string> chat(const Endpoint& endpoint, std::span<const text::Message> messages,
+                               const base::Job& job = {});
 
 // The JSON object of an answer, which may be wrapped in a code fence.
 base::Result<base::Json> json_answer(std::string_view content, std::string_view what);
 
 base::Result<Reading> ask_watchdog(const Endpoint& endpoint,
-                                   std::span<const text::Message> dialogue);
+                                   std::span<const text::Message> dialogue,
+                                   const base::Job& job = {});
 
 // A plan that passes plan_from_json and has the requests' intent and prompts. One retry with the
 // validator's error; then that error.
 base::Result<Plan> ask_surgeon(const Endpoint& endpoint, std::span<const Request> requests,
-                               Intent intent);
+                               Intent intent, const base::Job& job = {});
 
 }  // namespace expunge::agent

@@ -230,21 +230,21 @@ Result<Watchdog> Watchdog::from_json(const Json& json) {
 
 Result<std::vector<std::vector<float>>> hidden_of(std::span<const Example> examples,
                                                   const Features& features,
-                                                  const base::Progress& progress) {
+                                                  const base::Job& job) {
   std::vector<std::vector<float>> rows;
   if (!features) return rows;
   for (const Example& e : examples) {
-    TRY(base::check_cancel());
+    TRY(job.check());
     rows.push_back(TRY_AT(e.id, features(e.dialogue)));
     if (rows.back().size() != rows[0].size())
       return fail(Code::kInternal, "the watchdog's features vary in width");
-    if (progress) progress("watchdog", rows.size(), examples.size());
+    job.report("watchdog", rows.size(), examples.size());
   }
   return rows;
 }
 
-Result<ModelWatchdog> ModelWatchdog::train(Features features, const base::Progress& progress) {
-  const auto hidden = TRY(hidden_of(builtin_examples(), features, progress));
+Result<ModelWatchdog> ModelWatchdog::train(Features features, const base::Job& job) {
+  const auto hidden = TRY(hidden_of(builtin_examples(), features, job));
   return ModelWatchdog{Watchdog::train(builtin_examples(), hidden), std::move(features)};
 }
 

@@ -63,7 +63,7 @@ class Watchdog {
 // A row of hidden states for every example; empty without `features`.
 base::Result<std::vector<std::vector<float>>> hidden_of(std::span<const Example> examples,
                                                         const Features& features,
-                                                        const base::Progress& progress = {});
+                                                        const base::Job& job = {});
 
 // A watchdog with the hidden states of the model that it was trained with: the one way in which a
 // chat, a command and a benchmark read a dialogue.
@@ -72,7 +72,7 @@ struct ModelWatchdog {
   Features features;  // null: cues and words alone
 
   // Trained on builtin_examples().
-  static base::Result<ModelWatchdog> train(Features features, const base::Progress& progress = {});
+  static base::Result<ModelWatchdog> train(Features features, const base::Job& job = {});
   base::Result<Reading> read(std::span<const text::Message> dialogue) const;
 };
 

@@ -52,8 +52,8 @@ struct Run {
 
 // Readings of the training set, none by a watchdog that saw the item.
 Result<Run> cross_validated(std::span<const Example> items, const Features& features,
-                            const base::Progress& progress) {
-  const Rows hidden = TRY(hidden_of(items, features, progress));
+                            const base::Job& job) {
+  const Rows hidden = TRY(hidden_of(items, features, job));
   Run run{std::vector<Reading>(items.size()), std::vector<double>(items.size()),
           hidden.empty() ? 0 : hidden[0].size()};
   const auto fold = folds_of(items);
@@ -68,7 +68,7 @@ Result<Run> cross_validated(std::span<const Example> items, const Features& feat
     const ModelWatchdog w{Watchdog::train(train, rows), features};
     for (size_t i = 0; i < items.size(); ++i) {
       if (fold[i] != f) continue;
-      TRY(base::check_cancel());
+      TRY(job.check());
       const base::Stopwatch watch;
       run.readings[i] = TRY_AT(items[i].id, w.read(items[i].dialogue));
       run.ms[i] = watch.seconds() * 1e3;
@@ -78,14 +78,14 @@ Result<Run> cross_validated(std::span<const Example> items, const Features& feat
 }
 
 Result<Run> read_all(std::span<const Example> items, const ModelWatchdog& watchdog,
-                     const base::Progress& progress) {
+                     const base::Job& job) {
   Run run{{}, {}, watchdog.watchdog.hidden_width()};
   for (const Example& e : items) {
-    TRY(base::check_cancel());
+    TRY(job.check());
     const base::Stopwatch watch;
     run.readings.push_back(TRY_AT(e.id, watchdog.read(e.dialogue)));
     run.ms.push_back(watch.seconds() * 1e3);
-    if (progress) progress("watchdog", run.ms.size(), items.size());
+    job.report("watchdog", run.ms.size(), items.size());
   }
   return run;
 }
@@ -223,9 +223,9 @@ bool is_builtin(std::span<const Example> items) {
 }
 
 Result<Json> bench_watchdog(std::span<const Example> items, const ModelWatchdog& watchdog,
-                            const base::Progress& progress) {
+                            const base::Job& job) {
   if (items.empty()) return base::fail(base::Code::kInvalid, "no dialogues to be read");
-  Json json = figures(items, TRY(read_all(items, watchdog, progress)));
+  Json json = figures(items, TRY(read_all(items, watchdog, job)));
   const auto known = keys_of(builtin_examples());
   json["cross_validated"] = false;
   json["trained_on"] =
@@ -233,9 +233,9 @@ Result<Json> bench_watchdog(std::span<const Example> items, const ModelWatchdog&
   return json;
 }
 
-Result<Json> cross_validate_watchdog(const Features& features, const base::Progress& progress) {
+Result<Json> cross_validate_watchdog(const Features& features, const base::Job& job) {
   const auto& items = builtin_examples();
-  Json json = figures(items, TRY(cross_validated(items, features, progress)));
+  Json json = figures(items, TRY(cross_validated(items, features, job)));
   json["cross_validated"] = true;
   json["trained_on"] = 0;
   return json;

@@ -27,17 +27,5 @@ TEST(HashTest, PiecesGiveTheWholesDigest) {
   }
 }
 
-TEST(RunTest, CancelIsSeenOnceRequestedAndCleared) {
-  clear_cancel();
-  EXPECT_TRUE(check_cancel());
-  request_cancel();
-  EXPECT_TRUE(cancel_requested());
-  const Status status = check_cancel();
-  clear_cancel();
-  ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().code, Code::kCancelled);
-  EXPECT_FALSE(cancel_requested());
-}
-
 }  // namespace
 }  // namespace expunge::base

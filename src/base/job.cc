@@ -4,9 +4,8 @@
 
 namespace expunge::base {
 
-// The process's own flag counts too, as long as there is one.
 Status Job::check() const {
-  if (cancelled() || cancel_requested()) return fail(Code::kCancelled, "cancelled");
+  if (cancelled()) return fail(Code::kCancelled, "cancelled");
   if (deadline_ && Clock::now() >= *deadline_)
     return fail(Code::kCancelled, "the time given to this work is over", "give it more time");
   return {};

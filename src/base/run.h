@@ -1,19 +1,11 @@
-// What a long computation shares with whoever started it: cancellation, progress, time.
+// What a long computation shares with whoever started it: progress and time; base/job.h has the rest.
 #pragma once
 
 #include <chrono>
 #include <functional>
 #include <string_view>
 
-#include "base/error.h"
-
 namespace expunge::base {
-
-// Set by the SIGINT handler; every loop that can last longer than 100 ms polls it.
-void request_cancel();
-void clear_cancel();
-bool cancel_requested();
-Status check_cancel();  // kCancelled if it was requested
 
 // Called with (what, done, total) by long work; total 0 means unknown. May be empty.
 using Progress = std::function<void(std::string_view what, size_t done, size_t total)>;

@@ -30,12 +30,12 @@ Result<std::unique_ptr<service::Session>> open_session(Context& context, journal
   return service::open_session(place_of(context), mode);
 }
 
-Result<std::string> read_stdin() {
+Result<std::string> read_stdin(const base::Job& job) {
   constexpr size_t kMost = size_t{16} << 20;
   std::string text;
   char bytes[65536];
   for (;;) {
-    TRY(base::check_cancel());
+    TRY(job.check());
     const ssize_t n = ::read(STDIN_FILENO, bytes, sizeof bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(Code::kIo, fmt::format("cannot read stdin: {}", std::strerror(errno)));

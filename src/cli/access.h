@@ -17,6 +17,6 @@ service::Place place_of(const Context& context);
 base::Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode);
 
 // Whole stdin; kInvalid if it is not UTF-8 or above 16 MB.
-base::Result<std::string> read_stdin();
+base::Result<std::string> read_stdin(const base::Job& job);
 
 }  // namespace expunge::cli

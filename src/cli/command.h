@@ -24,8 +24,9 @@ struct Globals {
 };
 
 struct Context {
-  Globals globals;
-  Terminal terminal;
+  base::Job job;  // reports to the terminal; cancelled by Ctrl+C
+  Globals globals = {};
+  Terminal terminal{job};
   std::unique_ptr<tensor::Group> group = nullptr;  // see join_group()
 };
 

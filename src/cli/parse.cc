@@ -149,6 +149,10 @@ base::Result<Parsed> parse(std::span<const CommandGroup> groups, int argc, char*
   } catch (const CLI::ParseError& e) {
     return base::fail(base::Code::kUsage, sentence(e.what()),
                       fmt::format("'{} --help' lists what it takes", where));
+  } catch (const std::logic_error& e) {  // std::stoll inside CLI11, for --yes=maybe
+    if (dynamic_cast<const base::Bug*>(&e)) throw;
+    return base::fail(base::Code::kUsage, "a flag was given a value that it does not take",
+                      fmt::format("'{} --help' lists what it takes", where));
   }
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) return Parsed{{}, app.help()};

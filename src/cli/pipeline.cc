@@ -1,7 +1,7 @@
 // The table of contents of the program: what it does, in the order in which data flows.
 //
-//   Prompt -> TokenBatch -> Activations -> Edit -> Report -> Entry -> Artifact
-//    text       text          model        edit    verify   journal   publish
+//   dialogue -> Reading -> Plan -> Edit -> Report -> Entry -> Artifact
+//             watchdog   surgeon  method   gates    journal   publish
 #include "cli/pipeline.h"
 
 #include "cli/parse.h"
@@ -66,8 +66,9 @@ Result<int> guarded_answer(int argc, char** argv, Context& context) {
 }  // namespace
 
 int run(int argc, char** argv) {
-  handle_signals();
   Context context;
+  context.job = context.job.reporting(context.terminal.progress());
+  handle_signals(context.job);
   Result<int> status = guarded_answer(argc, argv, context);
   const bool json = context.globals.json;
   context.terminal.configure(json ? Output::kJson : Output::kText, Notes::kShown);

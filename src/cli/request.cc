@@ -2,36 +2,58 @@
 
 #include <algorithm>
 
-#include "agent/endpoint.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
-#include "cli/signals.h"
-#include "unlearn/method.h"
 
 namespace expunge::cli {
 namespace {
 
 using base::Code;
 using base::fail;
-using base::Json;
 using base::Result;
-using base::Status;
 
-Result<repair::Decision> decide(Context& context, const verify::Report& best,
-                                const RequestOptions& options) {
-  if (options.partial == Partial::kKeep) return repair::Decision::kKeepPartial;
-  if (options.partial == Partial::kRevert || !context.terminal.interactive())
-    return repair::Decision::kRevert;
-  context.terminal.print(gate_table(context.terminal, nullptr, best));
-  context.terminal.note("Not all gates pass: " + failures(best) + ".");
-  const auto choice = context.terminal.choose("Keep this partial edit, or none? [p/N]", "pn");
+repair::Decision decide(Terminal& t, const verify::Report& best, Partial partial) {
+  if (partial == Partial::kKeep) return repair::Decision::kKeepPartial;
+  if (partial == Partial::kRevert || !t.interactive()) return repair::Decision::kRevert;
+  t.print(gate_table(t, nullptr, best));
+  t.note("Not all gates pass: " + failures(best) + ".");
+  const auto choice = t.choose("Keep this partial edit, or none? [p/N]", "pn");
   return choice && *choice == 'p' ? repair::Decision::kKeepPartial : repair::Decision::kRevert;
+}
+
+// "watchdog 1 ms · plan 20 ms · …"
+std::string timings(const std::map<std::string, double>& seconds) {
+  std::string out;
+  for (const char* name :
+       {"background", "watchdog", "plan", "capture", "solve", "search", "gates", "commit"})
+    if (const auto it = seconds.find(name); it != seconds.end() && it->second >= 5e-5)
+      out += fmt::format("{}{} {}", out.empty() ? "" : " · ", name, duration(it->second));
+  return out;
+}
+
+void print_verdict(Terminal& t, const repair::Outcome& o) {
+  const auto total = o.seconds.find("total");
+  const std::string time =
+      total == o.seconds.end() ? "" : fmt::format(" in {}", duration(total->second));
+  const std::string failed = wrap(failures(o.after), kColumns - 30, 2);
+  switch (o.verdict) {
+    case repair::Verdict::kPassed:
+      t.line("{}{}: entry {} of the journal", t.paint(Tone::kGood, "Forgotten"), time, o.entry);
+      break;
+    case repair::Verdict::kPartial:
+      t.line("{}{}: entry {}; {}", t.paint(Tone::kWarn, "Partly forgotten"), time, o.entry, failed);
+      break;
+    case repair::Verdict::kReverted:
+      t.line("{}{}: {}", t.paint(Tone::kBad, "Nothing was changed"), time, failed);
+      break;
+  }
 }
 
 }  // namespace
 
 void add_request_options(Arguments& cli, RequestOptions& o) {
-  cli.add_flag("-y,--yes", [&o] { o.consent = Consent::kGiven; }, "edit without asking");
+  cli.add_flag(
+      "-y,--yes", [&o] { o.agreement = Agreement::kGiven; }, "edit without asking");
   cli.add_flag(
       "--keep-partial", [&o] { o.partial = Partial::kKeep; },
       "keep the best edit even if it fails a gate");
@@ -55,63 +77,33 @@ void add_plan_options(Arguments& cli, service::PlanOptions& o) {
       ->type_name("URL");
 }
 
-Result<std::optional<repair::Outcome>> carry_out(Context& context, service::Session& session,
-                                                 const agent::Plan& plan,
-                                                 const RequestOptions& options) {
-  Terminal& t = context.terminal;
-  if (options.consent == Consent::kAsk) {
-    if (!t.interactive())
-      return fail(Code::kUsage, "nothing is edited without a yes, and nobody can be asked here",
-                  "look at 'expunge plan' first, then add --yes");
-    if (!TRY(t.confirm(proposal(plan) + "?"))) return std::nullopt;
-  }
-  repair::ForgetOptions carry;
-  carry.seed = options.seed;
-  carry.budget_s = options.budget_s;
-  carry.decide = [&](const verify::Report& best) {
+repair::ForgetOptions forget_options(Terminal& t, const RequestOptions& o) {
+  repair::ForgetOptions options;
+  options.seed = o.seed;
+  options.budget_s = o.budget_s;
+  options.decide = [&t, partial = o.partial](const verify::Report& best) {
     t.clear_progress();
-    return decide(context, best, options).value_or(repair::Decision::kRevert);
+    return decide(t, best, partial);
   };
-  auto outcome =
-      session.forget(plan, carry, options.seal ? journal::Seal::kYes : journal::Seal::kNo,
-                     foreground_job().reporting(t.progress()));
-  t.clear_progress();
-  return TRY(std::move(outcome));
+  return options;
 }
 
-std::string timings(const std::map<std::string, double>& seconds) {
-  std::string out;
-  for (const char* name :
-       {"background", "watchdog", "plan", "capture", "solve", "search", "gates", "commit"})
-    if (const auto it = seconds.find(name); it != seconds.end() && it->second >= 5e-5)
-      out += fmt::format("{}{} {}", out.empty() ? "" : " · ", name, duration(it->second));
-  return out;
+Result<bool> agrees(Terminal& t, const agent::Plan& plan, Agreement agreement) {
+  if (agreement == Agreement::kGiven) return true;
+  if (!t.interactive())
+    return fail(Code::kUsage, "nothing is edited without a yes, and nobody can be asked here",
+                "look at 'expunge plan' first, then add --yes");
+  return t.confirm(proposal(plan) + "?");
 }
 
-void print_outcome(Context& context, const repair::Outcome& o, const RequestOptions& options) {
-  Terminal& t = context.terminal;
+void print_outcome(Terminal& t, const repair::Outcome& o, verify::Detail detail) {
   t.print(gate_table(t, &o.before, o.after));
   if (std::ranges::none_of(o.before.gates, [](const verify::GateResult& g) {
         return g.section == verify::Section::kForgotten && g.value < 1;
       }))
     t.line("{}", t.paint(Tone::kDim, "The model did not give this answer before either."));
-  if (options.details) t.print(reply_list(t, o.after));
-  const auto total = o.seconds.find("total");
-  const std::string time =
-      total == o.seconds.end() ? "" : fmt::format(" in {}", duration(total->second));
-  switch (o.verdict) {
-    case repair::Verdict::kPassed:
-      t.line("{}{}: entry {} of the journal", t.paint(Tone::kGood, "Forgotten"), time, o.entry);
-      break;
-    case repair::Verdict::kPartial:
-      t.line("{}{}: entry {}; {}", t.paint(Tone::kWarn, "Partly forgotten"), time, o.entry,
-             wrap(failures(o.after), kColumns - 30, 2));
-      break;
-    case repair::Verdict::kReverted:
-      t.line("{}{}: {}", t.paint(Tone::kBad, "Nothing was changed"), time,
-             wrap(failures(o.after), kColumns - 30, 2));
-      break;
-  }
+  if (detail == verify::Detail::kItems) t.print(reply_list(t, o.after));
+  print_verdict(t, o);
   if (const std::string line = recheck_line(t, o.earlier); !line.empty()) t.line("{}", line);
   if (o.active > service::kMeasuredEdits)
     t.line("{}", t.paint(Tone::kWarn,

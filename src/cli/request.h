@@ -1,19 +1,17 @@
-// A forget request from its proposal to its evidence, as chat, forget and demo carry it out.
+// What a forget request takes on the command line, and how its outcome is shown: for chat, forget
+// and demo.
 #pragma once
-
-#include <map>
-#include <optional>
 
 #include "cli/command.h"
 #include "service/planning.h"
 
 namespace expunge::cli {
 
-enum class Consent { kAsk, kGiven };
+enum class Agreement { kAsk, kGiven };        // to edits
 enum class Partial { kAsk, kKeep, kRevert };  // what becomes of an edit that fails a gate
 
 struct RequestOptions {
-  Consent consent = Consent::kAsk;
+  Agreement agreement = Agreement::kAsk;
   Partial partial = Partial::kAsk;
   bool seal = false, details = false;
   uint64_t seed = 1;
@@ -21,16 +19,17 @@ struct RequestOptions {
 };
 // --yes, --keep-partial, --seal, --seed, --budget, --details.
 void add_request_options(Arguments& cli, RequestOptions& options);
-
 // --method, --knob, --rank, --surgeon.
 void add_plan_options(Arguments& cli, service::PlanOptions& options);
-// Asks for consent unless given, carries out and prints the evidence. Nothing: the user said no.
-base::Result<std::optional<repair::Outcome>> carry_out(Context& context, service::Session& session,
-                                                       const agent::Plan& plan,
-                                                       const RequestOptions& options);
 
-// The evidence of an outcome, and "watchdog 1 ms · plan 20 ms · …".
-void print_outcome(Context& context, const repair::Outcome& outcome, const RequestOptions& options);
-std::string timings(const std::map<std::string, double>& seconds);
+// Where a gate fails and nothing was said beforehand, the person at the terminal decides.
+repair::ForgetOptions forget_options(Terminal& terminal, const RequestOptions& options);
+inline journal::Seal seal_of(const RequestOptions& o) {
+  return o.seal ? journal::Seal::kYes : journal::Seal::kNo;
+}
+// The person agrees to the plan, or has agreed beforehand. kUsage: nobody can be asked here.
+base::Result<bool> agrees(Terminal& terminal, const agent::Plan& plan, Agreement agreement);
+
+void print_outcome(Terminal& terminal, const repair::Outcome& outcome, verify::Detail detail);
 
 }  // namespace expunge::cli

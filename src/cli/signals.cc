@@ -8,14 +8,11 @@
 #include <climits>
 #include <csignal>
 
-#include "base/run.h"
-
 namespace expunge::cli {
 namespace {
 
 char g_folder[PATH_MAX];
 std::atomic<bool> g_has_folder = false;
-std::atomic<bool>* g_cancelled = nullptr;  // the flag of foreground_job()
 
 // System calls only: nothing else may be used in a signal handler. Repeated where another thread is
 // making a file.
@@ -42,21 +39,20 @@ extern "C" void on_end(int signal) {
   std::raise(signal);
 }
 
+std::atomic<std::atomic<bool>*> g_cancelled = nullptr;  // the job's flag
+
 extern "C" void on_interrupt(int signal) {
-  if (base::cancel_requested()) on_end(signal);
-  base::request_cancel();
-  g_cancelled->store(true);
+  std::atomic<bool>& cancelled = *g_cancelled.load();
+  if (cancelled) on_end(signal);
+  cancelled = true;
 }
 
 }  // namespace
 
-const base::Job& foreground_job() {
-  static const base::Job job;
-  return job;
-}
-
-void handle_signals() {
-  g_cancelled = &foreground_job().flag();
+void handle_signals(const base::Job& job) {
+  static base::Job held;  // a signal may come after the job has ended
+  held = job.reporting({});
+  g_cancelled = &held.flag();
   struct sigaction action {};
   action.sa_handler = on_interrupt;  // no SA_RESTART: a waiting read returns
   sigemptyset(&action.sa_mask);
@@ -70,6 +66,10 @@ void handle_signals() {
   std::signal(SIGPIPE, SIG_IGN);
   // So is a file beyond ulimit -f: it is reported like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void rearm(const base::Job& job) {
+  job.flag() = false;
 }
 
 void remove_on_signal(const std::string& folder) {

@@ -7,9 +7,10 @@
 
 namespace expunge::cli {
 
-void handle_signals();
-// The work in the foreground, which Ctrl+C and SIGTERM cancel.
-const base::Job& foreground_job();
+// From now on SIGINT and SIGTERM cancel the job.
+void handle_signals(const base::Job& job);
+// The job is not cancelled any more: between two messages of a chat.
+void rearm(const base::Job& job);
 // The folder, of plain files, that a signal which ends the process takes along; "" = none.
 void remove_on_signal(const std::string& folder);
 

@@ -36,8 +36,9 @@ std::string painted(Tone tone, std::string_view text) {
 
 }  // namespace
 
-Terminal::Terminal()
-    : tty_in_(isatty(STDIN_FILENO)),
+Terminal::Terminal(base::Job job)
+    : job_(std::move(job)),
+      tty_in_(isatty(STDIN_FILENO)),
       tty_out_(isatty(STDOUT_FILENO)),
       tty_err_(isatty(STDERR_FILENO)),
       colour_out_(tty_out_ && allows_colour()),
@@ -54,7 +55,9 @@ void Terminal::print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) write_error_ = errno;
   if (std::fflush(stdout) != 0) write_error_ = errno;
   // Nobody reads on: what generates for that pipe may stop.
-  if (write_error_ == EPIPE) base::request_cancel();
+  if (write_error_ == EPIPE) {
+    job_.cancel();
+  }
 }
 
 void Terminal::note(std::string_view text) {
@@ -143,7 +146,7 @@ Result<std::optional<std::string>> Terminal::read_line(std::string_view prompt) 
   // read(2), not iostreams, which go on after a signal.
   size_t end;
   while ((end = buffer_.find('\n')) == std::string::npos && !at_end_) {
-    if (base::cancel_requested()) return std::nullopt;
+    if (job_.cancelled()) return std::nullopt;
     char bytes[4096];
     const ssize_t n = ::read(STDIN_FILENO, bytes, sizeof bytes);
     if (n < 0 && errno == EINTR) continue;

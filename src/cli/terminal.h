@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "cli/estimate.h"
 
 namespace expunge::cli {
@@ -21,7 +21,8 @@ enum class Notes { kShown, kQuiet };
 
 class Terminal {
  public:
-  Terminal();
+  // The job is cancelled when nobody reads stdout any more; when it is, waiting for a line ends.
+  explicit Terminal(base::Job job);
   void configure(Output output, Notes notes);
   bool json() const { return output_ == Output::kJson; }
   // Somebody sits there: questions may be asked.
@@ -59,6 +60,7 @@ class Terminal {
  private:
   void show_progress(std::string_view what, size_t done, size_t total);
 
+  base::Job job_;
   Output output_ = Output::kText;
   Notes notes_ = Notes::kShown;
   bool tty_in_, tty_out_, tty_err_, colour_out_, colour_err_;

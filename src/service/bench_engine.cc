@@ -136,7 +136,7 @@ struct Samples {
 };
 
 Result<Samples> measure(const Model& model, const Model& f32, const BenchEngineOptions& o,
-                        const base::Progress& progress) {
+                        const base::Job& job) {
   const c10::InferenceMode no_grad;
   Samples s;
   const std::vector<float> buffer(size_t{64} << 20, 1.0F);
@@ -146,9 +146,9 @@ Result<Samples> measure(const Model& model, const Model& f32, const BenchEngineO
     return static_cast<double>(tokens) / seconds;
   };
   for (int r = -1; r < o.repeats; ++r) {  // the first round warms up and is dropped
-    TRY(base::check_cancel());
+    TRY(job.check());
     if (r == 0) s = {};
-    if (progress) progress("engine", static_cast<size_t>(r + 1), static_cast<size_t>(o.repeats));
+    job.report("engine", static_cast<size_t>(r + 1), static_cast<size_t>(o.repeats));
     s.read.push_back(read_gb_s(buffer));
     s.decode.push_back(
         rate(o.decode_tokens, decode_s(model, o.decode_context, 1, o.decode_tokens)));
@@ -169,7 +169,7 @@ Result<Samples> measure(const Model& model, const Model& f32, const BenchEngineO
 }  // namespace
 
 Result<Json> bench_engine(const model::ChatModel& patient, const BenchEngineOptions& options,
-                          const base::Progress& progress) {
+                          const base::Job& job) {
   const Model& model = patient.model;
   const std::vector<int32_t> hello = TRY(patient.encode_user("What is the capital of France?"));
   return tensor::guarded([&]() -> Result<Json> {
@@ -187,7 +187,7 @@ Result<Json> bench_engine(const model::ChatModel& patient, const BenchEngineOpti
     std::map<std::string, tensor::Tensor> values;
     for (const auto& [name, param] : model.weights()) values[name] = param->value;
     const auto f32 = TRY(Model::from_weights(model.config(), std::move(values)));
-    const Samples s = TRY(measure(model, f32, options, progress));
+    const Samples s = TRY(measure(model, f32, options, job));
 
     const Traffic t = traffic(model);
     const double read = median(s.read), gemm = median(s.gemm), decode = median(s.decode),

@@ -31,6 +31,6 @@ struct BenchEngineOptions {
 // time.
 base::Result<base::Json> bench_engine(const model::ChatModel& patient,
                                       const BenchEngineOptions& options = {},
-                                      const base::Progress& progress = {});
+                                      const base::Job& job = {});
 
 }  // namespace expunge::service

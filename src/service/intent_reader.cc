@@ -23,7 +23,7 @@ Result<std::string> cache_key(const model::ChatModel& patient) {
 }
 
 Result<agent::ModelWatchdog> trained_watchdog(const model::ChatModel& patient,
-                                              const base::Progress& progress) {
+                                              const base::Job& job) {
   const std::string folder = TRY(base::cache_dir()) + "/watchdogs";
   const std::string path = fmt::format("{}/{:.32}.json", folder, TRY(cache_key(patient)));
   agent::Features features = watchdog_features(patient);
@@ -31,9 +31,9 @@ Result<agent::ModelWatchdog> trained_watchdog(const model::ChatModel& patient,
     if (auto cached = agent::Watchdog::from_json(*json))
       return agent::ModelWatchdog{std::move(*cached), std::move(features)};
   const auto learning = [&](std::string_view, size_t done, size_t total) {
-    if (progress) progress("learning to understand requests (once a model)", done, total);
+    job.report("learning to understand requests (once a model)", done, total);
   };
-  auto trained = TRY(agent::ModelWatchdog::train(std::move(features), learning));
+  auto trained = TRY(agent::ModelWatchdog::train(std::move(features), job.reporting(learning)));
   TRY(base::make_dirs(folder));
   TRY(base::write_file_atomic(path, base::dump_json(trained.watchdog.to_json())));
   return trained;
@@ -42,17 +42,18 @@ Result<agent::ModelWatchdog> trained_watchdog(const model::ChatModel& patient,
 }  // namespace
 
 Result<IntentReader> IntentReader::make(const std::string& url, const model::ChatModel& patient,
-                                        const base::Progress& progress) {
+                                        const base::Job& job) {
   IntentReader reader;
   if (url.empty())
-    reader.builtin_ = TRY(trained_watchdog(patient, progress));
+    reader.builtin_ = TRY(trained_watchdog(patient, job));
   else
     reader.endpoint_ = TRY(agent::endpoint_from_url(url));
   return reader;
 }
 
-Result<agent::Reading> IntentReader::read(std::span<const text::Message> dialogue) const {
-  return builtin_ ? builtin_->read(dialogue) : agent::ask_watchdog(*endpoint_, dialogue);
+Result<agent::Reading> IntentReader::read(std::span<const text::Message> dialogue,
+                                           const base::Job& job) const {
+  return builtin_ ? builtin_->read(dialogue) : agent::ask_watchdog(*endpoint_, dialogue, job);
 }
 
 std::string as_message(const std::string& words) {

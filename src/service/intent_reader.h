@@ -16,8 +16,9 @@ class IntentReader {
   // url "": the built-in watchdog, trained once a model on cues, words and the model's hidden
   // states, and kept in the cache. The model must outlive the reader.
   static base::Result<IntentReader> make(const std::string& url, const model::ChatModel& patient,
-                                         const base::Progress& progress);
-  base::Result<agent::Reading> read(std::span<const text::Message> dialogue) const;
+                                         const base::Job& job = {});
+  base::Result<agent::Reading> read(std::span<const text::Message> dialogue,
+                                    const base::Job& job = {}) const;
   // The built-in watchdog, by which read() reads; null for one at a URL.
   const agent::ModelWatchdog* builtin() const { return builtin_ ? &*builtin_ : nullptr; }
 

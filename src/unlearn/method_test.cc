@@ -244,11 +244,6 @@ TEST_P(Contract, CanBeCancelled) {
   const auto asked = propose(method(), problem, knobs(), job);
   ASSERT_FALSE(asked);
   EXPECT_EQ(asked.error().code, Code::kCancelled);
-  base::request_cancel();
-  const auto cancelled = propose(method(), problem, knobs());
-  base::clear_cancel();
-  ASSERT_FALSE(cancelled);
-  EXPECT_EQ(cancelled.error().code, Code::kCancelled);
 }
 
 // What was learned of a model survives being kept, bit for bit.

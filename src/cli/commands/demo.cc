@@ -4,10 +4,11 @@
 #include "cli/layout.h"
 #include "cli/request.h"
 #include "cli/signals.h"
-#include "model/generate.h"
 #include "service/intent_reader.h"
 #include "service/json.h"
 #include "service/scratch.h"
+#include "service/forget.h"
+#include "service/generate.h"
 #include "verify/gate.h"
 #include "verify/reveals.h"
 
@@ -16,7 +17,6 @@ namespace {
 
 using base::Json;
 using base::Result;
-using service::to_json;
 
 struct Fact {
   const char *question, *answer, *request;
@@ -61,28 +61,22 @@ class Demo {
     t_.line("{}", t_.paint(Tone::kAccent, text));
   }
 
-  Result<std::vector<std::string>> replies() {
-    std::vector<std::vector<int32_t>> ids;
-    for (const Fact& f : kFacts) ids.push_back(TRY(session_.present().encode_user(f.question)));
-    model::GenerateOptions options;
-    options.max_new_tokens = verify::kReplyTokens;
-    std::vector<std::string> texts;
-    for (const auto& g : TRY(model::generate(session_.present().model, ids, options)))
-      texts.push_back(TRY(session_.present().tokenizer.decode(g.ids)));
-    return texts;
-  }
-
   base::Status ask(const char* key) {
     const base::Stopwatch clock;
-    const auto texts = TRY(replies());
+    std::vector<service::Prompt> prompts;
+    for (const Fact& f : kFacts) prompts.push_back({f.question, ""});
+    model::GenerateOptions options;
+    options.max_new_tokens = verify::kReplyTokens;
+    const auto replies = TRY(service::generate(
+        session_.present(), prompts, service::Prompting::kChat, options, {}, context_.job));
     json_[key] = Json::array();
-    for (size_t i = 0; i < texts.size(); ++i) {
-      const bool knows = verify::reveals(texts[i], {kFacts[i].answer});
+    for (size_t i = 0; i < replies.size(); ++i) {
+      const bool knows = verify::reveals(replies[i].text, {kFacts[i].answer});
       t_.line("  {}{}", pad(kFacts[i].question, 39),
               t_.paint(knows ? Tone::kGood : Tone::kWarn,
-                       fit(printable(one_line(texts[i])), kColumns - 41)));
+                       fit(printable(one_line(replies[i].text)), kColumns - 41)));
       json_[key].push_back(
-          {{"prompt", kFacts[i].question}, {"reply", texts[i]}, {"reveals", knows}});
+          {{"prompt", kFacts[i].question}, {"reply", replies[i].text}, {"reveals", knows}});
     }
     t_.line("{}", t_.paint(Tone::kDim, "  " + duration(clock.seconds())));
     return {};
@@ -90,29 +84,22 @@ class Demo {
 
   base::Status forget(const Fact& fact) {
     heading(fmt::format("> {}", fact.request));
-    const text::Message message{"user", fact.request};
-    const base::Stopwatch clock;
-    const agent::Reading reading = TRY(reader_.read({&message, 1}));
-    const double watchdog_s = clock.seconds();
-    if (reading.intent != agent::Intent::kForget || reading.targets.empty()) {
-      t_.line("  The watchdog reads this as '{}': nothing is done.", agent::name(reading.intent));
+    const service::Heard heard = TRY(service::hear(session_, reader_, fact.request));
+    if (!heard.plan) {
+      t_.line("  The watchdog reads this as '{}': nothing is done.",
+              agent::name(heard.reading.intent));
       json_["requests"].push_back({{"request", fact.request}, {"verdict", "not understood"}});
       return {};
     }
-    const base::Stopwatch planning;
-    const agent::Plan plan =
-        TRY(session_.plan(service::requests_of(reading), agent::Intent::kForget));
-    const double plan_s = planning.seconds();
-    t_.line("  {}", wrap(proposal(plan), kColumns - 2, 2));
+    t_.line("  {}", wrap(proposal(*heard.plan), kColumns - 2, 2));
     repair::ForgetOptions options;
     options.decide = [](const verify::Report&) { return repair::Decision::kKeepPartial; };
-    repair::Outcome outcome = TRY(session_.forget(plan, options, journal::Seal::kNo,
-                                                  foreground_job().reporting(t_.progress())));
-    outcome.seconds["watchdog"] = watchdog_s;
-    outcome.seconds["plan"] += plan_s;
-    print_outcome(context_, outcome, {});
+    repair::Outcome outcome = TRY(session_.forget(*heard.plan, options, journal::Seal::kNo, context_.job));
+    for (const auto& [what, seconds] : heard.seconds) outcome.seconds[what] += seconds;
+    t_.clear_progress();
+    print_outcome(t_, outcome, verify::Detail::kFigures);
     if (outcome.entry > 0) entries_.push_back(outcome.entry);
-    Json json = to_json(outcome, verify::Detail::kFigures);
+    Json json = service::to_json(outcome, verify::Detail::kFigures);
     json["request"] = fact.request;
     json_["requests"].push_back(std::move(json));
     return {};
@@ -122,12 +109,12 @@ class Demo {
     heading("Undone again");
     json_["undone"] = Json::array();
     for (; !entries_.empty(); entries_.pop_back()) {
-      const service::Undone undone = TRY(session_.undo(entries_.back()));
+      const service::Undone undone = TRY(session_.undo(entries_.back(), context_.job));
       t_.clear_progress();
       t_.line("  entry {} in {}: weights {:.16}… {}", undone.undone, duration(undone.seconds),
               undone.weights_hash,
               undone.weights_hash == hash ? t_.paint(Tone::kGood, "as before, bit for bit") : "");
-      json_["undone"].push_back(to_json(undone));
+      json_["undone"].push_back(service::to_json(undone));
     }
     return ask("restored");
   }
@@ -143,10 +130,10 @@ class Demo {
 
 Result<Answer> demo(Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
-  const auto session = TRY(service::Session::open(
-      {context.globals.model, scratch.journal(), journal::Mode::kReadWrite}));
-  const service::IntentReader reader =
-      TRY(service::IntentReader::make("", session->present(), context.terminal.progress()));
+  const auto session = TRY(service::open_session({context.globals.model, scratch.journal()},
+                                                 journal::Mode::kReadWrite));
+  const model::ChatModel model = session->present();
+  const service::IntentReader reader = TRY(service::IntentReader::make("", model, context.job));
   return Demo(context, *session, reader).run();
 }
 

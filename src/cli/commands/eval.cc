@@ -122,7 +122,7 @@ Result<Answer> eval(const Options& o, Context& context) {
   if (!o.from_logs.empty()) return from_logs(o, context);
   TRY(check_model_options(o, context.globals));
   TRY(join_group(context));
-  const base::Job job = foreground_job().reporting(context.terminal.progress());
+  const base::Job job = context.job;
   // Of several processes rank 0 alone writes.
   const std::string out = tensor::leads(context.group.get()) ? o.out : "";
   const verify::Suite* suite = TRY(verify::find_suite(o.suite));

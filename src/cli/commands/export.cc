@@ -1,17 +1,16 @@
 // expunge export: the edited model as a file that other programs load, asked again after writing.
+#include "service/export.h"
+
 #include "cli/access.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
-#include "cli/signals.h"
-#include "publish/publish.h"
-#include "service/entries.h"
+#include "service/json.h"
 
 namespace expunge::cli {
 namespace {
 
 using base::Code;
 using base::fail;
-using base::Json;
 using base::Result;
 
 struct Options {
@@ -35,74 +34,41 @@ void print(Terminal& t, const publish::Exported& e, publish::Format format) {
                        kColumns - 2));
 }
 
-// What was written; of an adapter, the original weights with it.
-Result<model::ChatModel> load_written(const std::string& path, publish::Format format,
-                                      const service::Session& session) {
-  if (format != publish::Format::kPeft) return model::load_chat_model(path);
-  const edit::Edit adapter = TRY(publish::read_adapter(path));
-  model::ChatModel patient = TRY(model::load_chat_model(session.present().path));
-  patient.model = TRY(edit::apply(patient.model, adapter));
-  return patient;
-}
-
 // The gates of every active entry, asked of the file that was written.
-Result<Json> ask_written(const std::string& path, publish::Format format, service::Session& session,
-                         Terminal& t) {
-  size_t sealed = 0, trained = 0, asked = 0;
-  for (const journal::Entry& e : TRY(session.active()))
-    ++(e.sealed ? sealed : service::is_trained(e) ? trained : asked);
-  Json json = {
-      {"passed", true}, {"sealed", sealed}, {"trained", trained}, {"entries", Json::array()}};
-  if (asked > 0) {
-    const model::ChatModel written =
-        TRY_AT("the written model", load_written(path, format, session));
-    const auto verified =
-        TRY(session.verify(0, &written, foreground_job().reporting(t.progress())));
-    t.clear_progress();
-    for (const repair::Verified& v : verified) {
-      const bool passed = v.now.passed();
-      t.line("Read again, entry {}: {}", v.entry,
-             passed ? t.paint(Tone::kGood, "all gates pass")
-                    : t.paint(Tone::kBad, wrap(failures(v.now), kColumns - 26, 2)));
-      Json one = verify::to_json(v.now, verify::Detail::kFigures);
-      one["entry"] = v.entry;
-      json["entries"].push_back(std::move(one));
-      if (!passed) json["passed"] = false;
-    }
-  } else {
-    t.line("No active entry can be asked again.");
-  }
-  if (trained > 0) t.line("{} trained on sets, not asked: expunge eval MODEL asks them", trained);
-  if (sealed > 0)
-    t.line("{} sealed {} not asked: the journal no longer holds the words", sealed,
-           sealed == 1 ? "entry was" : "entries were");
-  return json;
+void print(Terminal& t, const service::VerifyResult& gates) {
+  for (const repair::Verified& v : gates.entries)
+    t.line("Read again, entry {}: {}", v.entry,
+           v.now.passed() ? t.paint(Tone::kGood, "all gates pass")
+                          : t.paint(Tone::kBad, wrap(failures(v.now), kColumns - 26, 2)));
+  if (gates.entries.empty()) t.line("No active entry can be asked again.");
+  if (gates.trained > 0)
+    t.line("{} trained on sets, not asked: expunge eval MODEL asks them", gates.trained);
+  if (gates.sealed > 0)
+    t.line("{} sealed {} not asked: the journal no longer holds the words", gates.sealed,
+           gates.sealed == 1 ? "entry was" : "entries were");
 }
 
-Result<Answer> export_model(const Options& o, Context& context) {
+Result<publish::ExportOptions> export_options(const Options& o) {
   publish::ExportOptions options;
   options.format = TRY(publish::format_from_name(o.format));
   options.path = o.path;
   options.overwrite = o.force ? publish::Overwrite::kYes : publish::Overwrite::kNo;
-  const base::Job job = foreground_job().reporting(context.terminal.progress());
-  if (!o.type.empty()) {
-    options.dtype = tensor::dtype_from_name(o.type);
-    if (!options.dtype)
-      return fail(Code::kUsage, fmt::format("no weight type is called '{}'", printable(o.type)),
-                  "e.g. Q8_0, Q4_1, F16, F32");
-  }
+  if (o.type.empty()) return options;
+  options.dtype = tensor::dtype_from_name(o.type);
+  if (!options.dtype)
+    return fail(Code::kUsage, fmt::format("no weight type is called '{}'", printable(o.type)),
+                "e.g. Q8_0, Q4_1, F16, F32");
+  return options;
+}
+
+Result<Answer> export_model(const Options& o, Context& context) {
+  const publish::ExportOptions options = TRY(export_options(o));
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
-  const auto exported = TRY(session->with_journal([&](journal::Journal& journal) {
-    return publish::export_model(session->present().model, journal, options, job);
-  }));
-  context.terminal.clear_progress();
-  print(context.terminal, exported, options.format);
-  Answer answer;
-  answer.json = publish::to_json(exported);
-  answer.json["gates"] =
-      TRY(ask_written(exported.path, options.format, *session, context.terminal));
-  if (!answer.json["gates"]["passed"].get<bool>())
-    answer.exit_status = base::code_info(Code::kRefused).exit_status;
+  const auto result = TRY(service::export_model(*session, options, context.job));
+  print(context.terminal, result.exported, options.format);
+  print(context.terminal, result.gates);
+  Answer answer{service::to_json(result)};
+  if (!result.gates.passed()) answer.exit_status = base::code_info(Code::kRefused).exit_status;
   return answer;
 }
 

@@ -1,10 +1,10 @@
 // expunge forget: in plain words, as question and answer, or many from a file.
+#include "service/forget.h"
+
 #include "cli/access.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
 #include "cli/request.h"
-#include "cli/signals.h"
-#include "service/intent_reader.h"
 #include "service/json.h"
 
 namespace expunge::cli {
@@ -14,7 +14,7 @@ using base::Code;
 using base::fail;
 using base::Json;
 using base::Result;
-using service::to_json;
+using service::Carried;
 
 struct Options {
   std::string words, prompt, from, plan_file, watchdog;
@@ -23,71 +23,8 @@ struct Options {
   RequestOptions request;
 };
 
-Result<std::vector<agent::Request>> from_words(const Options& o, Context& context,
-                                               const service::Session& session,
-                                               agent::Intent& intent) {
-  TRY(check_text(o.words, "the request"));
-  TRY(agent::check_authority("please forget " + o.words));
-  const service::IntentReader reader =
-      TRY(service::IntentReader::make(o.watchdog, session.present(), context.terminal.progress()));
-  const text::Message message{"user", service::as_message(o.words)};
-  const agent::Reading reading = TRY(reader.read({&message, 1}));
-  const bool edits =
-      reading.intent == agent::Intent::kForget || reading.intent == agent::Intent::kCorrect;
-  // The command says already that something is to be forgotten; only what is asked for is open.
-  intent = edits ? reading.intent : agent::Intent::kForget;
-  std::vector<agent::Request> requests = service::requests_of(reading);
-  if (!edits)
-    for (const auto& t : agent::find_targets({&message, 1}, agent::Intent::kForget))
-      requests.push_back({t.prompt, t.response, t.replacement, {}, {}, {}});
-  if (requests.empty() || requests.front().prompt.empty())
-    return fail(Code::kInvalid,
-                fmt::format("'{}' does not say what is to be forgotten", printable(o.words)),
-                "e.g. expunge forget \"that the capital of France is Paris\", or --prompt and "
-                "--answer");
-  if (!reading.question.empty() && o.request.consent == Consent::kAsk)
-    context.terminal.note(printable(reading.question));
-  return requests;
-}
-
-// Each inner list becomes one entry of the journal.
-Result<std::vector<std::vector<agent::Request>>> requests(const Options& o, Context& context,
-                                                          const service::Session& session,
-                                                          agent::Intent& intent) {
-  std::vector<std::vector<agent::Request>> all;
-  if (!o.from.empty()) {
-    size_t line = 0;
-    for (const Json& json : TRY(base::read_jsonl(o.from)))
-      all.push_back(
-          {TRY(service::request_from_json(json, fmt::format("{}, request {}", o.from, ++line)))});
-    if (all.empty())
-      return fail(Code::kInvalid, fmt::format("'{}' holds no request", o.from),
-                  R"(a line is {"prompt": "…", "answer": "…"})");
-  } else if (!o.prompt.empty()) {
-    TRY(check_text(o.prompt, "--prompt"));
-    agent::Request r{
-        o.prompt, o.answers.empty() ? "" : o.answers.front(), "", o.answers, o.paraphrases, {}};
-    for (const std::string& a : o.answers) TRY(check_text(a, "--answer"));
-    for (const std::string& p : o.paraphrases) TRY(check_text(p, "--paraphrase"));
-    all.push_back({std::move(r)});
-  } else {
-    all.push_back(TRY(from_words(o, context, session, intent)));
-  }
-  return all;
-}
-
-Result<std::vector<agent::Plan>> plans(const Options& o, Context& context,
-                                       service::Session& session) {
-  std::vector<agent::Plan> list;
-  if (!o.plan_file.empty()) {
-    list.push_back(TRY_AT(o.plan_file, agent::plan_from_json(TRY(base::read_json(o.plan_file)))));
-    TRY(service::set_plan(list.back(), o.plan));
-  } else {
-    agent::Intent intent = agent::Intent::kForget;
-    for (auto& r : TRY(requests(o, context, session, intent)))
-      list.push_back(TRY(service::make_plan(session, std::move(r), intent, o.plan)));
-  }
-  return list;
+verify::Detail detail_of(const Options& o) {
+  return o.request.details ? verify::Detail::kItems : verify::Detail::kFigures;
 }
 
 base::Status check(const Options& o) {
@@ -99,48 +36,78 @@ base::Status check(const Options& o) {
               "or --from FILE, or --plan FILE");
 }
 
-Result<Answer> forget(const Options& o, Context& context) {
+Result<std::vector<agent::Request>> read_requests(const std::string& file) {
+  std::vector<agent::Request> requests;
+  for (const Json& json : TRY(base::read_jsonl(file)))
+    requests.push_back(TRY(service::request_from_json(
+        json, fmt::format("{}, request {}", file, requests.size() + 1))));
+  if (!requests.empty()) return requests;
+  return fail(Code::kInvalid, fmt::format("'{}' holds no request", file),
+              R"(a line is {"prompt": "…", "answer": "…"})");
+}
+
+Result<service::Wish> wish_of(const Options& o) {
   TRY(check(o));
-  // Refused before a model is loaded.
-  if (!o.words.empty()) TRY(check_text(o.words, "the request"));
+  if (!o.words.empty()) {
+    TRY(check_text(o.words, "the request"));
+    return service::Words{o.words, o.watchdog};
+  }
+  if (!o.from.empty()) return TRY(read_requests(o.from));
+  if (!o.plan_file.empty())
+    return TRY_AT(o.plan_file, agent::plan_from_json(TRY(base::read_json(o.plan_file))));
+  TRY(check_text(o.prompt, "--prompt"));
+  for (const std::string& a : o.answers) TRY(check_text(a, "--answer"));
+  for (const std::string& p : o.paraphrases) TRY(check_text(p, "--paraphrase"));
+  return std::vector<agent::Request>{
+      {o.prompt, o.answers.empty() ? "" : o.answers.front(), "", o.answers, o.paraphrases, {}}};
+}
+
+Result<Carried> carry_out(const agent::Plan& plan, const Options& o, service::Session& session,
+                          Context& context) {
+  Terminal& t = context.terminal;
+  t.line("{}", wrap(t.paint(Tone::kBold, proposal(plan)), kColumns, 2));
+  Carried carried{plan, std::nullopt};
+  if (!TRY(agrees(t, plan, o.request.agreement))) {
+    t.line("Nothing was changed.");
+    return carried;
+  }
+  carried.outcome = TRY(session.forget(plan, forget_options(t, o.request), seal_of(o.request), context.job));
+  t.clear_progress();
+  print_outcome(t, *carried.outcome, detail_of(o));
+  return carried;
+}
+
+Result<Answer> forget(const Options& o, Context& context) {
+  Terminal& t = context.terminal;
+  service::Wish wish = TRY(wish_of(o));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
-  const auto list = TRY(plans(o, context, *session));
-  const auto detail = o.request.details ? verify::Detail::kItems : verify::Detail::kFigures;
+  const auto planned = TRY(service::plan_wish(*session, std::move(wish), o.plan, context.job));
+  if (!planned.question.empty() && o.request.agreement == Agreement::kAsk)
+    t.note(printable(planned.question));
   Json outcomes = Json::array();
   size_t committed = 0;
-  for (const agent::Plan& plan : list) {
-    context.terminal.line("{}",
-                          wrap(context.terminal.paint(Tone::kBold, proposal(plan)), kColumns, 2));
-    const auto outcome = TRY(carry_out(context, *session, plan, o.request));
-    if (!outcome) {
-      context.terminal.line("Nothing was changed.");
-      outcomes.push_back({{"verdict", "declined"}, {"entry", 0}});
-      continue;
-    }
-    print_outcome(context, *outcome, o.request);
-    committed += outcome->verdict != repair::Verdict::kReverted;
-    outcomes.push_back(to_json(*outcome, detail));
-    outcomes.back()["targets"] = Json::array();
-    for (const agent::Target& target : plan.targets)
-      outcomes.back()["targets"].push_back(
-          {{"prompt", target.prompt}, {"response", target.response}});
+  for (const agent::Plan& plan : planned.plans) {
+    const Carried carried = TRY(carry_out(plan, o, *session, context));
+    committed += carried.committed();
+    outcomes.push_back(service::to_json(carried, detail_of(o)));
   }
   Answer answer;
-  answer.json = list.size() == 1 && o.from.empty() ? outcomes[0] : Json{{"requests", outcomes}};
-  if (list.size() > 1)
-    context.terminal.line("{} of {} requests were carried out", committed, list.size());
-  if (committed < list.size()) answer.exit_status = base::code_info(Code::kRefused).exit_status;
+  answer.json = o.from.empty() ? outcomes[0] : Json{{"requests", outcomes}};
+  if (planned.plans.size() > 1)
+    t.line("{} of {} requests were carried out", committed, planned.plans.size());
+  if (committed < planned.plans.size())
+    answer.exit_status = base::code_info(Code::kRefused).exit_status;
   return answer;
 }
 
 Result<Answer> show_plan(const Options& o, Context& context) {
-  TRY(check(o));
+  service::Wish wish = TRY(wish_of(o));
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
-  const auto list = TRY(plans(o, context, *session));
-  Json json = agent::to_json(list.front());
-  if (list.size() > 1) {
+  const auto planned = TRY(service::plan_wish(*session, std::move(wish), o.plan, context.job));
+  Json json = agent::to_json(planned.plans.front());
+  if (planned.plans.size() > 1) {
     json = {{"plans", Json::array()}};
-    for (const agent::Plan& plan : list) json["plans"].push_back(agent::to_json(plan));
+    for (const agent::Plan& plan : planned.plans) json["plans"].push_back(agent::to_json(plan));
   }
   context.terminal.print(base::dump_json(json, 2) + "\n");
   return Answer{json};

@@ -1,8 +1,9 @@
 // expunge generate: plain generation by the model as it is now, edits included.
-#include "model/generate.h"
+#include "service/generate.h"
 
 #include "cli/access.h"
 #include "cli/layout.h"
+#include "service/json.h"
 
 namespace expunge::cli {
 namespace {
@@ -11,6 +12,7 @@ using base::Code;
 using base::Json;
 using base::Result;
 using service::Edits;
+using service::Prompt;
 using service::Reader;
 
 struct Options {
@@ -19,22 +21,10 @@ struct Options {
   model::GenerateOptions generate;
 };
 
-struct Prompt {
-  std::string text, system;
-};
-
-Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const Prompt& p, bool raw) {
-  if (raw) return TRY(patient.tokenizer.encode(p.text)).ids;
-  std::vector<text::Message> messages;
-  if (!p.system.empty()) messages.push_back({"system", p.system});
-  messages.push_back({"user", p.text});
-  return patient.encode(messages);
-}
-
-Result<std::vector<Prompt>> prompts(const Options& o) {
+Result<std::vector<Prompt>> prompts(const Options& o, const base::Job& job) {
   std::vector<Prompt> list;
   if (o.batch.empty()) {
-    const std::string text = o.prompt.empty() || o.prompt == "-" ? TRY(read_stdin()) : o.prompt;
+    const std::string text = o.prompt.empty() || o.prompt == "-" ? TRY(read_stdin(job)) : o.prompt;
     TRY(check_text(text, "the prompt"));
     list.push_back({text, o.system});
   } else {
@@ -55,58 +45,24 @@ Result<std::vector<Prompt>> prompts(const Options& o) {
   return list;
 }
 
-std::string_view stop_name(model::Stop stop) {
-  return stop == model::Stop::kEndOfTurn ? "end_of_turn"
-         : stop == model::Stop::kLength  ? "length"
-                                         : "caller";
-}
-
-// Text as it comes, for a single prompt that is not answered in JSON.
-class Stream {
- public:
-  Stream(Terminal& terminal, const text::Tokenizer& tokenizer)
-      : terminal_(terminal), decoder_(tokenizer) {}
-  model::Next operator()(std::span<const int32_t> ids) {
-    if (const auto piece = decoder_.push(ids.back())) terminal_.print(printable(*piece));
-    return model::Next::kGoOn;
-  }
-  void finish() {
-    if (const auto rest = decoder_.finish()) terminal_.print(printable(*rest));
-    terminal_.print("\n");
-  }
-
- private:
-  Terminal& terminal_;
-  text::StreamDecoder decoder_;
-};
-
 Result<Answer> generate(const Options& o, Context& context) {
+  Terminal& t = context.terminal;
   TRY(check_text(o.system.empty() ? "-" : o.system, "--system"));
-  const auto list = TRY(prompts(o));
-  const Reader reader =
-      TRY(Reader::open(place_of(context), o.no_edits ? Edits::kIgnored : Edits::kApplied));
-  const model::ChatModel& patient = reader.patient();
-  std::vector<std::vector<int32_t>> ids;
-  for (const Prompt& p : list) ids.push_back(TRY(encode(patient, p, o.raw)));
-  Stream stream(context.terminal, patient.tokenizer);
-  const bool streamed = o.batch.empty() && !context.globals.json;
-  const base::Progress progress = context.terminal.progress();
-  size_t tokens = 0;
-  const auto results = TRY(model::generate(
-      patient.model, ids, o.generate, {}, [&](size_t, std::span<const int32_t> so_far) {
-        if (streamed) return stream(so_far);
-        progress(fmt::format("{} tokens generated", ++tokens), 0, 0);
-        return model::Next::kGoOn;
-      }));
-  if (streamed) stream.finish();
+  const auto list = TRY(prompts(o, context.job));
+  const Reader reader = TRY(
+      Reader::open(place_of(context), o.no_edits ? Edits::kIgnored : Edits::kApplied));
+  // A single prompt's text is shown as it comes.
+  service::OnText show;
+  if (o.batch.empty() && !t.json())
+    show = [&t](size_t, std::string_view piece) { t.print(printable(piece)); };
+  const auto replies = TRY(service::generate(
+      reader.patient(), list, o.raw ? service::Prompting::kRaw : service::Prompting::kChat,
+      o.generate, show, context.job));
+  if (show) t.line("");
   Json items = Json::array();
-  for (size_t i = 0; i < results.size(); ++i) {
-    const std::string text = TRY(patient.tokenizer.decode(results[i].ids));
-    if (!o.batch.empty()) context.terminal.line("{}", base::dump_json(text));
-    items.push_back({{"text", text},
-                     {"ids", results[i].ids},
-                     {"stop", stop_name(results[i].stop)},
-                     {"prompt_tokens", ids[i].size()}});
+  for (const service::Reply& reply : replies) {
+    if (!o.batch.empty()) t.line("{}", base::dump_json(reply.text));
+    items.push_back(service::to_json(reply));
   }
   return Answer{o.batch.empty() ? items[0] : Json{{"items", items}}};
 }

@@ -70,7 +70,7 @@ base::Status spawn_run(const Options& o, size_t run, const Globals& globals) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  TRY(foreground_job().check());
+  TRY(context.job.check());
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return fail(Code::kInternal,
               fmt::format("run {} ended with status {}", run,
@@ -95,7 +95,7 @@ Result<Answer> sweep(const Options& o, Context& context) {
     if (*o.job >= sweep.runs.size())
       return fail(Code::kUsage, fmt::format("there is no run {}", *o.job),
                   fmt::format("the sweep has 0 to {}", sweep.runs.size() - 1));
-    TRY(service::do_run(sweep, *o.job, foreground_job().reporting(t.progress())));
+    TRY(service::do_run(sweep, *o.job, context.job));
     return Answer{Json{{"job", *o.job}, {"folder", sweep.folder(*o.job)}}};
   }
   TRY(base::make_dirs(sweep.out));

@@ -95,7 +95,7 @@ uint64_t saved_bytes(const model::Model& model) {
 
 Result<Answer> finetune(Options o, Context& context) {
   TRY(join_group(context));
-  const base::Job job = foreground_job().reporting(context.terminal.progress());
+  const base::Job job = context.job;
   const unlearn::Method& method = unlearn::finetuning();
   auto knobs = TRY(service::knobs_of(method, o.training));
   while (o.training.out.size() > 1 && o.training.out.ends_with('/')) o.training.out.pop_back();
@@ -153,7 +153,7 @@ journal::Draft draft_of(const service::TrainingRequest& request, const service::
 
 Result<Answer> unlearn_examples(const Options& o, Context& context) {
   TRY(join_group(context));
-  const base::Job job = foreground_job().reporting(context.terminal.progress());
+  const base::Job job = context.job;
   const bool leads = tensor::leads(context.group.get());
   const unlearn::Method& method = *TRY(unlearn::find_method(o.method));
   auto knobs = TRY(service::knobs_of(method, o.training));

@@ -7,9 +7,7 @@
 namespace expunge::cli {
 namespace {
 
-using base::Json;
 using base::Result;
-using service::to_json;
 
 Result<Answer> undo(Context& context, int64_t id) {
   Terminal& t = context.terminal;
@@ -20,27 +18,17 @@ Result<Answer> undo(Context& context, int64_t id) {
   t.line("weights {:.16}…{}", undone.weights_hash,
          undone.is_base ? ", bit for bit the model's file" : "");
   if (const std::string line = recheck_line(t, undone.others); !line.empty()) t.line("{}", line);
-  return Answer{to_json(undone)};
+  return Answer{service::to_json(undone)};
 }
 
 Result<Answer> replay(Context& context) {
   Terminal& t = context.terminal;
-  const base::Stopwatch clock;
-  const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
-  TRY(session->replay());
-  const std::string hash = session->present().model.weights_hash();
-  const size_t n = TRY(session->active()).size();
-  const bool is_base = hash == session->base_hash();
-  const std::string chain =
-      TRY(session->with_journal([](journal::Journal& j) { return j.chain(); }));
+  const auto replayed = TRY(service::replay(place_of(context), context.job));
   t.line("{} the model's file and {} active {} give weights {:.16}… again ({})",
-         t.paint(Tone::kGood, "Replayed:"), n, n == 1 ? "edit" : "edits", hash,
-         duration(clock.seconds()));
-  return Answer{Json{{"weights_hash", hash},
-                     {"is_base", is_base},
-                     {"active", n},
-                     {"chain", chain},
-                     {"seconds", clock.seconds()}}};
+         t.paint(Tone::kGood, "Replayed:"), replayed.active,
+         replayed.active == 1 ? "edit" : "edits", replayed.weights_hash,
+         duration(replayed.seconds));
+  return Answer{service::to_json(replayed)};
 }
 
 }  // namespace

@@ -176,7 +176,6 @@ Result<Tensor> learn_shift(const model::Model& model, const Lessons& lessons, ui
         Tensor now = state;
         for (int i = 0; i < kStepsAPart; ++i) {
           TRY(job.check());
-          TRY(base::check_cancel());
           const int step = first + i;
           job.report("learning what to say", static_cast<size_t>(step), kSteps);
           now = TRY(adam_step(lessons, steps[static_cast<size_t>(i)], now, step, norm));

@@ -1,4 +1,4 @@
-#include "cli/slash_command.h"
+#include "service/slash_command.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "cli/layout.h"
 
-namespace expunge::cli {
+namespace expunge::service {
 namespace {
 
 using base::fail;
@@ -75,4 +75,4 @@ Result<SlashCommand> parse_slash_command(std::string_view line) {
       "e.g. /undo 3, or /undo alone for the last one; /log lists them");
 }
 
-}  // namespace expunge::cli
+}  // namespace expunge::service

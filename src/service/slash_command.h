@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace expunge::cli {
+namespace expunge::service {
 
 struct SlashCommand {
   enum class Kind { kLog, kUndo, kClear, kHelp, kQuit };
@@ -19,4 +19,4 @@ struct SlashCommand {
 // matter. Errors: kUsage with what was got and what is accepted.
 base::Result<SlashCommand> parse_slash_command(std::string_view line);
 
-}  // namespace expunge::cli
+}  // namespace expunge::service

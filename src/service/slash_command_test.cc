@@ -1,9 +1,9 @@
-#include "cli/slash_command.h"
+#include "service/slash_command.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace expunge::cli {
+namespace expunge::service {
 namespace {
 
 using testing::HasSubstr;
@@ -63,4 +63,4 @@ TEST(SlashCommand, UnknownCommandsAreErrors) {
 }
 
 }  // namespace
-}  // namespace expunge::cli
+}  // namespace expunge::service

@@ -1,0 +1,45 @@
+#include "service/export.h"
+
+#include <algorithm>
+
+#include "service/entries.h"
+
+namespace expunge::service {
+
+using base::Result;
+
+namespace {
+
+// What was written; of an adapter, the original weights with it.
+Result<model::ChatModel> load_written(const std::string& path, publish::Format format,
+                                    const Session& session) {
+  if (format != publish::Format::kPeft) return model::load_chat_model(path);
+  const edit::Edit adapter = TRY(publish::read_adapter(path));
+  model::ChatModel patient = TRY(model::load_chat_model(session.present().path));
+  patient.model = TRY(edit::apply(patient.model, adapter));
+  return patient;
+}
+
+}  // namespace
+
+Result<ExportResult> export_model(Session& session, const publish::ExportOptions& options,
+                                  const base::Job& job) {
+  ExportResult result;
+  result.exported = TRY(session.with_journal([&](journal::Journal& journal) {
+    return publish::export_model(session.present().model, journal, options, job);
+  }));
+  const auto active = TRY(session.active());
+  const bool any = std::ranges::any_of(
+      active, [](const journal::Entry& e) { return !e.sealed && !is_trained(e); });
+  if (any) {
+    const model::ChatModel written =
+        TRY_AT(result.exported.path, load_written(result.exported.path, options.format, session));
+    result.gates = TRY(verify_written(session, written, job));
+  } else {
+    for (const journal::Entry& e : active)
+      ++(e.sealed ? result.gates.sealed : result.gates.trained);
+  }
+  return result;
+}
+
+}  // namespace expunge::service

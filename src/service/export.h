@@ -1,0 +1,18 @@
+// The edited model as a file for other programs, asked again after it was written.
+#pragma once
+
+#include "base/job.h"
+#include "publish/publish.h"
+#include "service/verify.h"
+
+namespace expunge::service {
+
+struct ExportResult {
+  publish::Exported exported;
+  VerifyResult gates;  // of every active entry that can be asked, by the written model
+};
+// Where a gate fails the file stays: look at gates.passed().
+base::Result<ExportResult> export_model(Session& session, const publish::ExportOptions& options,
+                                        const base::Job& job);
+
+}  // namespace expunge::service
