@@ -1,4 +1,4 @@
-// A tiny llama as a GGUF file, with a vocabulary of characters.
+// A tiny llama as a GGUF file, with a vocabulary of characters or one of bytes.
 #pragma once
 
 #include <string>
@@ -7,6 +7,7 @@
 #include "gguf_builder.h"
 #include "model/names.h"
 #include "tiny.h"
+#include "tiny_vocab.h"
 
 namespace expunge::tests {
 
@@ -16,17 +17,7 @@ inline std::vector<float> floats(const Tensor& t) {
 }
 
 // Token i is the character '0' + i, 7 ends a turn; the chat template is the first message alone.
-// As llama.cpp's converter writes the model, head rows permuted; matrices in `dtype`.
-inline std::string gguf_image(const model::Config& c, tensor::DType dtype) {
-  GgufBuilder b;
-  b.text("general.architecture", "llama");
-  const auto size = [&](const char* key, int64_t n) {
-    b.u32(std::string("llama.") + key, static_cast<uint32_t>(n));
-  };
-  size("block_count", c.n_layers), size("embedding_length", c.d_model);
-  size("feed_forward_length", c.d_ff), size("attention.head_count", c.n_heads);
-  size("attention.head_count_kv", c.n_kv_heads), size("context_length", c.context_length);
-  b.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+inline void add_characters(GgufBuilder& b, const model::Config& c) {
   std::vector<std::string> tokens;
   for (int64_t i = 0; i < c.vocab_size; ++i)
     tokens.push_back(i == 7 ? "<end>" : std::string(1, static_cast<char>('0' + i)));
@@ -39,6 +30,44 @@ inline std::string gguf_image(const model::Config& c, tensor::DType dtype) {
   b.i32s("tokenizer.ggml.token_type", types);
   b.u32("tokenizer.ggml.eos_token_id", 7);
   b.text("tokenizer.chat_template", "{{ messages[0]['content'] }}");
+}
+
+// A token a byte and ChatML: any text can be said to it. The configuration is byte_config().
+inline void add_bytes(GgufBuilder& b, const model::Config&) {
+  const ByteVocab bytes;
+  b.text("tokenizer.ggml.model", "gpt2");
+  b.text("tokenizer.ggml.pre", "gpt-2");
+  b.texts("tokenizer.ggml.tokens", bytes.tokens);
+  b.texts("tokenizer.ggml.merges", bytes.merges);
+  b.i32s("tokenizer.ggml.token_type", {bytes.vocab.types.begin(), bytes.vocab.types.end()});
+  b.u32("tokenizer.ggml.eos_token_id", kImEnd);
+  b.text("tokenizer.chat_template",
+         "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + "
+         "'<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
+         "'<|im_start|>assistant\n' }}{% endif %}");
+}
+inline model::Config byte_config() {
+  model::Config c = tiny_config();
+  c.vocab_size = static_cast<int64_t>(ByteVocab().tokens.size());
+  c.context_length = 2048;
+  c.end_ids = {kImEnd};
+  return c;
+}
+
+// As llama.cpp's converter writes the model, head rows permuted; matrices in `dtype`.
+inline std::string gguf_image(const model::Config& c, tensor::DType dtype,
+                              void (*add_vocab)(GgufBuilder&,
+                                                const model::Config&) = add_characters) {
+  GgufBuilder b;
+  b.text("general.architecture", "llama");
+  const auto size = [&](const char* key, int64_t n) {
+    b.u32(std::string("llama.") + key, static_cast<uint32_t>(n));
+  };
+  size("block_count", c.n_layers), size("embedding_length", c.d_model);
+  size("feed_forward_length", c.d_ff), size("attention.head_count", c.n_heads);
+  size("attention.head_count_kv", c.n_kv_heads), size("context_length", c.context_length);
+  b.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+  add_vocab(b, c);
   const auto weights = random_weights(c, 5);
   for (const auto& [name, shape] : model::expected_tensors(c)) {
     Tensor value = weights.at(name);
