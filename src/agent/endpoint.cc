@@ -138,7 +138,8 @@ Result<Endpoint> endpoint_from_url(const std::string& url) {
   return endpoint;
 }
 
-Result<std::string> chat(const Endpoint& endpoint, std::span<const text::Message> messages) {
+Result<std::string> chat(const Endpoint& endpoint, std::span<const text::Message> messages,
+                         const base::Job& job) {
   Json request = {{"model", endpoint.model},
                   {"temperature", 0},
                   {"stream", false},
@@ -146,7 +147,7 @@ Result<std::string> chat(const Endpoint& endpoint, std::span<const text::Message
                   {"messages", Json::array()}};
   for (const text::Message& m : messages)
     request["messages"].push_back({{"role", m.role}, {"content", m.content}});
-  const std::string body = TRY(post(endpoint, base::dump_json(request)));
+  const std::string body = TRY(post(endpoint, base::dump_json(request), job));
   const Json answer = TRY(base::parse_json(body, "the endpoint's answer"));
   const auto at = nlohmann::json_pointer<std::string>("/choices/0/message/content");
   if (!answer.is_object() || !answer.contains(at) || !answer[at].is_string())
@@ -167,7 +168,8 @@ Result<Json> json_answer(std::string_view content, std::string_view what) {
   return base::parse_json(content.substr(open, close - open + 1), what);
 }
 
-Result<Reading> ask_watchdog(const Endpoint& endpoint, std::span<const text::Message> dialogue) {
+Result<Reading> ask_watchdog(const Endpoint& endpoint, std::span<const text::Message> dialogue,
+                             const base::Job& job) {
   TRY(check_dialogue(dialogue));
   Json turns = Json::array();
   for (const text::Message& m : dialogue)
@@ -175,7 +177,7 @@ Result<Reading> ask_watchdog(const Endpoint& endpoint, std::span<const text::Mes
   const std::array<text::Message, 2> messages = {
       text::Message{"system", kWatchdogTask},
       text::Message{"user", base::dump_json({{"dialogue", std::move(turns)}})}};
-  const std::string content = TRY(chat(endpoint, messages));
+  const std::string content = TRY(chat(endpoint, messages, job));
   Reading v = TRY(reading_from_json(TRY(json_answer(content, "the watchdog's answer"))));
   if (!v.sure() && edits(v.intent))
     v.question = "Do you want me to " + std::string(name(v.intent)) + " the answer to \"" +
@@ -183,8 +185,8 @@ Result<Reading> ask_watchdog(const Endpoint& endpoint, std::span<const text::Mes
   return v;
 }
 
-Result<Plan> ask_surgeon(const Endpoint& endpoint, std::span<const Request> requests,
-                         Intent intent) {
+Result<Plan> ask_surgeon(const Endpoint& endpoint, std::span<const Request> requests, Intent intent,
+                         const base::Job& job) {
   TRY(check_requests(requests));
   Json list = Json::array();
   for (const Request& r : requests)
@@ -202,13 +204,13 @@ Result<Plan> ask_surgeon(const Endpoint& endpoint, std::span<const Request> requ
     TRY(check_answers(plan, requests, intent));
     return plan;
   };
-  std::string content = TRY(chat(endpoint, messages));
+  std::string content = TRY(chat(endpoint, messages, job));
   Result<Plan> plan = attempt(content);
   if (plan || plan.error().code == Code::kRefused) return plan;
   messages.push_back({"assistant", content.substr(0, 20000)});
   messages.push_back({"user", "That plan is invalid: " + plan.error().message +
                                   ". Answer with the corrected JSON object and nothing else."});
-  content = TRY(chat(endpoint, messages));
+  content = TRY(chat(endpoint, messages, job));
   plan = attempt(content);
   if (!plan) return tl::unexpected(std::move(plan.error()).at("the surgeon's second answer"));
   return plan;

@@ -225,6 +225,15 @@ TEST(Endpoint, HangingServerTimesOut) {
   EXPECT_LT(watch.seconds(), 3);
 }
 
+TEST(Endpoint, ACancelledJobDoesNotWaitForIt) {
+  Server server({""});
+  const base::Job job;
+  job.cancel();
+  EXPECT_EQ(ask_watchdog(server.endpoint(), kDialogue, job).error().code, Code::kCancelled);
+  EXPECT_EQ(ask_watchdog(server.endpoint(), kDialogue, base::Job().within(0.1)).error().code,
+            Code::kCancelled);
+}
+
 TEST(Endpoint, GarbageIsAnErrorOfItsKind) {
   for (const auto& [reply, code, words] :
        {std::tuple(Server::http("<html>no</html>"), Code::kInvalid, "answer"),

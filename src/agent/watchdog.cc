@@ -229,8 +229,7 @@ Result<Watchdog> Watchdog::from_json(const Json& json) {
 }
 
 Result<std::vector<std::vector<float>>> hidden_of(std::span<const Example> examples,
-                                                  const Features& features,
-                                                  const base::Job& job) {
+                                                  const Features& features, const base::Job& job) {
   std::vector<std::vector<float>> rows;
   if (!features) return rows;
   for (const Example& e : examples) {

@@ -11,7 +11,7 @@
 #include "agent/watchdog_cues.h"
 #include "agent/watchdog_probe.h"
 #include "agent/watchdog_reading.h"
-#include "base/run.h"
+#include "base/job.h"
 
 namespace expunge::agent {
 

@@ -30,8 +30,7 @@ namespace expunge::agent {
 //
 // A file of others' dialogues: each is read as a chat reads it.
 base::Result<base::Json> bench_watchdog(std::span<const Example> items,
-                                        const ModelWatchdog& watchdog,
-                                        const base::Job& job = {});
+                                        const ModelWatchdog& watchdog, const base::Job& job = {});
 // builtin_examples(), each read by a watchdog that was trained without it.
 base::Result<base::Json> cross_validate_watchdog(const Features& features = {},
                                                  const base::Job& job = {});

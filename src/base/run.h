@@ -1,4 +1,5 @@
-// What a long computation shares with whoever started it: progress and time; base/job.h has the rest.
+// What a long computation shares with whoever started it: progress and time; base/job.h has the
+// rest.
 #pragma once
 
 #include <chrono>

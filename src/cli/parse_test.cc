@@ -15,7 +15,7 @@ using ::testing::Not;
 std::string g_seen;
 
 const Command kEcho{"echo", "say it again", "Example:\n  expunge echo hello",
-                    [](CLI::App& cli) -> Action {
+                    [](Arguments& cli) -> Action {
                       auto text = std::make_shared<std::string>();
                       auto times = std::make_shared<int>(1);
                       cli.add_option("text", *text, "what is said")->type_name("")->required();
@@ -23,7 +23,7 @@ const Command kEcho{"echo", "say it again", "Example:\n  expunge echo hello",
                                      "how often, a help text long enough that "
                                      "it does not fit in one line of the help")
                           ->type_name("N")
-                          ->check(CLI::Range(1, 9));
+                          ->range(1, 9));
                       return [text, times](Context&) {
                         g_seen = fmt::format("{} {}", *text, *times);
                         return base::Result<Answer>(Answer{});
@@ -31,7 +31,7 @@ const Command kEcho{"echo", "say it again", "Example:\n  expunge echo hello",
                     }};
 const Command kOwn{
     "own", "works on a journal of its own", "",
-    [](CLI::App&) -> Action { return [](Context&) { return base::Result<Answer>(Answer{}); }; },
+    [](Arguments&) -> Action { return [](Context&) { return base::Result<Answer>(Answer{}); }; },
     JournalUse::kOwn};
 const CommandGroup kGroups[] = {{"Say", {&kEcho}}, {"Other", {&kOwn}}};
 

@@ -52,8 +52,7 @@ void print_verdict(Terminal& t, const repair::Outcome& o) {
 }  // namespace
 
 void add_request_options(Arguments& cli, RequestOptions& o) {
-  cli.add_flag(
-      "-y,--yes", [&o] { o.agreement = Agreement::kGiven; }, "edit without asking");
+  cli.add_flag("-y,--yes", [&o] { o.agreement = Agreement::kGiven; }, "edit without asking");
   cli.add_flag(
       "--keep-partial", [&o] { o.partial = Partial::kKeep; },
       "keep the best edit even if it fails a gate");

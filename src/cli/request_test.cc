@@ -53,7 +53,7 @@ TEST(CarryOptions, WhereNobodyIsThereAPartialEditIsRevertedUnlessItMayStay) {
   RequestOptions o;
   o.seal = true;
   o.seed = 9;
-  const repair::CarryOptions asked = carry_options(t, o);
+  const repair::ForgetOptions asked = carry_options(t, o);
   EXPECT_EQ(asked.seal, journal::Seal::kYes);
   EXPECT_EQ(asked.seed, 9);
   o.partial = Partial::kKeep;
@@ -106,7 +106,7 @@ TEST(Outcome, WhatAPersonShouldKnowBesides) {
   EXPECT_THAT(printed(o), Not(HasSubstr("Who?")));
   EXPECT_THAT(printed(o, verify::Detail::kItems), HasSubstr("Who?"));
   o.before.gates[0].value = 1;
-  o.active = repair::kMeasuredEdits + 1;
+  o.active = service::kMeasuredEdits + 1;
   o.earlier = {{2, 2, 1}};
   EXPECT_THAT(printed(o), HasSubstr("did not give this answer before either"));
   EXPECT_THAT(printed(o), HasSubstr("edits are active."));

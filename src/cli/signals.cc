@@ -68,9 +68,7 @@ void handle_signals(const base::Job& job) {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-void rearm(const base::Job& job) {
-  job.flag() = false;
-}
+void rearm(const base::Job& job) { job.flag() = false; }
 
 void remove_on_signal(const std::string& folder) {
   g_has_folder = false;

@@ -3,8 +3,8 @@
 #include "agent/watchdog_bench.h"
 #include "base/files.h"
 #include "publish/publish.h"
-#include "service/bench_facts.h"
 #include "service/access.h"
+#include "service/bench_facts.h"
 #include "service/features.h"
 #include "service/forget.h"
 
@@ -20,8 +20,7 @@ namespace {
 constexpr const char* kRequest = "Please forget that the capital of France is Paris.";
 
 // The model with the journal's edits as an export writes it, read again.
-Result<model::ChatModel> written(Session& session, const std::string& path,
-                               tensor::DType dtype) {
+Result<model::ChatModel> written(Session& session, const std::string& path, tensor::DType dtype) {
   publish::ExportOptions file;
   file.path = path;
   file.dtype = dtype;
@@ -34,8 +33,7 @@ Result<model::ChatModel> written(Session& session, const std::string& path,
 }  // namespace
 
 Result<Json> bench_request(const std::string& path, const Scratch& scratch, const base::Job& job) {
-  const auto session =
-      TRY(open_session({path, scratch.journal()}, journal::Mode::kReadWrite));
+  const auto session = TRY(open_session({path, scratch.journal()}, journal::Mode::kReadWrite));
   const model::ChatModel model = session->present();
   const IntentReader reader = TRY(IntentReader::make("", model, job));
   const Heard heard = TRY(hear(*session, reader, kRequest));
@@ -54,8 +52,7 @@ Result<Json> bench_request(const std::string& path, const Scratch& scratch, cons
 
 Result<Json> bench_facts(const std::string& model, const Scratch& scratch, const BenchFacts& facts,
                          const base::Job& job) {
-  BenchFactsOptions options{facts.file, facts.unrelated, facts.sequence, facts.limit, {},
-                                    {}};
+  BenchFactsOptions options{facts.file, facts.unrelated, facts.sequence, facts.limit, {}, {}};
   options.plan = [&](Session& s, const agent::Request& r) {
     return make_plan(s, {r}, agent::Intent::kForget, facts.plan);
   };
@@ -68,8 +65,7 @@ Result<Json> bench_facts(const std::string& model, const Scratch& scratch, const
       return written(s, scratch.file("written.gguf"), *dtype);
     };
   }
-  const auto session =
-      TRY(open_session({model, scratch.journal()}, journal::Mode::kReadWrite));
+  const auto session = TRY(open_session({model, scratch.journal()}, journal::Mode::kReadWrite));
   return bench_facts(*session, options, job);
 }
 

@@ -2,8 +2,8 @@
 // denominator (read bandwidth, GEMM rate) is measured in the same run, between the repeats.
 #pragma once
 
+#include "base/job.h"
 #include "base/json.h"
-#include "base/run.h"
 #include "model/chat_model.h"
 
 namespace expunge::service {

@@ -39,7 +39,7 @@ Status Chat::say(const std::string& message, const OnChatEvent& on_event, const 
   if (proposal_) TRY(answer(proposal_->id, Consent::kNo, on_event, job));
   const Call call{message, on_event, job};
   if (message.starts_with('/')) return obey(TRY(parse_slash_command(message)), call);
-  const agent::Reading reading = TRY(reader_.read(dialogue_.heard(message)));
+  const agent::Reading reading = TRY(reader_.read(dialogue_.heard(message), job));
   switch (reading.intent) {
     case Intent::kForget:
     case Intent::kCorrect:
@@ -103,8 +103,8 @@ Status Chat::obey(const SlashCommand& command, const Call& call) {
 
 Status Chat::reply(const Call& call) {
   const model::ChatModel model = session_.present();
-  const auto shown = TRY(dialogue_.shown(model, call.message,
-                                         static_cast<size_t>(options_.generate.max_new_tokens)));
+  const auto shown = TRY(
+      dialogue_.shown(model, call.message, static_cast<size_t>(options_.generate.max_new_tokens)));
   if (shown.left_out > 0) call.emit(TurnsLeftOut{shown.left_out});
   text::StreamDecoder decoder(model.tokenizer);
   std::string text;
@@ -143,7 +143,8 @@ Status Chat::propose_edit(const agent::Reading& reading, const Call& call) {
            call);
     return {};
   }
-  agent::Plan plan = TRY(make_plan(session_, requests_of(reading), reading.intent, options_.plan));
+  agent::Plan plan =
+      TRY(make_plan(session_, requests_of(reading), reading.intent, options_.plan, call.job));
   propose({.message = call.message,
            .intent = reading.intent,
            .sure = reading.sure(),
@@ -159,14 +160,12 @@ Status Chat::undo_in_words(bool sure, const Call& call) {
   for (const EntryTitle& e : now.entries) edits.push_back({e.entry, e.title});
   const agent::UndoReference meant = agent::undo_reference(call.message, edits);
   if (meant.kind != agent::UndoReference::Kind::kUnclear || now.entries.empty())
-    return propose_undo(
-        meant.entry, {.message = call.message, .intent = Intent::kUndo, .sure = sure}, call);
+    return propose_undo(meant.entry,
+                        {.message = call.message, .intent = Intent::kUndo, .sure = sure}, call);
   const std::string text = text_of(now, Intent::kUndo);
-  settle({.user = call.message,
-          .assistant = text,
-          .intent = Intent::kUndo,
-          .result = std::move(now)},
-         call);
+  settle(
+      {.user = call.message, .assistant = text, .intent = Intent::kUndo, .result = std::move(now)},
+      call);
   return {};
 }
 
@@ -224,8 +223,7 @@ Status Chat::undo(const Proposal& proposal, const Call& call) {
 
 Result<ActiveEntries> Chat::active() const {
   ActiveEntries active;
-  for (const journal::Entry& e : TRY(session_.active()))
-    active.entries.push_back({e.id, title(e)});
+  for (const journal::Entry& e : TRY(session_.active())) active.entries.push_back({e.id, title(e)});
   return active;
 }
 

@@ -62,8 +62,7 @@ struct ActiveEntries {
 struct Turn {
   std::string user, assistant;
   agent::Intent intent = agent::Intent::kNone;
-  std::variant<Replied, AskedBack, Declined, Forgot, Undone, NothingToUndo, ActiveEntries>
-      result;
+  std::variant<Replied, AskedBack, Declined, Forgot, Undone, NothingToUndo, ActiveEntries> result;
 };
 
 // /log, /clear, /help and /quit are no part of the conversation and make no Turn.

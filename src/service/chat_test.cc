@@ -19,7 +19,7 @@ class ChatTest : public ServiceTest {
   void SetUp() override {
     ServiceTest::SetUp();
     session_ = open();
-    reader_ = IntentReader::make("", session_->patient(), {}).value();
+    reader_ = IntentReader::make("", session_->present()).value();
     ChatOptions options;
     options.generate.max_new_tokens = 12;
     chat_.emplace(*session_, *reader_, options);
@@ -56,7 +56,7 @@ class ChatTest : public ServiceTest {
     return std::holds_alternative<T>(turn.result);
   }
 
-  std::unique_ptr<repair::Session> session_;
+  std::unique_ptr<Session> session_;
   std::optional<IntentReader> reader_;
   std::optional<Chat> chat_;
   std::vector<ChatEvent> events_;
@@ -113,7 +113,7 @@ TEST_F(ChatTest, UndoWithNothingToUndo) {
 }
 
 TEST_F(ChatTest, AnOrderThatIsDeclinedChangesNothing) {
-  const std::string weights = session_->patient().model->weights_hash();
+  const std::string weights = session_->present().model.weights_hash();
   ASSERT_TRUE(say(kOrder));
   ASSERT_EQ(events_.size(), 1);
   const Proposal p = all<Proposal>().at(0);
@@ -121,15 +121,15 @@ TEST_F(ChatTest, AnOrderThatIsDeclinedChangesNothing) {
   const auto& target = std::get<agent::Plan>(p.what).targets.at(0);
   EXPECT_THAT(target.prompt, HasSubstr("capital of France"));
   EXPECT_EQ(target.response, "Paris");
-  EXPECT_EQ(session_->journal().head().value(), 0);
+  EXPECT_EQ(session_->snapshot()->head, 0);
 
   EXPECT_EQ(chat_->answer(p.id + 1, Consent::kYes, record(), job_).error().code, Code::kConflict);
   ASSERT_TRUE(answer(Consent::kNo));
   EXPECT_TRUE(is<Declined>(turn()));
   EXPECT_EQ(turn().user, kOrder);
   EXPECT_EQ(to_json(turn())["intent"], "forget");
-  EXPECT_EQ(session_->journal().head().value(), 0);
-  EXPECT_EQ(session_->patient().model->weights_hash(), weights);
+  EXPECT_EQ(session_->snapshot()->head, 0);
+  EXPECT_EQ(session_->present().model.weights_hash(), weights);
   // Once answered it is closed.
   EXPECT_EQ(chat_->answer(p.id, Consent::kYes, record(), job_).error().code, Code::kConflict);
 }
@@ -149,9 +149,9 @@ TEST_F(ChatTest, AnotherMessageDeclinesWhatIsOpen) {
 }
 
 TEST_F(ChatTest, UndoIsProposedAndBringsTheFileBack) {
-  const std::string base = session_->patient().model->weights_hash();
+  const std::string base = session_->present().model.weights_hash();
   ASSERT_EQ(add_entry(*session_, "Who wrote Emma?", "Jane Austen"), 1);
-  EXPECT_NE(session_->patient().model->weights_hash(), base);
+  EXPECT_NE(session_->present().model.weights_hash(), base);
 
   EXPECT_EQ(say("/undo 7").error().code, Code::kNotFound);
   EXPECT_FALSE(chat_->proposal());
@@ -160,15 +160,15 @@ TEST_F(ChatTest, UndoIsProposedAndBringsTheFileBack) {
   EXPECT_TRUE(p.sure);
   EXPECT_EQ(std::get<EntryTitle>(p.what).entry, 1);
   EXPECT_THAT(std::get<EntryTitle>(p.what).title, HasSubstr("Who wrote Emma? → Jane Austen"));
-  EXPECT_NE(session_->patient().model->weights_hash(), base);
+  EXPECT_NE(session_->present().model.weights_hash(), base);
   ASSERT_TRUE(answer(Consent::kYes));
-  ASSERT_TRUE(is<repair::Undone>(turn()));
-  EXPECT_TRUE(std::get<repair::Undone>(turn().result).is_base);
-  EXPECT_EQ(session_->patient().model->weights_hash(), base);
+  ASSERT_TRUE(is<Undone>(turn()));
+  EXPECT_TRUE(std::get<Undone>(turn().result).is_base);
+  EXPECT_EQ(session_->present().model.weights_hash(), base);
   EXPECT_EQ(to_json(turn())["undone"]["undone"], 1);
   // It is not active any more.
   add_entry(*session_, "Who wrote Ulysses?", "James Joyce");
-  EXPECT_EQ(say("/undo 1").error().code, Code::kConflict);
+  EXPECT_EQ(say("/undo 1").error().code, Code::kNotFound);
 }
 
 TEST_F(ChatTest, SlashCommandsThatAreWrongChangeNothing) {
@@ -184,7 +184,7 @@ TEST_F(ChatTest, SlashCommandsThatAreWrongChangeNothing) {
   EXPECT_EQ(all<Quit>().size(), 1);
   ASSERT_TRUE(say("/clear"));
   EXPECT_EQ(all<Cleared>().size(), 1);
-  EXPECT_EQ(session_->journal().active()->size(), 1);
+  EXPECT_EQ(session_->active()->size(), 1);
 }
 
 TEST_F(ChatTest, OrdersToForgetEverythingAreRefused) {

@@ -16,8 +16,8 @@ class DialogueTest : public ServiceTest {
     session_ = open();
   }
   std::string shown(Dialogue& dialogue, const std::string& user, size_t room = 16) const {
-    const auto shown = dialogue.shown(session_->patient(), user, room);
-    return session_->patient().tokenizer.decode(shown.value().ids, text::Specials::kKeep).value();
+    const auto shown = dialogue.shown(session_->present(), user, room);
+    return session_->present().tokenizer.decode(shown.value().ids, text::Specials::kKeep).value();
   }
   static std::vector<std::string> contents(const Dialogue& dialogue, const std::string& user) {
     std::vector<std::string> all;
@@ -31,7 +31,7 @@ class DialogueTest : public ServiceTest {
     return plan;
   }
 
-  std::unique_ptr<repair::Session> session_;
+  std::unique_ptr<Session> session_;
 };
 
 TEST_F(DialogueTest, OrdersAreHeardAndNeverShown) {
@@ -66,14 +66,14 @@ TEST_F(DialogueTest, TheOldestTurnsAreLeftOutWhenTheContextIsFull) {
   const std::string longer(700, 'x');  // a token a byte, 2048 in all
   d.add_turn("first", longer);
   d.add_turn("second", longer);
-  EXPECT_EQ(d.shown(session_->patient(), "short", 16)->left_out, 0);
-  const auto shown_now = d.shown(session_->patient(), longer, 16).value();
+  EXPECT_EQ(d.shown(session_->present(), "short", 16)->left_out, 0);
+  const auto shown_now = d.shown(session_->present(), longer, 16).value();
   EXPECT_EQ(shown_now.left_out, 1);
   EXPECT_LE(shown_now.ids.size() + 16, 2048);
   EXPECT_THAT(shown(d, "short"), Not(HasSubstr("first")));  // and stay out
   EXPECT_THAT(shown(d, "short"), HasSubstr("second"));
   // A message that fits in no way is not cut: whoever generates refuses it.
-  EXPECT_GT(d.shown(session_->patient(), std::string(3000, 'x'), 16)->ids.size(), 3000);
+  EXPECT_GT(d.shown(session_->present(), std::string(3000, 'x'), 16)->ids.size(), 3000);
 }
 
 TEST_F(DialogueTest, ClearingForgetsTheTurnsAndKeepsTheSystemMessage) {

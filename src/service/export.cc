@@ -12,7 +12,7 @@ namespace {
 
 // What was written; of an adapter, the original weights with it.
 Result<model::ChatModel> load_written(const std::string& path, publish::Format format,
-                                    const Session& session) {
+                                      const Session& session) {
   if (format != publish::Format::kPeft) return model::load_chat_model(path);
   const edit::Edit adapter = TRY(publish::read_adapter(path));
   model::ChatModel patient = TRY(model::load_chat_model(session.present().path));

@@ -17,15 +17,13 @@ struct Understood {
   std::string question;
 };
 
-Result<Understood> understand(const Words& words, const Session& session,
-                              const base::Job& job) {
+Result<Understood> understand(const Words& words, const Session& session, const base::Job& job) {
   TRY(base::check_text(words.text, "the request"));
   TRY(agent::check_authority("please forget " + words.text));
   const model::ChatModel model = session.present();
-  const IntentReader reader =
-      TRY(IntentReader::make(words.watchdog, model, job));
+  const IntentReader reader = TRY(IntentReader::make(words.watchdog, model, job));
   const text::Message message{"user", as_message(words.text)};
-  const agent::Reading reading = TRY(reader.read({&message, 1}));
+  const agent::Reading reading = TRY(reader.read({&message, 1}, job));
   const bool edits = reading.intent == Intent::kForget || reading.intent == Intent::kCorrect;
   // It is known already that something is to be forgotten; only what is asked for is open.
   Understood understood{edits ? reading.intent : Intent::kForget, requests_of(reading),
@@ -51,17 +49,17 @@ Result<Planned> plan_wish(Session& session, Wish wish, const PlanOptions& option
     planned.plans.push_back(std::move(*plan));
   } else if (const auto* words = std::get_if<Words>(&wish)) {
     Understood u = TRY(understand(*words, session, job));
-    planned.plans.push_back(TRY(make_plan(session, std::move(u.requests), u.intent, options)));
+    planned.plans.push_back(TRY(make_plan(session, std::move(u.requests), u.intent, options, job)));
     planned.question = std::move(u.question);
   } else {
     for (agent::Request& r : std::get<std::vector<agent::Request>>(wish))
-      planned.plans.push_back(TRY(make_plan(session, {std::move(r)}, Intent::kForget, options)));
+      planned.plans.push_back(
+          TRY(make_plan(session, {std::move(r)}, Intent::kForget, options, job)));
   }
   return planned;
 }
 
-Result<Heard> hear(Session& session, const IntentReader& reader,
-                   const std::string& sentence) {
+Result<Heard> hear(Session& session, const IntentReader& reader, const std::string& sentence) {
   const text::Message message{"user", sentence};
   Heard heard;
   base::Stopwatch clock;

@@ -13,9 +13,10 @@ Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const Promp
   return patient.encode(messages);
 }
 
-Result<std::vector<Reply>> generate(const model::ChatModel& patient, std::span<const Prompt> prompts,
-                                    Prompting prompting, const model::GenerateOptions& options,
-                                    const OnText& on_text, const base::Job& job) {
+Result<std::vector<Reply>> generate(const model::ChatModel& patient,
+                                    std::span<const Prompt> prompts, Prompting prompting,
+                                    const model::GenerateOptions& options, const OnText& on_text,
+                                    const base::Job& job) {
   std::vector<std::vector<int32_t>> ids;
   std::vector<text::StreamDecoder> decoders;
   for (const Prompt& p : prompts) {

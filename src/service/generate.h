@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/job.h"
-#include "model/generate.h"
 #include "model/chat_model.h"
+#include "model/generate.h"
 
 namespace expunge::service {
 

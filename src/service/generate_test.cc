@@ -9,7 +9,7 @@ namespace {
 class Generate : public ServiceTest {};
 
 TEST_F(Generate, TextComesInPiecesAndWhole) {
-  const model::Patient patient = model::load_patient(model()).value();
+  const model::ChatModel patient = model::load_chat_model(model()).value();
   model::GenerateOptions options;
   options.max_new_tokens = 10;
   const std::vector<Prompt> prompts{{"Hello", "Be brief."}, {"Good day", ""}};
@@ -36,7 +36,7 @@ TEST_F(Generate, TextComesInPiecesAndWhole) {
 }
 
 TEST_F(Generate, RawIsTheTextAloneAndChatItsTemplate) {
-  const model::Patient patient = model::load_patient(model()).value();
+  const model::ChatModel patient = model::load_chat_model(model()).value();
   EXPECT_EQ(encode(patient, {"ab", "ignored"}, Prompting::kRaw).value(),
             patient.tokenizer.encode("ab").value().ids);
   EXPECT_EQ(encode(patient, {"ab", ""}, Prompting::kRaw)->size(), 2);

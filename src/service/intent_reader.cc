@@ -1,9 +1,9 @@
 #include "service/intent_reader.h"
 
-#include "service/features.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/version.h"
+#include "service/features.h"
 
 namespace expunge::service {
 
@@ -52,7 +52,7 @@ Result<IntentReader> IntentReader::make(const std::string& url, const model::Cha
 }
 
 Result<agent::Reading> IntentReader::read(std::span<const text::Message> dialogue,
-                                           const base::Job& job) const {
+                                          const base::Job& job) const {
   return builtin_ ? builtin_->read(dialogue) : agent::ask_watchdog(*endpoint_, dialogue, job);
 }
 

@@ -14,7 +14,7 @@ namespace expunge::service {
 class IntentReader {
  public:
   // url "": the built-in watchdog, trained once a model on cues, words and the model's hidden
-  // states, and kept in the cache. The model must outlive the reader.
+  // states, and kept in the cache.
   static base::Result<IntentReader> make(const std::string& url, const model::ChatModel& patient,
                                          const base::Job& job = {});
   base::Result<agent::Reading> read(std::span<const text::Message> dialogue,

@@ -46,8 +46,7 @@ Json to_json(const Turn& turn) {
       {"user", turn.user}, {"assistant", turn.assistant}, {"intent", agent::name(turn.intent)}};
   if (const auto* forgot = std::get_if<Forgot>(&turn.result))
     json["outcome"] = to_json(forgot->outcome, verify::Detail::kFigures);
-  if (const auto* undone = std::get_if<Undone>(&turn.result))
-    json["undone"] = to_json(*undone);
+  if (const auto* undone = std::get_if<Undone>(&turn.result)) json["undone"] = to_json(*undone);
   return json;
 }
 

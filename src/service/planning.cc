@@ -37,12 +37,12 @@ Status set_plan(agent::Plan& plan, const PlanOptions& o) {
 }
 
 Result<agent::Plan> make_plan(Session& session, std::vector<agent::Request> requests,
-                              agent::Intent intent, const PlanOptions& o) {
+                              agent::Intent intent, const PlanOptions& o, const base::Job& job) {
   agent::Plan plan;
   if (o.surgeon.empty())
     plan = TRY(session.plan(std::move(requests), intent));
   else
-    plan = TRY(agent::ask_surgeon(TRY(agent::endpoint_from_url(o.surgeon)), requests, intent));
+    plan = TRY(agent::ask_surgeon(TRY(agent::endpoint_from_url(o.surgeon)), requests, intent, job));
   TRY(set_plan(plan, o));
   return plan;
 }

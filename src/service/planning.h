@@ -22,7 +22,8 @@ struct PlanOptions {
 base::Status set_plan(agent::Plan& plan, const PlanOptions& options);
 // The plan of the built-in surgeon, or of the endpoint that --surgeon names; then set_plan.
 base::Result<agent::Plan> make_plan(Session& session, std::vector<agent::Request> requests,
-                                    agent::Intent intent, const PlanOptions& options);
+                                    agent::Intent intent, const PlanOptions& options,
+                                    const base::Job& job = {});
 
 // {prompt, answer | answers, paraphrases?, neighbours?, replacement?} of a line of --from.
 base::Result<agent::Request> request_from_json(const base::Json& json, const std::string& where);

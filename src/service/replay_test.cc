@@ -19,7 +19,7 @@ TEST_F(Again, ReplayGivesTheRecordedWeights) {
     const auto session = open();
     EXPECT_TRUE(replay(place(), base::Job())->is_base);
     add_entry(*session, "Who wrote Emma?", "Jane Austen");
-    weights = session->patient().model->weights_hash();
+    weights = session->present().model.weights_hash();
   }
   const Replayed replayed = replay(place(), base::Job()).value();
   EXPECT_EQ(replayed.weights_hash, weights);

@@ -17,7 +17,7 @@ namespace expunge::service {
 class ServiceTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    at::set_num_threads(1);
+    tensor::start(1);
     std::string name = (std::filesystem::temp_directory_path() / "expunge-service-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
@@ -31,14 +31,14 @@ class ServiceTest : public ::testing::Test {
   static std::string model() { return (folder_ / "tiny.gguf").string(); }
   static std::string journal() { return (folder_ / "journal.db").string(); }
   static Place place() { return {model(), journal()}; }
-  static std::unique_ptr<repair::Session> open(journal::Mode mode = journal::Mode::kReadWrite) {
-    auto session = open_session(place(), mode, base::Job());
+  static std::unique_ptr<Session> open(journal::Mode mode = journal::Mode::kReadWrite) {
+    auto session = open_session(place(), mode);
     if (!session) throw std::runtime_error(session.error().message);
     return std::move(*session);
   }
 
   // An edit that was made elsewhere, recorded with the plan of a question -> its entry.
-  static int64_t add_entry(repair::Session& session, const std::string& question,
+  static int64_t add_entry(Session& session, const std::string& question,
                            const std::string& answer) {
     const agent::Plan plan =
         session.plan({{question, answer, "", {}, {}, {}}}, agent::Intent::kForget).value();
@@ -53,7 +53,7 @@ class ServiceTest : public ::testing::Test {
     edit::Edit edit;
     const std::string name = model::layer_weight(1, "mlp.down_proj");
     edit.deltas.push_back(
-        {name, edit::Dense{at::full_like(session.patient().model->param(name).value, 0.01)}});
+        {name, edit::Dense{at::full_like(session.present().model.param(name).value, 0.01)}});
     return session.add(std::move(edit), std::move(draft)).value();
   }
 

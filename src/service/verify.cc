@@ -38,14 +38,13 @@ Result<std::optional<repair::Verified>> verify_training(const journal::Entry& e,
     return fail(Code::kConflict,
                 fmt::format("entry {} kept another set than {}", e.id, request.retain),
                 "give the --retain it was trained with");
-  const SetFigures now = TRY(
-      probabilities(session.present(), e.request.value("system", ""), *forget, *retain, job));
+  const SetFigures now =
+      TRY(probabilities(session.present(), e.request.value("system", ""), *forget, *retain, job));
   return repair::Verified{e.id, trained_report(e, to_json(now))};
 }
 
 Result<std::vector<repair::Verified>> verify_trainings(const VerifyRequest& request,
-                                                       Session& session,
-                                                       const base::Job& job) {
+                                                       Session& session, const base::Job& job) {
   std::vector<repair::Verified> verified;
   for (const journal::Entry& e : TRY(session.active())) {
     if (e.sealed || !is_trained(e) || (request.entry != 0 && e.id != request.entry)) continue;
@@ -76,8 +75,7 @@ bool VerifyResult::passed() const {
   return std::ranges::all_of(entries, [](const repair::Verified& v) { return v.now.passed(); });
 }
 
-Result<VerifyResult> verify(Session& session, const VerifyRequest& request,
-                            const base::Job& job) {
+Result<VerifyResult> verify(Session& session, const VerifyRequest& request, const base::Job& job) {
   VerifyResult result;
   if (!request.forget.empty()) result.entries = TRY(verify_trainings(request, session, job));
   if (request.entry == 0) TRY(count_unasked(session, result));

@@ -199,7 +199,9 @@ Result<Answer> chat(const Options& o, Context& context) {
     t.line("{}", t.paint(Tone::kDim, fit(session->present().path, kColumns)));
     t.print(t.paint(Tone::kDim, kHelp));
   }
-  service::Chat chat(*session, reader, {o.system, o.plan, forget_options(t, o.request), seal_of(o.request), o.generate});
+  service::Chat chat(
+      *session, reader,
+      {o.system, o.plan, forget_options(t, o.request), seal_of(o.request), o.generate});
   return Conversation(context, std::move(chat), o.request).run();
 }
 

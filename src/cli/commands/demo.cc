@@ -4,11 +4,11 @@
 #include "cli/layout.h"
 #include "cli/request.h"
 #include "cli/signals.h"
+#include "service/forget.h"
+#include "service/generate.h"
 #include "service/intent_reader.h"
 #include "service/json.h"
 #include "service/scratch.h"
-#include "service/forget.h"
-#include "service/generate.h"
 #include "verify/gate.h"
 #include "verify/reveals.h"
 
@@ -94,7 +94,8 @@ class Demo {
     t_.line("  {}", wrap(proposal(*heard.plan), kColumns - 2, 2));
     repair::ForgetOptions options;
     options.decide = [](const verify::Report&) { return repair::Decision::kKeepPartial; };
-    repair::Outcome outcome = TRY(session_.forget(*heard.plan, options, journal::Seal::kNo, context_.job));
+    repair::Outcome outcome =
+        TRY(session_.forget(*heard.plan, options, journal::Seal::kNo, context_.job));
     for (const auto& [what, seconds] : heard.seconds) outcome.seconds[what] += seconds;
     t_.clear_progress();
     print_outcome(t_, outcome, verify::Detail::kFigures);
@@ -130,8 +131,8 @@ class Demo {
 
 Result<Answer> demo(Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
-  const auto session = TRY(service::open_session({context.globals.model, scratch.journal()},
-                                                 journal::Mode::kReadWrite));
+  const auto session = TRY(
+      service::open_session({context.globals.model, scratch.journal()}, journal::Mode::kReadWrite));
   const model::ChatModel model = session->present();
   const service::IntentReader reader = TRY(service::IntentReader::make("", model, context.job));
   return Demo(context, *session, reader).run();

@@ -71,7 +71,8 @@ Result<Carried> carry_out(const agent::Plan& plan, const Options& o, service::Se
     t.line("Nothing was changed.");
     return carried;
   }
-  carried.outcome = TRY(session.forget(plan, forget_options(t, o.request), seal_of(o.request), context.job));
+  carried.outcome =
+      TRY(session.forget(plan, forget_options(t, o.request), seal_of(o.request), context.job));
   t.clear_progress();
   print_outcome(t, *carried.outcome, detail_of(o));
   return carried;

@@ -55,7 +55,8 @@ void print_summary(Terminal& t, const Json& summary) {
 }
 
 // This program again, for one run; Ctrl+C reaches it too, since it is of our process group.
-base::Status spawn_run(const Options& o, size_t run, const Globals& globals) {
+base::Status spawn_run(const Options& o, size_t run, const Context& context) {
+  const Globals& globals = context.globals;
   std::vector<std::string> words = {"expunge", "sweep", o.spec, "--job", std::to_string(run)};
   if (globals.threads > 0)
     words.insert(words.end(), {"--threads", std::to_string(globals.threads)});
@@ -107,7 +108,7 @@ Result<Answer> sweep(const Options& o, Context& context) {
   std::vector<std::string> failed;
   for (size_t i = 0; i < sweep.runs.size(); ++i) {
     t.note(fmt::format("run {} of {}: {}", i + 1, sweep.runs.size(), sweep.runs[i].label));
-    if (const base::Status done = spawn_run(o, i, context.globals); !done) {
+    if (const base::Status done = spawn_run(o, i, context); !done) {
       if (done.error().code == Code::kCancelled) return tl::unexpected(done.error());
       failed.push_back(sweep.runs[i].label);
     }
