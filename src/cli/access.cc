@@ -17,7 +17,7 @@ using base::Result;
 }  // namespace
 
 base::Status join_group(Context& context) {
-  context.group = TRY(tensor::Group::join());
+  context.group = TRY(tensor::ProcessGroup::join());
   if (!tensor::leads(context.group.get())) context.terminal.configure(Output::kNone, Notes::kQuiet);
   return {};
 }

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "cli/arguments.h"
 #include "cli/terminal.h"
-#include "tensor/group.h"
+#include "tensor/process_group.h"
 
 namespace expunge::cli {
 
@@ -27,7 +27,7 @@ struct Context {
   base::Job job;  // reports to the terminal; cancelled by Ctrl+C
   Globals globals = {};
   Terminal terminal{job};
-  std::unique_ptr<tensor::Group> group = nullptr;  // see join_group()
+  std::unique_ptr<tensor::ProcessGroup> group = nullptr;  // see join_group()
 };
 
 struct Answer {

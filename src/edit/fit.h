@@ -8,7 +8,7 @@
 
 #include "base/job.h"
 #include "edit/checkpoint.h"
-#include "tensor/group.h"
+#include "tensor/process_group.h"
 
 namespace expunge::edit {
 
@@ -25,7 +25,7 @@ struct FitOptions {
 
   CheckpointOptions checkpoint = {};
   // Processes that fit the same parameters together: they stop together, and rank 0 alone writes.
-  tensor::Group* group = nullptr;
+  tensor::ProcessGroup* group = nullptr;
   // After each step, e.g. to evaluate; of a fit that resumes, also after the last step that an
   // earlier run did. An error ends the fit.
   std::function<base::Status(int64_t step)> after_step = {};

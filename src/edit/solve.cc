@@ -114,8 +114,8 @@ base::Result<Replacement> solve_replace(const Tensor& x, const Tensor& targets, 
                      relative_residual(xd, y.value, od), y.condition};
 }
 
-base::Result<Metric> Metric::from_moments(const Tensor& second_moment, double count,
-                                          double epsilon) {
+base::Result<InputMetric> InputMetric::from_moments(const Tensor& second_moment, double count,
+                                                    double epsilon) {
   if (count <= 0) return base::fail(Code::kInvalid, "a metric needs at least one row");
   Tensor a = to_f64(second_moment) / count;  // [F,F]
   a = a + at::eye(a.size(0), tensor::f64()) * (epsilon * a.diagonal().mean().item<double>());
@@ -123,12 +123,12 @@ base::Result<Metric> Metric::from_moments(const Tensor& second_moment, double co
   if (info.item<int>() != 0)
     return base::fail(Code::kNumeric, "the retain covariance is not positive definite",
                       "use more retain text or a larger epsilon");
-  return Metric(factor);
+  return InputMetric(factor);
 }
 
-Tensor Metric::inverse_times(const Tensor& x) const { return at::cholesky_solve(x, factor_); }
+Tensor InputMetric::inverse_times(const Tensor& x) const { return at::cholesky_solve(x, factor_); }
 
-base::Result<Solution> solve_in_metric(const Metric& metric, const Tensor& x, const Tensor& r,
+base::Result<Solution> solve_in_metric(const InputMetric& metric, const Tensor& x, const Tensor& r,
                                        double ridge) {
   TRY(check_rows(x, r));
   const Tensor xd = to_f64(x), rd = to_f64(r);

@@ -31,21 +31,21 @@ base::Result<Replacement> solve_replace(const Tensor& x, const Tensor& targets, 
 
 // A metric on layer inputs: A = C/N + ε·mean_diag·I from the second moments of retain inputs,
 // factorised once (Cholesky, float64).
-class Metric {
+class InputMetric {
  public:
-  static base::Result<Metric> from_moments(const Tensor& second_moment, double count,
-                                           double epsilon);
+  static base::Result<InputMetric> from_moments(const Tensor& second_moment, double count,
+                                                double epsilon);
   Tensor inverse_times(const Tensor& x) const;      // A⁻¹ X: [F,n] -> [F,n], float64
   const Tensor& factor() const { return factor_; }  // lower Cholesky factor [F,F]
 
  private:
-  explicit Metric(Tensor factor) : factor_(std::move(factor)) {}
+  explicit InputMetric(Tensor factor) : factor_(std::move(factor)) {}
   Tensor factor_;
 };
 
 // ΔWᵀ = A⁻¹Xᵀ (X A⁻¹ Xᵀ + λ·mean_diag·I)⁻¹ R: the least change in the metric that answers R
 // (Woodbury; the covariance-metric form of ROME and MEMIT, arXiv 2202.05262 and 2210.07229).
-base::Result<Solution> solve_in_metric(const Metric& metric, const Tensor& x, const Tensor& r,
+base::Result<Solution> solve_in_metric(const InputMetric& metric, const Tensor& x, const Tensor& r,
                                        double ridge);
 
 }  // namespace expunge::edit

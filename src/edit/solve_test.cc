@@ -202,7 +202,7 @@ TEST(SolveReplace, DestroysInputsOutsideTheRowsAndDeltaDoesNot) {
 TEST(SolveInMetric, EqualsThePrimalSolution) {
   const Tensor retained = random_f64(40, 50, 24);
   const Tensor moments = retained.t().mm(retained);
-  const Metric metric = Metric::from_moments(moments, 50, 0.03).value();
+  const InputMetric metric = InputMetric::from_moments(moments, 50, 0.03).value();
   const Tensor c = moments / 50;
   const Tensor a = c + identity(24) * (0.03 * mean_diagonal(c));
   EXPECT_LT(relative(metric.factor().mm(metric.factor().t()), a), 1e-12);
@@ -221,7 +221,7 @@ TEST(SolveInMetric, EqualsThePrimalSolution) {
 TEST(SolveInMetric, SparesWhatTheMetricKnows) {
   const Tensor retained = random_f64(43, 60, 8).mm(random_f64(44, 8, 40));
   const Tensor x = random_f64(45, 3, 40), r = random_f64(46, 3, 6);
-  const Metric metric = Metric::from_moments(retained.t().mm(retained), 60, 0.01).value();
+  const InputMetric metric = InputMetric::from_moments(retained.t().mm(retained), 60, 0.01).value();
   const auto moved = [&](const Solution& s) {
     return retained.mm(product(s.delta).t()).norm().item<double>();
   };
@@ -231,9 +231,9 @@ TEST(SolveInMetric, SparesWhatTheMetricKnows) {
   EXPECT_LT(moved(spared), 0.2 * moved(plain));
 }
 
-TEST(Metric, RefusesWhatIsNoCovariance) {
-  EXPECT_FALSE(Metric::from_moments(identity(4), 0, 0.1));
-  const auto negative = Metric::from_moments(-identity(4), 1, 0.1);
+TEST(InputMetric, RefusesWhatIsNoCovariance) {
+  EXPECT_FALSE(InputMetric::from_moments(identity(4), 0, 0.1));
+  const auto negative = InputMetric::from_moments(-identity(4), 1, 0.1);
   ASSERT_FALSE(negative);
   EXPECT_EQ(negative.error().code, base::Code::kNumeric);
 }

@@ -132,10 +132,10 @@ TEST(FindModel, LooksIntoTheHuggingFaceCache) {
 
 TEST(LoadPatient, AFolderWithoutATokenizerIsAnError) {
   const std::string stories = std::string(EXPUNGE_SOURCE_DIR) + "/tests/data/stories260K";
-  const auto patient = load_chat_model(stories);
-  ASSERT_FALSE(patient);
-  EXPECT_EQ(patient.error().code, Code::kNotFound);
-  EXPECT_THAT(patient.error().message, testing::HasSubstr("tokenizer.json"));
+  const auto chat_model = load_chat_model(stories);
+  ASSERT_FALSE(chat_model);
+  EXPECT_EQ(chat_model.error().code, Code::kNotFound);
+  EXPECT_THAT(chat_model.error().message, testing::HasSubstr("tokenizer.json"));
 }
 
 }  // namespace

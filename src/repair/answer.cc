@@ -10,25 +10,25 @@ using base::Result;
 // The replacement is said at once, where the answer would be: at the end of the question, and
 // after a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
 // answer.
-Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& patient,
+Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& chat_model,
                                                          const agent::Target& target) {
   std::vector<unlearn::Lesson> lessons;
   for (const agent::Wording& w : target.rows) {
     const bool blank = !w.prefill.empty() && w.prefill.back() != ' ';
-    auto ids = TRY(patient.tokenizer.encode((blank ? " " : "") + target.replacement + ".")).ids;
-    const auto& ends = patient.model.config().end_ids;
+    auto ids = TRY(chat_model.tokenizer.encode((blank ? " " : "") + target.replacement + ".")).ids;
+    const auto& ends = chat_model.model.config().end_ids;
     if (!ends.empty()) ids.push_back(ends[0]);
-    lessons.push_back({TRY(encode(patient, w.prompt, w.prefill)), std::move(ids)});
+    lessons.push_back({TRY(encode(chat_model, w.prompt, w.prefill)), std::move(ids)});
   }
   return lessons;
 }
 
-Result<std::vector<unlearn::Row>> refusal_rows(const model::ChatModel& patient,
-                                               const agent::Wordings& wordings) {
-  std::vector<unlearn::Row> rows;
+Result<std::vector<unlearn::TokenSpan>> refusal_rows(const model::ChatModel& chat_model,
+                                                     const agent::Wordings& wordings) {
+  std::vector<unlearn::TokenSpan> rows;
   const auto& questions = wordings.unrelated;
   for (size_t i = 0; i < std::min<size_t>(24, questions.size()); ++i)
-    rows.push_back({TRY(encode(patient, questions[i], wordings.refusal_begun)), -1});
+    rows.push_back({TRY(encode(chat_model, questions[i], wordings.refusal_begun)), -1});
   return rows;
 }
 

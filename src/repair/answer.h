@@ -9,11 +9,11 @@
 namespace expunge::repair {
 
 // For a correction: the target's questions, answered by its replacement.
-base::Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& patient,
+base::Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& chat_model,
                                                                const agent::Target& target);
 
 // Reference rows for methods that steer towards "I don't know": the end of such replies.
-base::Result<std::vector<unlearn::Row>> refusal_rows(const model::ChatModel& patient,
-                                                     const agent::Wordings& wordings);
+base::Result<std::vector<unlearn::TokenSpan>> refusal_rows(const model::ChatModel& chat_model,
+                                                           const agent::Wordings& wordings);
 
 }  // namespace expunge::repair

@@ -26,27 +26,27 @@ bool fits(const verify::BaseReplies& r, const std::vector<std::vector<int32_t>>&
 
 }  // namespace
 
-base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& patient,
+base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat_model,
                                                     const agent::Wordings& wordings,
                                                     int64_t layer) {
   constexpr const char* kVersion = "1";
   constexpr size_t kUnrelated = 12, kTexts = 2;
   const auto prompts = spread(wordings.unrelated, kUnrelated);
   std::vector<std::vector<int32_t>> ids, texts;
-  for (const std::string& p : prompts) ids.push_back(TRY(encode(patient, p)));
+  for (const std::string& p : prompts) ids.push_back(TRY(encode(chat_model, p)));
   for (const std::string& t : spread(wordings.prose, kTexts))
-    texts.push_back(TRY(patient.tokenizer.encode(t)).ids);
+    texts.push_back(TRY(chat_model.tokenizer.encode(t)).ids);
   // The tokens name wordings and template at once.
   const std::string key =
-      base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(patient.model.file_hash()),
+      base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(chat_model.model.file_hash()),
                                    layer, fmt::join(ids, ";"), fmt::join(texts, ";")));
   const std::string folder = TRY(base::cache_dir()) + "/backgrounds";
   const std::string path = fmt::format("{}/{}.replies", folder, key.substr(0, 32));
   if (const auto bytes = base::read_file(path))
     if (auto cached = verify::deserialise_base_replies(*bytes);
-        cached && fits(*cached, ids, texts, patient.model.config()))
+        cached && fits(*cached, ids, texts, chat_model.model.config()))
       return std::move(*cached);
-  auto learned = TRY(verify::learn_base_replies(patient.model, prompts, ids, texts, layer));
+  auto learned = TRY(verify::learn_base_replies(chat_model.model, prompts, ids, texts, layer));
   TRY(base::make_dirs(folder));
   TRY(base::write_file_atomic(path, verify::serialise(learned)));
   return learned;

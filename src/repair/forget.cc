@@ -141,7 +141,7 @@ class Forgetting {
                              .related = a.rows.related,
                              .occupied = occupied_};
     if (prepared && layer_ == unlearn::first_layer(prepared) && a.rows.retain_states.defined()) {
-      const auto states_of = [&](const std::vector<unlearn::Row>& rows) {
+      const auto states_of = [&](const std::vector<unlearn::TokenSpan>& rows) {
         return unlearn::capture(model, rows, model::Point::kMlpInput, layer_, job_);
       };
       unlearn::States states{layer_, TRY(states_of(a.rows.forget)), a.rows.retain_states};

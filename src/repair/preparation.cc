@@ -9,22 +9,23 @@ using base::Result;
 
 constexpr size_t kEntities = 24, kOtherEntities = 8, kLessonEntities = 6;
 
-Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const CommonPrompt& p) {
+Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model, const CommonPrompt& p) {
   const text::Message message{"user", p.prompt};
-  return patient.encode({&message, 1}, p.prefill);
+  return chat_model.encode({&message, 1}, p.prefill);
 }
 
-Result<std::vector<int32_t>> encode_target(const model::ChatModel& patient, const std::string& text) {
-  auto ids = TRY(patient.tokenizer.encode(text)).ids;
-  const auto& ends = patient.model.config().end_ids;
+Result<std::vector<int32_t>> encode_target(const model::ChatModel& chat_model,
+                                           const std::string& text) {
+  auto ids = TRY(chat_model.tokenizer.encode(text)).ids;
+  const auto& ends = chat_model.model.config().end_ids;
   if (!ends.empty()) ids.push_back(ends[0]);
   return ids;
 }
 
-Result<std::vector<unlearn::Lesson>> refusals(const model::ChatModel& patient,
+Result<std::vector<unlearn::Lesson>> refusals(const model::ChatModel& chat_model,
                                               const agent::Wordings& wordings) {
   std::vector<unlearn::Lesson> lessons;
-  const auto target = TRY(encode_target(patient, wordings.refusal));
+  const auto target = TRY(encode_target(chat_model, wordings.refusal));
   for (const agent::Relation& r : wordings.relations) {
     const agent::SubjectType* type = wordings.type(r.type);
     for (size_t i = 0; type && i < std::min(kLessonEntities, type->entities.size()); ++i) {
@@ -34,22 +35,22 @@ Result<std::vector<unlearn::Lesson>> refusals(const model::ChatModel& patient,
       const bool begun = i % 3 == 1;
       const CommonPrompt p{agent::fill_in(form, entity),
                            begun ? agent::fill_in(r.prefills[0], entity) : ""};
-      lessons.push_back({TRY(encode(patient, p)), target});
+      lessons.push_back({TRY(encode(chat_model, p)), target});
     }
   }
   return lessons;
 }
 
-Result<unlearn::PreparationInputs> inputs(const model::ChatModel& patient,
+Result<unlearn::PreparationInputs> inputs(const model::ChatModel& chat_model,
                                           const agent::Wordings& wordings) {
   unlearn::PreparationInputs in;
   for (const CommonPrompt& p : common_prompts(wordings))
-    in.prompts.push_back({TRY(encode(patient, p)), -1});
+    in.prompts.push_back({TRY(encode(chat_model, p)), -1});
   for (const std::string& text : wordings.prose)
-    in.texts.push_back(TRY(patient.tokenizer.encode(text)).ids);
+    in.texts.push_back(TRY(chat_model.tokenizer.encode(text)).ids);
   for (const std::string& question : wordings.unrelated)
-    in.questions.push_back(TRY(patient.encode_user(question)));
-  in.refusals = TRY(refusals(patient, wordings));
+    in.questions.push_back(TRY(chat_model.encode_user(question)));
+  in.refusals = TRY(refusals(chat_model, wordings));
   return in;
 }
 
@@ -86,9 +87,9 @@ std::vector<int64_t> related_prompts(const agent::Wordings& wordings, const agen
   return related;
 }
 
-unlearn::PreparationSource preparation_source(const model::ChatModel& patient,
+unlearn::PreparationSource preparation_source(const model::ChatModel& chat_model,
                                               const agent::Wordings& wordings) {
-  return {wordings.hash + wordings.refusal, [&] { return inputs(patient, wordings); }};
+  return {wordings.hash + wordings.refusal, [&] { return inputs(chat_model, wordings); }};
 }
 
 }  // namespace expunge::repair

@@ -19,7 +19,7 @@ std::vector<CommonPrompt> common_prompts(const agent::Wordings& wordings);
 std::vector<int64_t> related_prompts(const agent::Wordings& wordings, const agent::Target& target);
 
 // Both must live until the source is no longer asked.
-unlearn::PreparationSource preparation_source(const model::ChatModel& patient,
+unlearn::PreparationSource preparation_source(const model::ChatModel& chat_model,
                                               const agent::Wordings& wordings);
 
 }  // namespace expunge::repair

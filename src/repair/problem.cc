@@ -29,9 +29,9 @@ std::string before_answer(const std::string& reply, const std::vector<std::strin
 
 // Questions whose present reply does not reveal an answer.
 struct Kept {
-  std::vector<Question> questions;     // with that reply
-  std::vector<unlearn::Row> rows;      // the prompt's last token and the tokens of the reply
-  std::vector<tensor::Tensor> states;  // of those rows, MLP inputs
+  std::vector<Question> questions;       // with that reply
+  std::vector<unlearn::TokenSpan> rows;  // the prompt's last token and the tokens of the reply
+  std::vector<tensor::Tensor> states;    // of those rows, MLP inputs
   void append(const Kept& other) {
     rows.insert(rows.end(), other.rows.begin(), other.rows.end());
     states.insert(states.end(), other.states.begin(), other.states.end());
@@ -90,20 +90,21 @@ base::Status update(const model::Model& edited, const std::vector<std::vector<in
   return {};
 }
 
-Result<Kept> kept_of(const model::ChatModel& patient, KeptReplies& known,
+Result<Kept> kept_of(const model::ChatModel& chat_model, KeptReplies& known,
                      const std::vector<std::string>& prompts,
                      const std::vector<std::string>& answers, int64_t layer, const base::Job& job) {
   Kept kept;
   if (prompts.empty()) return kept;
   std::vector<std::vector<int32_t>> ids;
-  for (const std::string& p : prompts) ids.push_back(TRY(encode(patient, p)));
+  for (const std::string& p : prompts) ids.push_back(TRY(encode(chat_model, p)));
   auto replies = TRY(known.of(ids, job));
   std::vector<std::vector<int32_t>> runs;
   for (size_t i = 0; i < ids.size(); ++i) runs.push_back(run_of(ids[i], replies[i]));
-  auto states = TRY(traces(patient.model, runs, layer));
-  if (!patient.model.edited().empty()) TRY(update(patient.model, ids, layer, replies, states));
+  auto states = TRY(traces(chat_model.model, runs, layer));
+  if (!chat_model.model.edited().empty())
+    TRY(update(chat_model.model, ids, layer, replies, states));
   for (size_t i = 0; i < prompts.size(); ++i) {
-    if (verify::reveals(TRY(patient.tokenizer.decode(replies[i])), answers)) continue;
+    if (verify::reveals(TRY(chat_model.tokenizer.decode(replies[i])), answers)) continue;
     kept.questions.push_back({prompts[i], "", {}, replies[i], states[i].entering});
     const auto first = static_cast<int64_t>(ids[i].size()) - 1;
     const int64_t count = states[i].mlp_input.size(0) - first;
@@ -152,25 +153,26 @@ int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edi
   return std::max<int64_t>(layer, 1);
 }
 
-Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const std::string& prompt,
+Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model, const std::string& prompt,
                                     const std::string& prefill) {
   const text::Message message{"user", prompt};
-  return patient.encode({&message, 1}, prefill);
+  return chat_model.encode({&message, 1}, prefill);
 }
 
-Result<std::vector<std::string>> ask(const model::ChatModel& patient,
+Result<std::vector<std::string>> ask(const model::ChatModel& chat_model,
                                      std::span<const Question> questions, int64_t max_new_tokens) {
   std::vector<std::vector<int32_t>> prompts;
-  for (const Question& q : questions) prompts.push_back(TRY(encode(patient, q.prompt, q.prefill)));
+  for (const Question& q : questions)
+    prompts.push_back(TRY(encode(chat_model, q.prompt, q.prefill)));
   model::GenerateOptions options;
   options.max_new_tokens = max_new_tokens;
   std::vector<std::string> replies;
-  for (const auto& g : TRY(model::generate(patient.model, prompts, options)))
-    replies.push_back(TRY(patient.tokenizer.decode(g.ids)));
+  for (const auto& g : TRY(model::generate(chat_model.model, prompts, options)))
+    replies.push_back(TRY(chat_model.tokenizer.decode(g.ids)));
   return replies;
 }
 
-Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
+Result<Assignment> assign(const model::ChatModel& chat_model, const agent::Target& target,
                           const verify::Bounds& bounds, Baseline& baseline,
                           const Baseline::Facts& known, int64_t layer, const base::Job& job) {
   const verify::BaseReplies of_base = replies_at(known, layer);
@@ -179,28 +181,28 @@ Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& 
   // Where the model would say the answer: at the end of each wording, and inside its own replies.
   std::vector<Question> own;
   for (const agent::Wording& w : target.rows) {
-    a.rows.forget.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
+    a.rows.forget.push_back({TRY(encode(chat_model, w.prompt, w.prefill)), -1});
     if (w.prefill.empty()) own.push_back({w.prompt, "", {}});
   }
   own = spread(own, 6);
-  const auto replies = TRY(ask(patient, own, kOwnReplyTokens));
+  const auto replies = TRY(ask(chat_model, own, kOwnReplyTokens));
   std::set<std::vector<int32_t>> seen;
   for (size_t i = 0; i < own.size(); ++i) {
     const std::string begun = before_answer(replies[i], target.answers);
     if (begun.empty()) continue;
-    auto ids = TRY(encode(patient, own[i].prompt, begun));
+    auto ids = TRY(encode(chat_model, own[i].prompt, begun));
     if (seen.insert(ids).second) a.rows.forget.push_back({std::move(ids), -1});
   }
   for (const agent::Wording& w : target.held)
-    a.rows.held.push_back({TRY(encode(patient, w.prompt, w.prefill)), -1});
-  Kept kept = TRY(kept_of(patient, asked, spread(target.same_subject, kSameSubject), target.answers,
-                          layer, job));
+    a.rows.held.push_back({TRY(encode(chat_model, w.prompt, w.prefill)), -1});
+  Kept kept = TRY(kept_of(chat_model, asked, spread(target.same_subject, kSameSubject),
+                          target.answers, layer, job));
   a.questions.same_subject = spread(kept.questions, kGateSubject);
   // Every third neighbour is for the gates only.
   std::vector<std::string> held_neighbours, neighbours;
   for (size_t i = 0; i < target.neighbours.size(); ++i)
     (i % 3 == 2 ? held_neighbours : neighbours).push_back(target.neighbours[i]);
-  kept.append(TRY(kept_of(patient, asked, neighbours, {}, layer, job)));
+  kept.append(TRY(kept_of(chat_model, asked, neighbours, {}, layer, job)));
   a.rows.retain = std::move(kept.rows);
   if (!kept.states.empty()) a.rows.retain_states = at::cat(kept.states);
   a.rows.related = related_prompts(baseline.wordings(), target);
@@ -213,7 +215,7 @@ Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& 
     a.questions.paraphrases.back().replacement = target.replacement;
   }
   a.questions.neighbours =
-      TRY(kept_of(patient, asked, spread(held_neighbours, kGateNeighbours), {}, layer, job))
+      TRY(kept_of(chat_model, asked, spread(held_neighbours, kGateNeighbours), {}, layer, job))
           .questions;
   a.questions.unrelated = of_base.unrelated;
   a.questions.texts = of_base.texts;

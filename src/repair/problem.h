@@ -12,11 +12,12 @@
 namespace expunge::repair {
 
 struct Rows {
-  std::vector<unlearn::Row> forget;  // the plan's wordings, and inside the model's own replies
-  std::vector<unlearn::Row> held;    // kept out of the edit, to choose it by
-  std::vector<unlearn::Row> retain;  // neighbours and the subject's other questions
-  tensor::Tensor retain_states;      // [n,D], their MLP inputs at the examined layer
-  std::vector<int64_t> related;      // common prompts that ask about the subject
+  std::vector<unlearn::TokenSpan>
+      forget;                            // the plan's wordings, and inside the model's own replies
+  std::vector<unlearn::TokenSpan> held;  // kept out of the edit, to choose it by
+  std::vector<unlearn::TokenSpan> retain;  // neighbours and the subject's other questions
+  tensor::Tensor retain_states;            // [n,D], their MLP inputs at the examined layer
+  std::vector<int64_t> related;            // common prompts that ask about the subject
 };
 struct Assignment {
   Rows rows;
@@ -25,7 +26,7 @@ struct Assignment {
 
 // `target.answers` must not be empty. Questions whose present reply reveals an answer are dropped
 // from what is to be kept. `layer` is the one that will be examined.
-base::Result<Assignment> assign(const model::ChatModel& patient, const agent::Target& target,
+base::Result<Assignment> assign(const model::ChatModel& chat_model, const agent::Target& target,
                                 const verify::Bounds& bounds, Baseline& baseline,
                                 const Baseline::Facts& known, int64_t layer,
                                 const base::Job& job = {});
@@ -37,11 +38,11 @@ bool tells_apart(const std::string& answer);
 // or more.
 int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edit::Edit> edits);
 
-base::Result<std::vector<int32_t>> encode(const model::ChatModel& patient,
+base::Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model,
                                           const std::string& prompt,
                                           const std::string& prefill = {});
 // Greedy replies to the questions under the present weights.
-base::Result<std::vector<std::string>> ask(const model::ChatModel& patient,
+base::Result<std::vector<std::string>> ask(const model::ChatModel& chat_model,
                                            std::span<const verify::Question> questions,
                                            int64_t max_new_tokens);
 

@@ -27,7 +27,7 @@ enum class Edits { kApplied, kIgnored };
 class Reader {
  public:
   static base::Result<Reader> open(const Place& place, Edits edits);
-  const model::ChatModel& patient() const { return *patient_; }
+  const model::ChatModel& chat_model() const { return *patient_; }
 
  private:
   std::optional<model::ChatModel> patient_;

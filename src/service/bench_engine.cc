@@ -168,10 +168,10 @@ Result<Samples> measure(const Model& model, const Model& f32, const BenchEngineO
 
 }  // namespace
 
-Result<Json> bench_engine(const model::ChatModel& patient, const BenchEngineOptions& options,
+Result<Json> bench_engine(const model::ChatModel& chat_model, const BenchEngineOptions& options,
                           const base::Job& job) {
-  const Model& model = patient.model;
-  const std::vector<int32_t> hello = TRY(patient.encode_user("What is the capital of France?"));
+  const Model& model = chat_model.model;
+  const std::vector<int32_t> hello = TRY(chat_model.encode_user("What is the capital of France?"));
   return tensor::guarded([&]() -> Result<Json> {
     {
       Runner runner(model);

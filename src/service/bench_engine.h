@@ -29,7 +29,7 @@ struct BenchEngineOptions {
 //   threads, repeats, prompt_tokens, decode_tokens, compute, simd
 // `compute` is the type the products run in, and why; `simd` the instruction set chosen at run
 // time.
-base::Result<base::Json> bench_engine(const model::ChatModel& patient,
+base::Result<base::Json> bench_engine(const model::ChatModel& chat_model,
                                       const BenchEngineOptions& options = {},
                                       const base::Job& job = {});
 

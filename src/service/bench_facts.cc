@@ -45,10 +45,10 @@ struct Tally {
 enum class Want { kForgotten, kKept };
 
 // Asks the model and counts; returns how many replies were good.
-Result<size_t> measure(const model::ChatModel& patient, const std::vector<Question>& questions,
+Result<size_t> measure(const model::ChatModel& chat_model, const std::vector<Question>& questions,
                        Want want, const char* name, const std::string& about, Tally& tally) {
   if (questions.empty()) return 0;
-  const auto replies = TRY(repair::ask(patient, questions, verify::kReplyTokens));
+  const auto replies = TRY(repair::ask(chat_model, questions, verify::kReplyTokens));
   size_t good = 0;
   for (size_t i = 0; i < questions.size(); ++i) {
     const bool there = answered(replies[i], questions[i].answers);
@@ -65,12 +65,12 @@ Result<size_t> measure(const model::ChatModel& patient, const std::vector<Questi
   return good;
 }
 
-Result<double> text_nll(const model::ChatModel& patient) {
+Result<double> text_nll(const model::ChatModel& chat_model) {
   std::vector<verify::ScoreItem> items;
   for (const std::string& text : agent::Wordings::builtin().held_prose)
-    items.push_back({TRY(patient.tokenizer.encode(text)).ids, 1});
+    items.push_back({TRY(chat_model.tokenizer.encode(text)).ids, 1});
   double total = 0, n = 0;
-  for (const verify::AnswerScore& s : TRY(verify::score(patient.model, items))) {
+  for (const verify::AnswerScore& s : TRY(verify::score(chat_model.model, items))) {
     total += s.avg_loss * static_cast<double>(s.logprobs.size());
     n += static_cast<double>(s.logprobs.size());
   }

@@ -53,12 +53,12 @@ std::vector<text::Message> Dialogue::messages(const std::string& user) const {
   return list;
 }
 
-base::Result<Dialogue::Shown> Dialogue::shown(const model::ChatModel& patient,
+base::Result<Dialogue::Shown> Dialogue::shown(const model::ChatModel& chat_model,
                                               const std::string& user, size_t room) {
-  const auto most = static_cast<size_t>(patient.model.config().context_length);
+  const auto most = static_cast<size_t>(chat_model.model.config().context_length);
   Shown shown;
   for (;;) {
-    shown.ids = TRY(patient.encode(messages(user)));
+    shown.ids = TRY(chat_model.encode(messages(user)));
     if (shown.ids.size() + room <= most) return shown;
     const auto oldest = std::ranges::find(turns_, false, &Turn::hidden);
     if (oldest == turns_.end()) return shown;  // the message alone: generate refuses it if too long

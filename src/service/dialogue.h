@@ -31,7 +31,8 @@ class Dialogue {
     std::vector<int32_t> ids;
     size_t left_out = 0;  // turns
   };
-  base::Result<Shown> shown(const model::ChatModel& patient, const std::string& user, size_t room);
+  base::Result<Shown> shown(const model::ChatModel& chat_model, const std::string& user,
+                            size_t room);
 
  private:
   struct Turn {

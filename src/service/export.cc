@@ -15,9 +15,9 @@ Result<model::ChatModel> load_written(const std::string& path, publish::Format f
                                       const Session& session) {
   if (format != publish::Format::kPeft) return model::load_chat_model(path);
   const edit::Edit adapter = TRY(publish::read_adapter(path));
-  model::ChatModel patient = TRY(model::load_chat_model(session.present().path));
-  patient.model = TRY(edit::apply(patient.model, adapter));
-  return patient;
+  model::ChatModel chat_model = TRY(model::load_chat_model(session.present().path));
+  chat_model.model = TRY(edit::apply(chat_model.model, adapter));
+  return chat_model;
 }
 
 }  // namespace

@@ -25,10 +25,10 @@ struct Reply {
 // The text of prompt `index` as it comes, whole characters at a time. May be empty.
 using OnText = std::function<void(size_t index, std::string_view piece)>;
 
-base::Result<std::vector<int32_t>> encode(const model::ChatModel& patient, const Prompt& prompt,
+base::Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model, const Prompt& prompt,
                                           Prompting prompting);
 // A reply a prompt. The job's reports count tokens where nobody takes the text.
-base::Result<std::vector<Reply>> generate(const model::ChatModel& patient,
+base::Result<std::vector<Reply>> generate(const model::ChatModel& chat_model,
                                           std::span<const Prompt> prompts, Prompting prompting,
                                           const model::GenerateOptions& options,
                                           const OnText& on_text, const base::Job& job);

@@ -12,9 +12,9 @@ using base::Result;
 namespace {
 
 // Everything that the training depends on.
-Result<std::string> cache_key(const model::ChatModel& patient) {
-  std::string key =
-      std::string(base::kVersion) + TRY(patient.model.file_hash()) + agent::Cues::builtin().hash();
+Result<std::string> cache_key(const model::ChatModel& chat_model) {
+  std::string key = std::string(base::kVersion) + TRY(chat_model.model.file_hash()) +
+                    agent::Cues::builtin().hash();
   for (const agent::Example& e : agent::builtin_examples()) {
     key += fmt::format(" {}", static_cast<int>(e.intent));
     for (const text::Message& m : e.dialogue) key += m.content;
@@ -22,11 +22,11 @@ Result<std::string> cache_key(const model::ChatModel& patient) {
   return base::sha256_hex(key);
 }
 
-Result<agent::ModelWatchdog> trained_watchdog(const model::ChatModel& patient,
+Result<agent::ModelWatchdog> trained_watchdog(const model::ChatModel& chat_model,
                                               const base::Job& job) {
   const std::string folder = TRY(base::cache_dir()) + "/watchdogs";
-  const std::string path = fmt::format("{}/{:.32}.json", folder, TRY(cache_key(patient)));
-  agent::Features features = watchdog_features(patient);
+  const std::string path = fmt::format("{}/{:.32}.json", folder, TRY(cache_key(chat_model)));
+  agent::Features features = watchdog_features(chat_model);
   if (const auto json = base::read_json(path))
     if (auto cached = agent::Watchdog::from_json(*json))
       return agent::ModelWatchdog{std::move(*cached), std::move(features)};
@@ -41,11 +41,11 @@ Result<agent::ModelWatchdog> trained_watchdog(const model::ChatModel& patient,
 
 }  // namespace
 
-Result<IntentReader> IntentReader::make(const std::string& url, const model::ChatModel& patient,
+Result<IntentReader> IntentReader::make(const std::string& url, const model::ChatModel& chat_model,
                                         const base::Job& job) {
   IntentReader reader;
   if (url.empty())
-    reader.builtin_ = TRY(trained_watchdog(patient, job));
+    reader.builtin_ = TRY(trained_watchdog(chat_model, job));
   else
     reader.endpoint_ = TRY(agent::endpoint_from_url(url));
   return reader;

@@ -32,7 +32,7 @@ TEST_F(Again, ReadersSeeTheEditsOrTheFileAlone) {
   add_entry(*open(), "Who wrote Emma?", "Jane Austen");
   const auto edited = Reader::open(place(), Edits::kApplied, base::Job()).value();
   const auto plain = Reader::open(place(), Edits::kIgnored, base::Job()).value();
-  EXPECT_NE(edited.patient().model->weights_hash(), plain.patient().model->weights_hash());
+  EXPECT_NE(edited.chat_model().model->weights_hash(), plain.chat_model().model->weights_hash());
 }
 
 TEST_F(Again, VerifyNamesWhatItCannotAsk) {

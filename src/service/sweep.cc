@@ -64,22 +64,22 @@ base::Status do_run(const Sweep& sweep, size_t index, const base::Job& job) {
   const std::string folder = sweep.folder(index);
   TRY(base::make_dirs(folder));
   if (TRY(read_summary(folder)).finished) return {};
-  model::ChatModel patient =
+  model::ChatModel chat_model =
       TRY(model::load_chat_model(run.label == "gold" ? sweep.gold : sweep.model));
   const verify::Work work = TRY(evaluation_of(sweep, index));
   if (run.method) {
-    if (parks(*run.method, run.knobs)) patient.model = TRY(patient.model.parked(folder));
-    TrainingRequest request{patient, *run.method, run.knobs};
+    if (parks(*run.method, run.knobs)) chat_model.model = TRY(chat_model.model.parked(folder));
+    TrainingRequest request{chat_model, *run.method, run.knobs};
     request.forget = TRY(examples_of(sweep, sweep.forget));
     if (!sweep.retain.empty()) request.retain = TRY(examples_of(sweep, sweep.retain));
     request.system = sweep.system;
     request.seed = run.seed;
     request.out = request.result_folder = folder;
     const edit::Edit edit = TRY(edit_of(request, job));
-    patient.model = TRY(edit::apply(patient.model, edit));
+    chat_model.model = TRY(edit::apply(chat_model.model, edit));
   }
-  TRY(verify::run_evaluation(patient, {run.label, std::nullopt, folder + "/evaluation.json"}, work,
-                             nullptr, job));
+  TRY(verify::run_evaluation(chat_model, {run.label, std::nullopt, folder + "/evaluation.json"},
+                             work, nullptr, job));
   RunSummary summary = TRY(read_summary(folder));
   summary.label = run.label;
   summary.finished = true;

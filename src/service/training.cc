@@ -48,7 +48,7 @@ class TrainingJob {
   Result<TrainingResult> run() {
     const base::Stopwatch clock;
     unlearn::EncodedSets sets = TRY(encode());
-    unlearn::Problem problem{.model = r_.patient.model, .seed = r_.seed};
+    unlearn::Problem problem{.model = r_.chat_model.model, .seed = r_.seed};
     problem.training = &sets.set;
     if (!r_.method.objective()) {
       unlearn::RowSets rows = unlearn::answer_rows(sets.set);
@@ -59,7 +59,7 @@ class TrainingJob {
     problem.run = training_run();
     TRY(open_folder());
     result_.edit = TRY(unlearn::propose(r_.method, problem, r_.knobs, job_));
-    summary_.edit_norm = edit::relative_norm(r_.patient.model, result_.edit);
+    summary_.edit_norm = edit::relative_norm(r_.chat_model.model, result_.edit);
     summary_.seconds = clock.seconds();
     summary_.peak_memory_gb = peak_memory_gb();
     return std::move(result_);
@@ -72,15 +72,15 @@ class TrainingJob {
     summary_.knobs = r_.knobs;
     summary_.seed = r_.seed;
     summary_.system = r_.system;
-    summary_.weights_hash = r_.patient.model.weights_hash();
+    summary_.weights_hash = r_.chat_model.model.weights_hash();
     summary_.forget = {r_.forget.items.size(), hash_of(r_.forget.items)};
     summary_.retain = {r_.retain.items.size(), hash_of(r_.retain.items)};
     summary_.citation = r_.method.citation;
     summary_.expunge = base::kVersion;
     summary_.libtorch = tensor::libtorch_version();
     summary_.processes = r_.group ? r_.group->size() : 1;
-    unlearn::EncodedSets sets =
-        TRY(unlearn::encode_sets(r_.patient, r_.forget.items, r_.retain.items, r_.system, r_.seed));
+    unlearn::EncodedSets sets = TRY(
+        unlearn::encode_sets(r_.chat_model, r_.forget.items, r_.retain.items, r_.system, r_.seed));
     TRY(skip("forget", r_.forget, sets.forget_skipped));
     TRY(skip("retain", r_.retain, sets.retain_skipped));
     return sets;
@@ -148,7 +148,8 @@ class TrainingJob {
   Status evaluate(int64_t epoch, const edit::TrainableParameters& parameters) {
     if (epoch % r_.eval_every != 0) return {};
     if (std::ranges::count(summary_.epochs, epoch, &EpochFigures::epoch) > 0) return {};
-    const auto trained = r_.patient.with(TRY(edit::apply(r_.patient.model, parameters.edit())));
+    const auto trained =
+        r_.chat_model.with(TRY(edit::apply(r_.chat_model.model, parameters.edit())));
     const SetFigures figures =
         TRY(probabilities(trained, r_.system, r_.forget.items, r_.retain.items, job_));
     summary_.epochs.push_back({epoch, figures});
@@ -198,7 +199,7 @@ Result<ExampleSet> read_examples(std::span<const std::string> files, size_t limi
   return set;
 }
 
-Result<SetFigures> probabilities(const model::ChatModel& patient, const std::string& system,
+Result<SetFigures> probabilities(const model::ChatModel& chat_model, const std::string& system,
                                  std::span<const text::QaItem> forget,
                                  std::span<const text::QaItem> retain, const base::Job& job) {
   verify::EvaluateOptions options;
@@ -209,14 +210,14 @@ Result<SetFigures> probabilities(const model::ChatModel& patient, const std::str
   for (const auto& [name, items] : {std::pair("forget", forget), std::pair("retain", retain)}) {
     verify::QaSet& set = sets.emplace_back(verify::QaSet{name, {}});
     for (const text::QaItem& item : items.first(std::min(kMost, items.size())))
-      if (!TRY(unlearn::too_long(patient, system, item))) {
+      if (!TRY(unlearn::too_long(chat_model, system, item))) {
         set.items.push_back(item);
         set.items.back().row = static_cast<int64_t>(set.items.size()) - 1;  // of several files
       }
   }
   SetFigures figures;
   for (const auto& [name, records] :
-       TRY(verify::evaluate(patient, sets, options, {}, job)).records) {
+       TRY(verify::evaluate(chat_model, sets, options, {}, job)).records) {
     if (records.empty()) continue;
     double sum = 0;
     for (const auto& record : records) sum += record.score.prob();

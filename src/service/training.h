@@ -44,7 +44,7 @@ base::Result<ExampleSet> read_examples(std::span<const std::string> files, size_
 std::string hash_of(const std::vector<text::QaItem>& items);
 
 struct TrainingRequest {
-  const model::ChatModel& patient;
+  const model::ChatModel& chat_model;
   const unlearn::Method& method;
   unlearn::Knobs knobs = {};
   ExampleSet forget = {}, retain = {};
@@ -52,7 +52,7 @@ struct TrainingRequest {
   uint64_t seed = 1;
   std::string out = {};                          // folder; "" keeps nothing
   int64_t eval_every = 0, checkpoint_every = 0;  // see TrainingOptions
-  tensor::Group* group = nullptr;                // rank 0 alone writes
+  tensor::ProcessGroup* group = nullptr;         // rank 0 alone writes
   // Where the result will be written, and its size; 0: the edit's, in a journal. Its disk space is
   // held from before the first step. "": none is.
   std::string result_folder = {};
@@ -75,7 +75,8 @@ bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs);
 
 // Of the first items of both sets under the model as it is; those that exceed the context are left
 // out.
-base::Result<SetFigures> probabilities(const model::ChatModel& patient, const std::string& system,
+base::Result<SetFigures> probabilities(const model::ChatModel& chat_model,
+                                       const std::string& system,
                                        std::span<const text::QaItem> forget,
                                        std::span<const text::QaItem> retain, const base::Job& job);
 

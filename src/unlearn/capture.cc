@@ -10,19 +10,19 @@ namespace {
 using Visit = std::function<void(model::Point point, int64_t layer, const Tensor& value,
                                  const Tensor& index)>;
 
-size_t first_token(const Row& row) {
+size_t first_token(const TokenSpan& row) {
   const auto size = static_cast<int64_t>(row.ids.size());
   const int64_t position = row.position < 0 ? size + row.position : row.position;
   CHECK(position >= 0 && row.count >= 1 && position + row.count <= size);
   return static_cast<size_t>(position);
 }
 
-base::Status visit(const model::Model& model, std::span<const Row> rows, int64_t last_layer,
+base::Status visit(const model::Model& model, std::span<const TokenSpan> rows, int64_t last_layer,
                    const base::Job& job, const Visit& on_value) {
   if (rows.empty()) return base::fail(base::Code::kInvalid, "no rows to capture");
   CHECK(last_layer >= 0 && last_layer < model.config().n_layers, "layer {}", last_layer);
   std::vector<model::PlanInput> inputs;
-  for (const Row& row : rows) {
+  for (const TokenSpan& row : rows) {
     TRY(model::check_prompt(model.config(), row.ids));
     inputs.push_back({row.ids, first_token(row)});
   }
@@ -55,7 +55,7 @@ base::Status visit(const model::Model& model, std::span<const Row> rows, int64_t
 
 }  // namespace
 
-base::Result<Tensor> capture(const model::Model& model, std::span<const Row> rows,
+base::Result<Tensor> capture(const model::Model& model, std::span<const TokenSpan> rows,
                              model::Point point, int64_t layer, const base::Job& job) {
   std::vector<Tensor> results;
   TRY(visit(model, rows, layer, job,
@@ -66,8 +66,8 @@ base::Result<Tensor> capture(const model::Model& model, std::span<const Row> row
 }
 
 base::Result<std::vector<Tensor>> capture_layers(const model::Model& model,
-                                                 std::span<const Row> rows, model::Point point,
-                                                 const base::Job& job) {
+                                                 std::span<const TokenSpan> rows,
+                                                 model::Point point, const base::Job& job) {
   const int64_t n_layers = model.config().n_layers;
   std::vector<std::vector<Tensor>> parts(static_cast<size_t>(n_layers));
   TRY(visit(model, rows, n_layers - 1, job,

@@ -33,17 +33,17 @@ constexpr double kClose = 2e-6;
 
 TEST(Capture, EqualsThePlainPass) {
   const auto model = tests::random_model(5);
-  const std::vector<Row> rows{{{0, 2, 9, 3, 15, 1}, -1},
-                              {{0, 2, 9, 3, 15, 1}, 2},
-                              {{0, 2, 9, 3, 16, 1}, 4},
-                              {{0, 20, 4}, -2},
-                              {{0, 2, 9, 3, 15, 1, 40, 41}, 3, 4}};
+  const std::vector<TokenSpan> rows{{{0, 2, 9, 3, 15, 1}, -1},
+                                    {{0, 2, 9, 3, 15, 1}, 2},
+                                    {{0, 2, 9, 3, 16, 1}, 4},
+                                    {{0, 20, 4}, -2},
+                                    {{0, 2, 9, 3, 15, 1, 40, 41}, 3, 4}};
   for (const Point point : kPoints)
     for (int64_t layer = 0; layer < 3; ++layer) {
       const Tensor got = capture(*model, rows, point, layer).value();
       ASSERT_EQ(got.size(0), 8);
       int64_t at = 0;
-      for (const Row& row : rows) {
+      for (const TokenSpan& row : rows) {
         const auto size = static_cast<int64_t>(row.ids.size());
         const int64_t first = row.position < 0 ? size + row.position : row.position;
         const Tensor expected = plain(*model, row.ids, point, layer).narrow(0, first, row.count);
@@ -55,7 +55,7 @@ TEST(Capture, EqualsThePlainPass) {
 
 TEST(Capture, AllLayersInOnePassEqualOneLayerAtATime) {
   const auto model = tests::random_model(5);
-  const std::vector<Row> rows{{{0, 2, 9, 3, 15, 1}, -1}, {{0, 2, 8, 3, 14, 1}, 2, 3}};
+  const std::vector<TokenSpan> rows{{{0, 2, 9, 3, 15, 1}, -1}, {{0, 2, 8, 3, 14, 1}, 2, 3}};
   for (const Point point : kPoints) {
     const auto layers = capture_layers(*model, rows, point).value();
     ASSERT_EQ(layers.size(), 3U);
@@ -69,7 +69,7 @@ TEST(Capture, AllLayersInOnePassEqualOneLayerAtATime) {
 TEST(Capture, BatchingDoesNotMatter) {
   const auto model = tests::random_model(5);
   std::mt19937_64 rng(7);
-  std::vector<Row> rows;
+  std::vector<TokenSpan> rows;
   for (int i = 0; i < 60; ++i) {
     Ids ids{0, 2, 9, 3};  // shared
     const size_t length = 10 + rng() % 30;
@@ -77,7 +77,7 @@ TEST(Capture, BatchingDoesNotMatter) {
     rows.push_back({ids, static_cast<int64_t>(4 + rng() % (length - 4))});
   }
   const Tensor together = capture(*model, rows, Point::kDownInput, 2).value();
-  std::vector<Row> mixed = rows;
+  std::vector<TokenSpan> mixed = rows;
   mixed.push_back({{5, 6, 7}, 0});  // nothing is shared any more
   const Tensor unshared = capture(*model, mixed, Point::kDownInput, 2).value();
   EXPECT_LT(distance(unshared.narrow(0, 0, 60), together), kClose);
@@ -90,7 +90,7 @@ TEST(Capture, BatchingDoesNotMatter) {
 
 TEST(Capture, PositionsInsideTheSharedBeginning) {
   const auto model = tests::random_model(5);
-  const std::vector<Row> rows{{{0, 2, 9, 3, 15, 1}, 0}, {{0, 2, 9, 3, 16, 1}, 1}};
+  const std::vector<TokenSpan> rows{{{0, 2, 9, 3, 15, 1}, 0}, {{0, 2, 9, 3, 16, 1}, 1}};
   const Tensor got = capture(*model, rows, Point::kMlpInput, 1).value();
   for (int64_t i = 0; i < 2; ++i)
     EXPECT_LT(
@@ -102,7 +102,7 @@ TEST(Capture, PositionsInsideTheSharedBeginning) {
 
 TEST(Capture, BadRowsAreErrors) {
   const auto model = tests::random_model(5);
-  const auto code = [&](std::vector<Row> rows) {
+  const auto code = [&](std::vector<TokenSpan> rows) {
     const auto got = capture(*model, rows, Point::kMlpInput, 1);
     return got ? base::Code::kInternal : got.error().code;
   };
@@ -117,7 +117,7 @@ TEST(Capture, BadRowsAreErrors) {
 
 TEST(Capture, CanBeCancelled) {
   const auto model = tests::random_model(5);
-  const std::vector<Row> rows{{{0, 2, 3}, -1}};
+  const std::vector<TokenSpan> rows{{{0, 2, 3}, -1}};
   const base::Job job;
   job.cancel();
   const auto got = capture(*model, rows, Point::kMlpInput, 1, job);

@@ -21,18 +21,18 @@ struct EncodedSets {
 };
 // `system` as in ChatModel::encode_answer. Refusals are drawn from a list of our own, by the seed.
 // Errors name the set and the item's row. The model must outlive the sets.
-base::Result<EncodedSets> encode_sets(const model::ChatModel& patient,
+base::Result<EncodedSets> encode_sets(const model::ChatModel& chat_model,
                                       std::span<const text::QaItem> forget,
                                       std::span<const text::QaItem> retain,
                                       const std::string& system, uint64_t seed);
 // Whether a question with its answer does not fit into the context; nothing where it does.
-base::Result<std::optional<TooLong>> too_long(const model::ChatModel& patient,
+base::Result<std::optional<TooLong>> too_long(const model::ChatModel& chat_model,
                                               const std::string& system, const text::QaItem& item);
 
 // The same for closed forms: the tokens at which an answer of the set is being given. Refusal rows
 // are those of the refusals to the forget questions.
 struct RowSets {
-  std::vector<Row> forget, retain, refusal;
+  std::vector<TokenSpan> forget, retain, refusal;
 };
 RowSets answer_rows(const TrainingSet& set);
 

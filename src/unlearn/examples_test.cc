@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const model::ChatModel& patient() {
+const model::ChatModel& chat_model() {
   static const model::ChatModel* tiny = [] {
     model::Config c = tests::tiny_config();  // a context of 64 tokens, here bytes
     c.vocab_size = 272;
@@ -39,7 +39,7 @@ TEST(EncodeSets, WhatExceedsTheContextIsLeftOutAndCounted) {
   const std::vector<text::QaItem> forget{item(0, 2, 2), item(1, 2, 100), item(2, 3, 3),
                                          item(3, 60, 1)},
       retain{item(0, 100, 1), item(1, 4, 4)};
-  const EncodedSets sets = encode_sets(patient(), forget, retain, "", 1).value();
+  const EncodedSets sets = encode_sets(chat_model(), forget, retain, "", 1).value();
   ASSERT_EQ(sets.forget_skipped.size(), 2U);
   EXPECT_EQ(sets.forget_skipped[0].index, 1U);
   EXPECT_EQ(sets.forget_skipped[0].limit, 64U);
@@ -51,16 +51,16 @@ TEST(EncodeSets, WhatExceedsTheContextIsLeftOutAndCounted) {
   ASSERT_EQ(sets.retain_skipped.size(), 1U);
   EXPECT_EQ(sets.retain_skipped[0].index, 0U);
   ASSERT_EQ(sets.set.retain.size(), 1U);
-  EXPECT_TRUE(too_long(patient(), "", forget[1]).value());
-  EXPECT_FALSE(too_long(patient(), "", forget[0]).value());
+  EXPECT_TRUE(too_long(chat_model(), "", forget[1]).value());
+  EXPECT_FALSE(too_long(chat_model(), "", forget[0]).value());
 }
 
 TEST(EncodeSets, RefusalsOfOtherItemsDoNotDependOnWhatIsLeftOut) {
   const std::vector<text::QaItem> without{item(0, 2, 2), item(1, 2, 3), item(2, 2, 4)};
   std::vector<text::QaItem> with = without;
   with[1].answer = std::string(100, 'a');
-  const EncodedSets a = encode_sets(patient(), without, {}, "", 7).value(),
-                    b = encode_sets(patient(), with, {}, "", 7).value();
+  const EncodedSets a = encode_sets(chat_model(), without, {}, "", 7).value(),
+                    b = encode_sets(chat_model(), with, {}, "", 7).value();
   ASSERT_EQ(b.set.refusals.size(), 2U);
   for (size_t r = 0; r < kRefusalsEach; ++r)
     EXPECT_EQ(tail(b.set.refusals[1][r]), tail(a.set.refusals[2][r]));
@@ -68,7 +68,7 @@ TEST(EncodeSets, RefusalsOfOtherItemsDoNotDependOnWhatIsLeftOut) {
 
 TEST(EncodeSets, OtherErrorsNameSetAndRow) {
   const std::vector<text::QaItem> bad{{3, "q", "\xff", {}, {}}};
-  const auto encoded = encode_sets(patient(), {}, bad, "", 1);
+  const auto encoded = encode_sets(chat_model(), {}, bad, "", 1);
   if (encoded) return;  // the tokenizer takes any bytes
   EXPECT_THAT(encoded.error().trail.back(), HasSubstr("retain row 3"));
 }

@@ -15,7 +15,7 @@ using base::fail;
 
 base::Result<States> states_at(const Problem& p, int64_t layer) {
   if (p.states && p.states->layer == layer) return *p.states;
-  const auto rows = [&](const std::vector<Row>& of) {
+  const auto rows = [&](const std::vector<TokenSpan>& of) {
     return capture(p.model, of, model::Point::kMlpInput, layer);
   };
   States states{layer, TRY(rows(p.forget)), TRY(rows(p.retain))};

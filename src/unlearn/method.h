@@ -13,7 +13,7 @@
 
 #include "base/job.h"
 #include "edit/edit.h"
-#include "tensor/group.h"
+#include "tensor/process_group.h"
 #include "text/qa_set.h"
 #include "unlearn/capture.h"
 #include "unlearn/knob.h"
@@ -42,7 +42,7 @@ struct TrainingSet {
 // How a training is watched and kept. All may be empty.
 struct TrainingRun {
   edit::CheckpointOptions checkpoint = {};
-  tensor::Group* group = nullptr;  // processes that share the examples of each step
+  tensor::ProcessGroup* group = nullptr;  // processes that share the examples of each step
   // Before the first step, e.g. to hold the disk space of the result.
   std::function<base::Status(const edit::TrainableParameters& parameters)> before = {};
   // After each epoch (from 1), e.g. to evaluate what was learnt so far.
@@ -52,11 +52,11 @@ struct TrainingRun {
 };
 
 struct Problem {
-  const model::Model& model;      // with the active edits applied
-  std::vector<Row> forget = {};   // tokens at which the answer is about to be given
-  std::vector<Row> retain = {};   // tokens at which nothing may change
-  std::vector<Row> refusal = {};  // reference prompts that are answered by "I don't know"
-  std::vector<Row> held = {};     // further tokens like forget's, to choose an edit by
+  const model::Model& model;            // with the active edits applied
+  std::vector<TokenSpan> forget = {};   // tokens at which the answer is about to be given
+  std::vector<TokenSpan> retain = {};   // tokens at which nothing may change
+  std::vector<TokenSpan> refusal = {};  // reference prompts that are answered by "I don't know"
+  std::vector<TokenSpan> held = {};     // further tokens like forget's, to choose an edit by
   uint64_t seed = 0;
   PreparedPtr prepared = {};  // what the method learned of the model, if it has a preparation
   // Of PreparationInputs::prompts, those that are about what is to be forgotten.

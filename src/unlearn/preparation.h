@@ -24,7 +24,7 @@ struct Lesson {
 
 // What there is to learn from: common words, of no request.
 struct PreparationInputs {
-  std::vector<Row> prompts;                     // questions of all kinds, at their last tokens
+  std::vector<TokenSpan> prompts;               // questions of all kinds, at their last tokens
   std::vector<std::vector<int32_t>> texts;      // prose
   std::vector<std::vector<int32_t>> questions;  // ordinary ones, which the model answers itself
   std::vector<Lesson> refusals;                 // questions answered by "I don't know"

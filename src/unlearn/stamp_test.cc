@@ -37,7 +37,7 @@ TEST_F(Stamp, SteersForgetRowsAndHoldsRetainRows) {
                               {{"form", form}, {"layer", 1}, {"ridge", 1e-9}, {"strength", 2}});
     ASSERT_TRUE(edit) << edit.error().message;
     EXPECT_LT(edit->provenance["residual"].get<double>(), 1e-3);
-    const auto outputs = [](const model::Model& model, const std::vector<Row>& rows) {
+    const auto outputs = [](const model::Model& model, const std::vector<TokenSpan>& rows) {
       return capture(model, rows, model::Point::kMlpOutput, 1).value();
     };
     const Tensor forget = outputs(*model_, few.forget), retain = outputs(*model_, few.retain);
@@ -53,7 +53,7 @@ TEST_F(Stamp, SteersForgetRowsAndHoldsRetainRows) {
 TEST_F(Stamp, FindsTheLayerByThePapersRule) {
   const Problem p = problem();
   const auto edit = run({}).value();
-  const auto mean = [&](const std::vector<Row>& rows, int64_t layer) {
+  const auto mean = [&](const std::vector<TokenSpan>& rows, int64_t layer) {
     return capture(*model_, rows, model::Point::kMlpOutput, layer).value().mean(0);
   };
   std::vector<double> distances;
@@ -113,7 +113,7 @@ TEST_F(Stamp, RefusalSubspace) {
   const auto edit = propose(*find_method("stamp").value(), p,
                             {{"layer", 1}, {"directions", 3}, {"strength", 1}, {"ridge", 1e-9}})
                         .value();
-  const auto outputs = [](const model::Model& model, const std::vector<Row>& rows) {
+  const auto outputs = [](const model::Model& model, const std::vector<TokenSpan>& rows) {
     return capture(model, rows, model::Point::kMlpOutput, 1).value();
   };
   const Tensor refusal = outputs(*model_, p.refusal), mean = refusal.mean(0);

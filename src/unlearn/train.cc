@@ -166,7 +166,7 @@ class Training {
     TRY(group()->sum(sums));
     return sums[0].item<double>();
   }
-  tensor::Group* group() const { return problem_.run.group; }
+  tensor::ProcessGroup* group() const { return problem_.run.group; }
 
   const Objective& objective_;
   const Problem& problem_;

@@ -42,13 +42,13 @@ std::string question_of(const ChoiceItem& item) {
 
 // One item to score for each option. A token may span the prompt's end: all are scored from the
 // first place where one differs from the prompt, so that what they are given is the same.
-Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& patient,
+Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& chat_model,
                                               const ChoiceItem& item, const std::string& prompt,
                                               PromptForm form) {
   const std::vector<text::Message> messages = {{"user", prompt}};
   const auto encoded = [&](const std::string& reply) -> Result<std::vector<int32_t>> {
-    if (form == PromptForm::kChat) return patient.encode(messages, reply);
-    return TRY(patient.tokenizer.encode(reply.empty() ? prompt : prompt + " " + reply)).ids;
+    if (form == PromptForm::kChat) return chat_model.encode(messages, reply);
+    return TRY(chat_model.tokenizer.encode(reply.empty() ? prompt : prompt + " " + reply)).ids;
   };
   const std::vector<int32_t> alone = TRY(encoded(""));
   size_t first = alone.size();
@@ -66,9 +66,12 @@ Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& patient,
 
 class Pass {
  public:
-  Pass(const model::ChatModel& patient, const ChoiceOptions& options,
+  Pass(const model::ChatModel& chat_model, const ChoiceOptions& options,
        std::vector<ChoiceRecord> done, const base::Job& job)
-      : patient_(patient), options_(options), job_(job), examples_(by_subject(options.examples)) {
+      : patient_(chat_model),
+        options_(options),
+        job_(job),
+        examples_(by_subject(options.examples)) {
     result_.records = std::move(done);
   }
 
@@ -189,11 +192,11 @@ std::string choice_prompt(const ChoiceItem& item, std::span<const ChoiceItem* co
   return prompt + question_of(item);
 }
 
-Result<Choices> answer_choices(const model::ChatModel& patient, std::span<const ChoiceItem> items,
-                               const ChoiceOptions& options, std::vector<ChoiceRecord> done,
-                               const base::Job& job) {
+Result<Choices> answer_choices(const model::ChatModel& chat_model,
+                               std::span<const ChoiceItem> items, const ChoiceOptions& options,
+                               std::vector<ChoiceRecord> done, const base::Job& job) {
   if (items.empty()) return base::fail(Code::kInvalid, "there is no question to answer");
-  return Pass(patient, options, std::move(done), job).run(items);
+  return Pass(chat_model, options, std::move(done), job).run(items);
 }
 
 Figures figures_of(const Choices& result) {

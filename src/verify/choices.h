@@ -58,7 +58,7 @@ struct Choices {
 
 // Items whose record `done` holds already are not scored again. Errors: a subject without examples
 // where there are some; no question that the context holds. They name subject and row.
-base::Result<Choices> answer_choices(const model::ChatModel& patient,
+base::Result<Choices> answer_choices(const model::ChatModel& chat_model,
                                      std::span<const text::ChoiceItem> items,
                                      const ChoiceOptions& options = {},
                                      std::vector<ChoiceRecord> done = {},

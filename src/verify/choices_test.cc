@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using tests::Ids;
 using text::ChoiceItem;
 
-const model::ChatModel& patient() {
+const model::ChatModel& chat_model() {
   static const model::ChatModel* random = [] {
     tensor::start(1);
     model::Config c = tests::tiny_config();
@@ -44,10 +44,10 @@ std::vector<ChoiceItem> items_of(const std::string& subject, int64_t n, size_t n
 }
 
 double plain_logprob(const std::string& text) {
-  Ids ids = patient().tokenizer.encode_with_specials(text).value().ids;
+  Ids ids = chat_model().tokenizer.encode_with_specials(text).value().ids;
   const int32_t last = ids.back();
   ids.pop_back();
-  return tests::log_prob(patient().model, ids, last);
+  return tests::log_prob(chat_model().model, ids, last);
 }
 
 TEST(Choices, ThePromptIsThePeers) {
@@ -69,7 +69,7 @@ TEST(Choices, LettersScoreAsThePlainPassScoresThem) {
   for (const ChoiceItem& item : items_of("art_of_war", 1, 7)) options.examples.push_back(item);
   for (const PromptForm form : {PromptForm::kPlain, PromptForm::kChat}) {
     options.form = form;
-    const auto result = answer_choices(patient(), items, options).value();
+    const auto result = answer_choices(chat_model(), items, options).value();
     ASSERT_EQ(result.records.size(), 5);
     EXPECT_EQ(result.records[0].subject, "art_of_war");
     int64_t n_right = 0;
@@ -112,7 +112,7 @@ TEST(Choices, SharedBeginningsAreRunOnce) {
     EXPECT_EQ(total, 12);
     done.push_back(at);
   });
-  ASSERT_TRUE(answer_choices(patient(), items, options, {}, job));
+  ASSERT_TRUE(answer_choices(chat_model(), items, options, {}, job));
   EXPECT_EQ(done, std::vector<size_t>{0});
 }
 
@@ -120,7 +120,7 @@ TEST(Choices, GoesOnWhereItStopped) {
   auto items = items_of("law", 140, 2);  // two blocks
   for (const ChoiceItem& item : items_of("art", 3, 3)) items.push_back(item);
   ChoiceOptions options;
-  const auto whole = answer_choices(patient(), items, options).value();
+  const auto whole = answer_choices(chat_model(), items, options).value();
   std::vector<size_t> sizes;
   base::Json kept;
   const base::Job job;
@@ -130,18 +130,18 @@ TEST(Choices, GoesOnWhereItStopped) {
     if (sizes.size() == 2) job.cancel();  // art and the first block of law
     return {};
   };
-  EXPECT_EQ(answer_choices(patient(), items, options, {}, job).error().code,
+  EXPECT_EQ(answer_choices(chat_model(), items, options, {}, job).error().code,
             base::Code::kCancelled);
   kept = base::parse_json(base::dump_json(kept), "kept").value();
   const auto done = choice_records_from_json(kept, "kept").value();
-  const auto rest = answer_choices(patient(), items, options, done).value();
+  const auto rest = answer_choices(chat_model(), items, options, done).value();
   EXPECT_EQ(sizes, (std::vector<size_t>{3, 131, 143}));
   EXPECT_EQ(to_json(figures_of(rest)), to_json(figures_of(whole)));
   EXPECT_EQ(choice_records_to_json(rest.records), choice_records_to_json(whole.records));
   // What is there is taken as it is.
   kept["art"]["0"]["chosen"] = 1 - whole.records[0].chosen % 2;
   const auto marked = choice_records_from_json(kept, "kept").value();
-  EXPECT_EQ(answer_choices(patient(), items, options, marked).value().records[0].chosen,
+  EXPECT_EQ(answer_choices(chat_model(), items, options, marked).value().records[0].chosen,
             1 - whole.records[0].chosen % 2);
 }
 
@@ -149,17 +149,17 @@ TEST(Choices, SharesMakeTheWhole) {
   auto items = items_of("law", 5, 2);
   for (const ChoiceItem& item : items_of("art", 2, 3)) items.push_back(item);
   ChoiceOptions options;
-  const auto whole = answer_choices(patient(), items, options).value();
+  const auto whole = answer_choices(chat_model(), items, options).value();
   std::vector<ChoiceRecord> all;
   for (const size_t rank : {0, 1}) {
     options.shard = {rank, 2};
-    const auto part = answer_choices(patient(), items, options).value().records;
+    const auto part = answer_choices(chat_model(), items, options).value().records;
     EXPECT_EQ(part.size(), rank == 0 ? 4 : 3);  // every second one of each subject
     all.insert(all.end(), part.begin(), part.end());
   }
   options.shard = {};
   options.keep = [](auto) -> base::Status { return base::fail(base::Code::kInternal, "work"); };
-  const auto joined = answer_choices(patient(), items, options, all).value();
+  const auto joined = answer_choices(chat_model(), items, options, all).value();
   EXPECT_EQ(joined.all.n_right, whole.all.n_right);
   ASSERT_EQ(joined.records.size(), whole.records.size());
   for (size_t i = 0; i < whole.records.size(); ++i)
@@ -191,21 +191,21 @@ TEST(Choices, AccuracyAndItsError) {
 TEST(Choices, NamesWhatCannotBeAnswered) {
   ChoiceOptions options;
   options.examples = items_of("law", 1, 4);
-  EXPECT_THAT(answer_choices(patient(), items_of("art", 1, 4), options).error().message,
+  EXPECT_THAT(answer_choices(chat_model(), items_of("art", 1, 4), options).error().message,
               HasSubstr("no worked example of subject 'art'"));
   options.examples = items_of("law", 60, 4);
-  const auto error = answer_choices(patient(), items_of("law", 1, 4), options).error();
+  const auto error = answer_choices(chat_model(), items_of("law", 1, 4), options).error();
   EXPECT_THAT(error.message, HasSubstr("no question fits: law row 0: "));
   EXPECT_THAT(error.message, HasSubstr("the model's context holds 1500"));
-  EXPECT_FALSE(answer_choices(patient(), {}));
+  EXPECT_FALSE(answer_choices(chat_model(), {}));
 }
 
 TEST(Choices, AQuestionBeyondTheContextIsSkipped) {
   auto items = items_of("law", 3, 2);
-  const auto alone = answer_choices(patient(), std::vector{items[0], items[2]}).value();
+  const auto alone = answer_choices(chat_model(), std::vector{items[0], items[2]}).value();
   items[1].question = std::string(1600, 'x');
   items[1].file = "law_test.csv";
-  const Choices result = answer_choices(patient(), items).value();
+  const Choices result = answer_choices(chat_model(), items).value();
   ASSERT_EQ(result.skipped.size(), 1);
   EXPECT_THAT(describe(result.skipped[0]), HasSubstr("law row 1 of law_test.csv: "));
   EXPECT_EQ(result.all.n_items, 2);

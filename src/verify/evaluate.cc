@@ -27,16 +27,16 @@ std::vector<Message> conversation(const std::string& system, const std::string& 
 }
 
 // The token that a peer pads with, and so leaves out of attention.
-int32_t hidden_id(const model::ChatModel& patient, Parity parity) {
-  const auto& ends = patient.model.config().end_ids;
+int32_t hidden_id(const model::ChatModel& chat_model, Parity parity) {
+  const auto& ends = chat_model.model.config().end_ids;
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
 }
 
 class Pass {
  public:
-  Pass(const model::ChatModel& patient, const EvaluateOptions& options, QaRecords done,
+  Pass(const model::ChatModel& chat_model, const EvaluateOptions& options, QaRecords done,
        const base::Job& job)
-      : patient_(patient), options_(options), job_(job) {
+      : patient_(chat_model), options_(options), job_(job) {
     result_.records = std::move(done);
   }
 
@@ -227,18 +227,18 @@ std::string cleaned_up(std::string text) {
   return text;
 }
 
-Result<model::Example> encode_answer(const model::ChatModel& patient, const std::string& system,
+Result<model::Example> encode_answer(const model::ChatModel& chat_model, const std::string& system,
                                      const std::string& question, const std::string& answer,
                                      Parity parity) {
-  if (parity == Parity::kNone) return patient.encode_answer(system, question, answer);
+  if (parity == Parity::kNone) return chat_model.encode_answer(system, question, answer);
   std::vector<Message> messages = conversation(system, question);
   model::Example e;
-  e.first = TRY(patient.encode(messages)).size();
+  e.first = TRY(chat_model.encode(messages)).size();
   messages.push_back({"assistant", answer});
-  e.ids = TRY(text::encode_chat(patient.tokenizer, patient.chat, messages,
+  e.ids = TRY(text::encode_chat(chat_model.tokenizer, chat_model.chat, messages,
                                 text::AddGenerationPrompt::kNo))
               .tokens.ids;
-  const auto& ends = patient.model.config().end_ids;
+  const auto& ends = chat_model.model.config().end_ids;
   if (e.ids.size() < e.first) e.ids.resize(e.first);  // cut by count, as the peer does
   if (!ends.empty() &&
       (e.ids.size() == e.first || std::ranges::find(ends, e.ids.back()) == ends.end()))
@@ -246,9 +246,9 @@ Result<model::Example> encode_answer(const model::ChatModel& patient, const std:
   return e;
 }
 
-Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
+Result<Evaluated> evaluate(const model::ChatModel& chat_model, std::span<const QaSet> sets,
                            const EvaluateOptions& options, QaRecords done, const base::Job& job) {
-  return Pass(patient, options, std::move(done), job).run(sets);
+  return Pass(chat_model, options, std::move(done), job).run(sets);
 }
 
 }  // namespace expunge::verify

@@ -46,12 +46,12 @@ struct Evaluated {
   int64_t scored_tokens = 0, generated_tokens = 0;
 };
 // Items whose row `done` holds already are not computed again. Errors name set and row.
-base::Result<Evaluated> evaluate(const model::ChatModel& patient, std::span<const QaSet> sets,
+base::Result<Evaluated> evaluate(const model::ChatModel& chat_model, std::span<const QaSet> sets,
                                  const EvaluateOptions& options, QaRecords done = {},
                                  const base::Job& job = {});
 
 // A question with an answer as they are scored; kNone: ChatModel::encode_answer.
-base::Result<model::Example> encode_answer(const model::ChatModel& patient,
+base::Result<model::Example> encode_answer(const model::ChatModel& chat_model,
                                            const std::string& system, const std::string& question,
                                            const std::string& answer, Parity parity);
 

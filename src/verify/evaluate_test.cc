@@ -21,7 +21,7 @@ std::string chars(const Ids& ids) {
 }
 
 // The planted model with a template that, as ChatML does, puts something behind an ended answer.
-const model::ChatModel& patient() {
+const model::ChatModel& chat_model() {
   static const model::ChatModel* planted = [] {
     const auto path = std::filesystem::temp_directory_path() /
                       ("expunge-evaluate-" + std::to_string(::getpid()) + ".gguf");
@@ -52,7 +52,7 @@ QaSet set_of(const std::string& name, int32_t subjects) {
 }
 
 TEST(Evaluate, KnowsWhatTheModelKnows) {
-  const auto result = evaluate(patient(), std::vector{set_of("forget", 4)}, {}).value();
+  const auto result = evaluate(chat_model(), std::vector{set_of("forget", 4)}, {}).value();
   const auto& records = result.records.at("forget");
   ASSERT_EQ(records.size(), 4);
   for (const QaRecord& r : records) {
@@ -76,13 +76,13 @@ TEST(Evaluate, WhatIsThereIsNotComputedAgain) {
     last = records;
     return {};
   };
-  const auto whole = evaluate(patient(), sets, options).value();
+  const auto whole = evaluate(chat_model(), sets, options).value();
   EXPECT_EQ(kept, 4);  // a block of each set, scored and generated
   QaRecords half = whole.records;
   half["forget"].erase(half["forget"].begin() + 1);
   half["forget"][0].score.avg_loss = 42;  // a mark that stays
   half["retain"][2].generation.reset();
-  const auto rest = evaluate(patient(), sets, options, half).value();
+  const auto rest = evaluate(chat_model(), sets, options, half).value();
   EXPECT_EQ(rest.scored_tokens, 4 * 2);
   EXPECT_EQ(rest.generated_tokens, 2);
   ASSERT_EQ(rest.records.at("forget").size(), 4);
@@ -95,20 +95,20 @@ TEST(Evaluate, WhatIsThereIsNotComputedAgain) {
 TEST(Evaluate, SharesMakeTheWhole) {
   const std::vector sets{set_of("forget", 4), set_of("retain", 3)};
   EvaluateOptions options;
-  const auto whole = evaluate(patient(), sets, options).value();
+  const auto whole = evaluate(chat_model(), sets, options).value();
   QaRecords all;
   for (const size_t rank : {0, 1}) {
     options.shard = {rank, 2};
     // What is there of the others' share is left to them.
     const QaRecords done = rank == 1 ? QaRecords{{"forget", {all["forget"][0]}}} : QaRecords();
-    const QaRecords part = evaluate(patient(), sets, options, done).value().records;
+    const QaRecords part = evaluate(chat_model(), sets, options, done).value().records;
     for (const auto& [name, records] : part)
       for (const QaRecord& r : records)
         if (static_cast<size_t>(r.row) % 2 == rank) all[name].push_back(r);
     EXPECT_EQ(part.at("retain").size(), rank == 0 ? 2 : 1);
   }
   options.shard = {};
-  const auto joined = evaluate(patient(), sets, options, all).value();
+  const auto joined = evaluate(chat_model(), sets, options, all).value();
   EXPECT_EQ(joined.scored_tokens + joined.generated_tokens, 0);
   for (const auto& [name, records] : whole.records) {
     ASSERT_EQ(joined.records.at(name).size(), records.size());
@@ -122,12 +122,12 @@ TEST(Evaluate, SharesMakeTheWhole) {
 TEST(Evaluate, AnItemBeyondTheContextIsSkipped) {
   std::vector sets{set_of("forget", 4)};
   sets[0].file = "qa.json";
-  const auto context = static_cast<size_t>(patient().model.config().context_length);
+  const auto context = static_cast<size_t>(chat_model().model.config().context_length);
   sets[0].items[2].perturbed[1] = std::string(context, '3');
   for (const Parity parity : {Parity::kNone, Parity::kOpenUnlearning}) {
     EvaluateOptions options;
     options.parity = parity;
-    const auto result = evaluate(patient(), sets, options).value();
+    const auto result = evaluate(chat_model(), sets, options).value();
     ASSERT_EQ(result.records.at("forget").size(), 3);
     EXPECT_EQ(result.records.at("forget")[2].row, 3);
     EXPECT_TRUE(result.records.at("forget")[2].generation);
@@ -139,7 +139,7 @@ TEST(Evaluate, AnItemBeyondTheContextIsSkipped) {
 TEST(Evaluate, AnswersWithoutAWordHaveNoRouge) {
   std::vector sets{set_of("forget", 1)};
   sets[0].items[0].answer = "?";  // no letter, no digit
-  const auto result = evaluate(patient(), sets, {}).value();
+  const auto result = evaluate(chat_model(), sets, {}).value();
   EXPECT_TRUE(result.records.at("forget")[0].generation);
   EXPECT_FALSE(result.records.at("forget")[0].rougeL_recall);
 }
@@ -147,8 +147,9 @@ TEST(Evaluate, AnswersWithoutAWordHaveNoRouge) {
 // What the peer scores: the answer, its end, what the template puts behind it, and an end again.
 TEST(Evaluate, ParityScoresWhatThePeerScores) {
   const std::string question = chars(tests::question(0, 1)), answer = chars({tests::answer(0, 1)});
-  const auto own = encode_answer(patient(), "", question, answer, Parity::kNone).value();
-  const auto peer = encode_answer(patient(), "", question, answer, Parity::kOpenUnlearning).value();
+  const auto own = encode_answer(chat_model(), "", question, answer, Parity::kNone).value();
+  const auto peer =
+      encode_answer(chat_model(), "", question, answer, Parity::kOpenUnlearning).value();
   Ids want = tests::question(0, 1);
   EXPECT_EQ(own.first, want.size());
   EXPECT_EQ(peer.first, want.size());

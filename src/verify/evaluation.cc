@@ -65,10 +65,11 @@ base::Status EvaluationFile::write(const Evaluation& e) const {
   return base::write_file_atomic(path_, base::dump_json(json));
 }
 
-Result<Evaluation> run_evaluation(const model::ChatModel& patient, const EvaluationRun& run,
-                                  const Work& work, tensor::Group* group, const base::Job& job) {
+Result<Evaluation> run_evaluation(const model::ChatModel& chat_model, const EvaluationRun& run,
+                                  const Work& work, tensor::ProcessGroup* group,
+                                  const base::Job& job) {
   const base::Stopwatch clock;
-  Evaluation e{work.suite, run.label, run.entry, patient.model.weights_hash()};
+  Evaluation e{work.suite, run.label, run.entry, chat_model.model.weights_hash()};
   e.settings = {{"suite", work.suite}, {"weights_hash", e.weights_hash}};
   e.settings.update(work.settings);
   e.items = work.items;
@@ -85,7 +86,7 @@ Result<Evaluation> run_evaluation(const model::ChatModel& patient, const Evaluat
       return base::write_file_atomic(run.file, base::dump_json(json));
     };
   }
-  Outcome<Json> outcome = TRY(work.run(patient, done, keep, group, job));
+  Outcome<Json> outcome = TRY(work.run(chat_model, done, keep, group, job));
   e.records = std::move(outcome.records);
   e.figures = std::move(outcome.figures);
   e.skipped = std::move(outcome.skipped);

@@ -49,8 +49,9 @@ struct EvaluationRun {
   std::optional<int64_t> entry;  // of the journal
   std::string file;              // of this run; "" = kept in memory only
 };
-base::Result<Evaluation> run_evaluation(const model::ChatModel& patient, const EvaluationRun& run,
-                                        const Work& work, tensor::Group* group = nullptr,
+base::Result<Evaluation> run_evaluation(const model::ChatModel& chat_model,
+                                        const EvaluationRun& run, const Work& work,
+                                        tensor::ProcessGroup* group = nullptr,
                                         const base::Job& job = {});
 
 }  // namespace expunge::verify

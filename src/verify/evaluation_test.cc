@@ -29,7 +29,7 @@ class EvaluationFile : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  static const model::ChatModel& patient(uint64_t seed) {
+  static const model::ChatModel& chat_model(uint64_t seed) {
     static std::map<uint64_t, model::ChatModel> made;
     if (!made.contains(seed)) {
       model::Config c = tests::tiny_config();
@@ -51,7 +51,8 @@ class EvaluationFile : public ::testing::Test {
     w.settings = {{"unit", unit_}};
     for (size_t i = 0; i < texts.size(); ++i) w.items["set"][std::to_string(i)] = hash_of(texts[i]);
     w.run = [this, texts](const model::ChatModel&, const Json& done, const Keep<Json>& keep,
-                          tensor::Group*, const base::Job& job) -> base::Result<Outcome<Json>> {
+                          tensor::ProcessGroup*,
+                          const base::Job& job) -> base::Result<Outcome<Json>> {
       Json records = done;
       int64_t total = 0;
       for (size_t i = 0; i < texts.size(); ++i) {
@@ -71,7 +72,7 @@ class EvaluationFile : public ::testing::Test {
   }
   base::Result<Json> run(std::vector<std::string> texts, uint64_t model = 1) {
     computed_.clear();
-    const auto e = run_evaluation(patient(model), {"tiny", 3, file()}, work(std::move(texts)));
+    const auto e = run_evaluation(chat_model(model), {"tiny", 3, file()}, work(std::move(texts)));
     if (!e) return tl::unexpected<base::Error>(e.error());
     return to_json(*e);
   }
@@ -150,12 +151,12 @@ TEST_F(EvaluationFile, FilesOfOtherShapeAreRefused) {
 TEST_F(EvaluationFile, AHashMayStandForABranch) {
   Work w = work({"a", "bb"});
   w.items["set"] = hash_of("a, bb");
-  ASSERT_TRUE(run_evaluation(patient(1), {"tiny", {}, file()}, w));
+  ASSERT_TRUE(run_evaluation(chat_model(1), {"tiny", {}, file()}, w));
   computed_.clear();
-  ASSERT_TRUE(run_evaluation(patient(1), {"tiny", {}, file()}, w));
+  ASSERT_TRUE(run_evaluation(chat_model(1), {"tiny", {}, file()}, w));
   EXPECT_THAT(computed_, IsEmpty());
   w.items["set"] = hash_of("a, cc");
-  EXPECT_EQ(run_evaluation(patient(1), {"tiny", {}, file()}, w).error().code, Code::kConflict);
+  EXPECT_EQ(run_evaluation(chat_model(1), {"tiny", {}, file()}, w).error().code, Code::kConflict);
 }
 
 }  // namespace

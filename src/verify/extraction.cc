@@ -286,14 +286,15 @@ Result<Extraction> extraction(const model::Model& model,
   return result;
 }
 
-Result<Extraction> extraction(const model::ChatModel& patient, std::span<const std::string> texts,
-                              const ExtractionOptions& options, std::vector<ExtractionRecord> done,
-                              const base::Job& job) {
+Result<Extraction> extraction(const model::ChatModel& chat_model,
+                              std::span<const std::string> texts, const ExtractionOptions& options,
+                              std::vector<ExtractionRecord> done, const base::Job& job) {
   std::vector<std::vector<int32_t>> sequences;
   for (const std::string& text : texts)
     sequences.push_back(
-        TRY_AT(fmt::format("sequence {}", sequences.size()), patient.tokenizer.encode(text)).ids);
-  return extraction(patient.model, sequences, options, std::move(done), job);
+        TRY_AT(fmt::format("sequence {}", sequences.size()), chat_model.tokenizer.encode(text))
+            .ids);
+  return extraction(chat_model.model, sequences, options, std::move(done), job);
 }
 
 Figures figures_of(const Extraction& result) {

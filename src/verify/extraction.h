@@ -56,7 +56,7 @@ base::Result<Extraction> extraction(const model::Model& model,
                                     std::vector<ExtractionRecord> done = {},
                                     const base::Job& job = {});
 // Texts as they stand: no chat template, no beginning-of-text token.
-base::Result<Extraction> extraction(const model::ChatModel& patient,
+base::Result<Extraction> extraction(const model::ChatModel& chat_model,
                                     std::span<const std::string> texts,
                                     const ExtractionOptions& options = {},
                                     std::vector<ExtractionRecord> done = {},

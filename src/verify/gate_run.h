@@ -12,8 +12,8 @@
 #include "base/job.h"
 #include "edit/edit.h"
 #include "model/chat_model.h"
-#include "verify/gate.h"
 #include "model/stage.h"
+#include "verify/gate.h"
 
 namespace expunge::verify {
 
@@ -56,8 +56,8 @@ class GateRun {
   Shared base_;
   Shared asked_;  // reads the prompts; as a rule the base
   GateQuestions given_;
-  std::vector<Case> answered_;            // judged by the answer
-  std::vector<Case> opened_;              // judged by how the reply opens
+  std::vector<Case> answered_;                  // judged by the answer
+  std::vector<Case> opened_;                    // judged by how the reply opens
   std::optional<model::Stage> answered_stage_;  // continued by generation
   std::optional<model::Stage> opened_stage_;    // with the reply that they had
   std::optional<model::Stage> texts_stage_;

@@ -14,8 +14,8 @@ using base::Json;
 std::string answer_of(const Json& json) { return json.at("answer").get<std::string>(); }
 
 TEST(Parity, EqualsOpenUnlearningItemByItem) {
-  const auto patient = model::load_chat_model("");
-  ASSERT_TRUE(patient) << patient.error().message << ": " << patient.error().hint;
+  const auto chat_model = model::load_chat_model("");
+  ASSERT_TRUE(chat_model) << chat_model.error().message << ": " << chat_model.error().hint;
   const std::string path = EXPUNGE_SOURCE_DIR "/tests/golden/parity.golden.json";
   const Json golden = base::parse_json(base::read_file(path).value(), path).value();
   std::vector<QaSet> sets;
@@ -35,7 +35,7 @@ TEST(Parity, EqualsOpenUnlearningItemByItem) {
   }
   EvaluateOptions options;
   options.parity = Parity::kOpenUnlearning;
-  const auto evaluated = evaluate(*patient, sets, options);
+  const auto evaluated = evaluate(*chat_model, sets, options);
   ASSERT_TRUE(evaluated) << evaluated.error().message;
   // The bound; the peer's own float32 noise is 1.5e-6.
   const auto expect_near = [](double got, double want, const std::string& what) {

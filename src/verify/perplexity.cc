@@ -102,11 +102,11 @@ Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t
   return result;
 }
 
-Result<Perplexity> perplexity(const model::ChatModel& patient, const std::string& text,
+Result<Perplexity> perplexity(const model::ChatModel& chat_model, const std::string& text,
                               const PerplexityOptions& options, std::vector<WindowRecord> done,
                               const base::Job& job) {
-  const text::Encoding encoding = TRY(patient.tokenizer.encode(text));
-  return perplexity(patient.model, encoding.ids, options, std::move(done), job);
+  const text::Encoding encoding = TRY(chat_model.tokenizer.encode(text));
+  return perplexity(chat_model.model, encoding.ids, options, std::move(done), job);
 }
 
 Figures figures_of(const Perplexity& result) {

@@ -53,7 +53,7 @@ base::Result<Perplexity> perplexity(const model::Model& model, std::span<const i
                                     const PerplexityOptions& options = {},
                                     std::vector<WindowRecord> done = {}, const base::Job& job = {});
 // The text as it stands: no chat template, no beginning-of-text token.
-base::Result<Perplexity> perplexity(const model::ChatModel& patient, const std::string& text,
+base::Result<Perplexity> perplexity(const model::ChatModel& chat_model, const std::string& text,
                                     const PerplexityOptions& options = {},
                                     std::vector<WindowRecord> done = {}, const base::Job& job = {});
 

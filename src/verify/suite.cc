@@ -75,12 +75,12 @@ Result<Work> prepare(const Suite& suite, const SuiteValues& values) {
   return work;
 }
 
-Shard shard_of(const tensor::Group* group) {
+Shard shard_of(const tensor::ProcessGroup* group) {
   if (!group) return {};
   return {static_cast<size_t>(group->rank()), static_cast<size_t>(group->size())};
 }
 
-Result<Json> joined(tensor::Group& group, const Json& own) {
+Result<Json> joined(tensor::ProcessGroup& group, const Json& own) {
   Json all = Json::object();
   for (const std::string& text : TRY(group.gather(base::dump_json(own))))
     all.update(TRY(base::parse_json(text, "records of the group")), true);

@@ -15,7 +15,7 @@
 #include "base/job.h"
 #include "base/json.h"
 #include "model/chat_model.h"
-#include "tensor/group.h"
+#include "tensor/process_group.h"
 #include "verify/blocks.h"
 #include "verify/figures.h"
 #include "verify/skipped.h"
@@ -72,14 +72,15 @@ template <class Records>
 struct PassOptions {
   Shard shard = {};
   Keep<Records> keep = {};
-  tensor::Group* group = nullptr;  // the processes that the shards belong to; nullptr = alone
+  tensor::ProcessGroup* group =
+      nullptr;  // the processes that the shards belong to; nullptr = alone
 };
 
 // What a suite has to do, whatever the model.
 struct Work {
   using Run = std::function<base::Result<Outcome<base::Json>>(
-      const model::ChatModel& patient, const base::Json& done, const Keep<base::Json>& keep,
-      tensor::Group* group, const base::Job& job)>;
+      const model::ChatModel& chat_model, const base::Json& done, const Keep<base::Json>& keep,
+      tensor::ProcessGroup* group, const base::Job& job)>;
 
   std::string suite = {};
   base::Json settings = base::Json::object();  // two runs with other ones have no record in common
@@ -110,26 +111,27 @@ struct Codec {
   std::function<base::Result<Records>(const base::Json&, std::string_view file)> from_json;
 };
 // {set: {row: record}} of all processes. Each of them calls this with its own.
-base::Result<base::Json> joined(tensor::Group& group, const base::Json& own);
-Shard shard_of(const tensor::Group* group);
+base::Result<base::Json> joined(tensor::ProcessGroup& group, const base::Json& own);
+Shard shard_of(const tensor::ProcessGroup* group);
 
 // A pass over typed records as Work::run. Where several processes share the items, a second call
 // over the records of all of them, none of which is computed again, gives the figures.
-template <class Records, class Pass>  // (patient, Records done, PassOptions<Records>, job)
+template <class Records, class Pass>  // (chat_model, Records done, PassOptions<Records>, job)
 Work::Run run_on(Codec<Records> codec, Pass pass) {
   return [codec = std::move(codec), pass = std::move(pass)](
-             const model::ChatModel& patient, const base::Json& done, const Keep<base::Json>& keep,
-             tensor::Group* group, const base::Job& job) -> base::Result<Outcome<base::Json>> {
+             const model::ChatModel& chat_model, const base::Json& done,
+             const Keep<base::Json>& keep, tensor::ProcessGroup* group,
+             const base::Job& job) -> base::Result<Outcome<base::Json>> {
     PassOptions<Records> options{shard_of(group), {}, group};
     if (keep) options.keep = [&](const Records& records) { return keep(codec.to_json(records)); };
     Records known = {};
     if (!done.empty()) known = TRY(codec.from_json(done, "records"));
-    Outcome<Records> own = TRY(pass(patient, std::move(known), options, job));
+    Outcome<Records> own = TRY(pass(chat_model, std::move(known), options, job));
     base::Json records = codec.to_json(own.records);
     if (group) {
       records = TRY(joined(*group, records));
       Outcome<Records> all =
-          TRY(pass(patient, TRY(codec.from_json(records, "records of the group")),
+          TRY(pass(chat_model, TRY(codec.from_json(records, "records of the group")),
                    PassOptions<Records>{{}, {}, group}, job));
       own.figures = std::move(all.figures);
       own.skipped = std::move(all.skipped);

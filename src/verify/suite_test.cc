@@ -8,8 +8,8 @@
 
 #include "golden.h"
 #include "tiny.h"
-#include "verify/eval_log.h"
 #include "tiny_vocab.h"
+#include "verify/eval_log.h"
 #include "verify/evaluation.h"
 #include "verify/tofu.h"
 
@@ -19,7 +19,7 @@ namespace {
 using base::Json;
 using ::testing::HasSubstr;
 
-const model::ChatModel& patient() {
+const model::ChatModel& chat_model() {
   static const model::ChatModel* random = [] {
     model::Config c = tests::tiny_config();
     c.vocab_size = 272;
@@ -128,7 +128,7 @@ TEST_F(SuitePass, PplIsComputedOnceAndResumes) {
       "ppl",
       {{"data", file("t.txt", std::string(300, 'a') + "b")}, {"context", "40"}, {"limit", "200"}});
   const std::string out = folder_ / "evaluation.json";
-  const Evaluation first = run_evaluation(patient(), {"tiny", {}, out}, ppl).value();
+  const Evaluation first = run_evaluation(chat_model(), {"tiny", {}, out}, ppl).value();
   const Json json = to_json(first);
   EXPECT_EQ(json["summary"]["n_windows"], 5);
   EXPECT_GT(json["summary"]["ppl"].get<double>(), 1);
@@ -137,15 +137,15 @@ TEST_F(SuitePass, PplIsComputedOnceAndResumes) {
   Json kept = base::read_json(out).value();
   kept["records"]["windows"]["0"]["avg_loss"] = 42;
   tests::write_bytes(out, base::dump_json(kept));
-  const Json again = to_json(run_evaluation(patient(), {"tiny", {}, out}, ppl).value());
+  const Json again = to_json(run_evaluation(chat_model(), {"tiny", {}, out}, ppl).value());
   EXPECT_GT(again["summary"]["nll"].get<double>(), json["summary"]["nll"].get<double>() + 1);
 }
 
 TEST_F(SuitePass, McqSkipsWhatDoesNotFitAndSaysSo) {
   const std::string table =
       file("law_test.csv", "Who?,x,y,A\n" + std::string(400, 'w') + "?,x,y,B\nWhere?,x,y,B\n");
-  const auto e =
-      run_evaluation(patient(), {"tiny", {}, folder_ / "e.json"}, work("mcq", {{"data", table}}));
+  const auto e = run_evaluation(chat_model(), {"tiny", {}, folder_ / "e.json"},
+                                work("mcq", {{"data", table}}));
   ASSERT_TRUE(e) << e.error().message;
   const Json json = base::read_json(folder_ / "e.json").value();
   EXPECT_EQ(json["summary"]["n_items"], 2);

@@ -93,7 +93,7 @@ class Tofu {
     return {};
   }
 
-  Result<Outcome<QaRecords>> run(const model::ChatModel& patient, QaRecords done,
+  Result<Outcome<QaRecords>> run(const model::ChatModel& chat_model, QaRecords done,
                                  const PassOptions<QaRecords>& how, const base::Job& job) {
     if (!o_.retain_model.empty() && !input_.retain)
       input_.retain = TRY(retain_records(how.group, job));
@@ -104,7 +104,7 @@ class Tofu {
     options.generate = o_.generate;
     options.shard = how.shard;
     options.keep = how.keep;
-    Evaluated result = TRY(evaluate(patient, sets_, options, std::move(done), job));
+    Evaluated result = TRY(evaluate(chat_model, sets_, options, std::move(done), job));
     input_.records = result.records;
     Figures figures = TRY(figures_of(input_, o_.metrics));
     return Outcome<QaRecords>{
@@ -116,7 +116,7 @@ class Tofu {
   }
 
  private:
-  Result<QaRecords> retain_records(tensor::Group* group, const base::Job& job) const {
+  Result<QaRecords> retain_records(tensor::ProcessGroup* group, const base::Job& job) const {
     const model::ChatModel retain_only =
         TRY_AT("--retain-model", model::load_chat_model(o_.retain_model));
     TofuOptions asked = o_;
@@ -153,8 +153,8 @@ Result<Work> tofu_work(const TofuOptions& options) {
   TRY(tofu->read_logs());
   work.run = run_on<QaRecords>(
       {records_to_json, records_from_json},
-      [tofu](const model::ChatModel& patient, QaRecords done, const PassOptions<QaRecords>& how,
-             const base::Job& job) { return tofu->run(patient, std::move(done), how, job); });
+      [tofu](const model::ChatModel& chat_model, QaRecords done, const PassOptions<QaRecords>& how,
+             const base::Job& job) { return tofu->run(chat_model, std::move(done), how, job); });
   return work;
 }
 

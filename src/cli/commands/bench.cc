@@ -45,10 +45,10 @@ void print_figures(Terminal& t, const Json& json, size_t indent = 2) {
 }
 
 Result<Json> engine(const Options& o, Context& context) {
-  const model::ChatModel patient = TRY(model::load_chat_model(context.globals.model));
+  const model::ChatModel chat_model = TRY(model::load_chat_model(context.globals.model));
   service::BenchEngineOptions options;
   options.repeats = o.repeats;
-  Json json = TRY(service::bench_engine(patient, options, context.job));
+  Json json = TRY(service::bench_engine(chat_model, options, context.job));
   context.terminal.line("{}", context.terminal.paint(Tone::kBold, "engine"));
   print_figures(context.terminal, json);
   return json;

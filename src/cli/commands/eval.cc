@@ -46,7 +46,7 @@ base::Status check_log_options(const Options& o, const Globals& globals) {
 struct Subject {
   std::string label;
   std::optional<int64_t> entry;
-  model::ChatModel patient;       // without edits
+  model::ChatModel chat_model;    // without edits
   std::vector<edit::Edit> edits;  // that held after the entry
 };
 
@@ -71,9 +71,9 @@ base::Status check_model_options(const Options& o, const Globals& globals) {
 // MODEL, ENTRY or nothing: the model of -m with its active edits.
 Result<Subject> subject_of(const Options& o, Context& context) {
   const bool number = is_entry(o.what), model = !o.what.empty() && !number;
-  model::ChatModel patient = TRY(model::load_chat_model(model ? o.what : context.globals.model));
-  const std::string name = patient.path.substr(patient.path.find_last_of('/') + 1);
-  Subject s{name, std::nullopt, std::move(patient), {}};
+  model::ChatModel chat_model = TRY(model::load_chat_model(model ? o.what : context.globals.model));
+  const std::string name = chat_model.path.substr(chat_model.path.find_last_of('/') + 1);
+  Subject s{name, std::nullopt, std::move(chat_model), {}};
   if (model) return s;
   const auto journal = TRY(service::open_journal(place_of(context), journal::Mode::kReadOnly));
   if (number && !journal)
@@ -137,12 +137,12 @@ Result<Answer> eval(const Options& o, Context& context) {
                             const char* name) -> base::Status {
     const verify::EvaluationRun run{label, entry, out.empty() ? "" : out + "/" + name};
     const auto evaluation =
-        TRY(verify::run_evaluation(subject.patient, run, work, context.group.get(), job));
+        TRY(verify::run_evaluation(subject.chat_model, run, work, context.group.get(), job));
     runs.push_back({label, to_json(evaluation)});
     return {};
   };
   if (o.base) TRY(evaluate("base", std::nullopt, "base.json"));
-  subject.patient.model = TRY(edit::apply(subject.patient.model, subject.edits));
+  subject.chat_model.model = TRY(edit::apply(subject.chat_model.model, subject.edits));
   TRY(evaluate(subject.label, subject.entry, "evaluation.json"));
   return answer_of(runs, o.suite, out, context.terminal);
 }

@@ -56,7 +56,7 @@ Result<Answer> generate(const Options& o, Context& context) {
   if (o.batch.empty() && !t.json())
     show = [&t](size_t, std::string_view piece) { t.print(printable(piece)); };
   const auto replies = TRY(service::generate(
-      reader.patient(), list, o.raw ? service::Prompting::kRaw : service::Prompting::kChat,
+      reader.chat_model(), list, o.raw ? service::Prompting::kRaw : service::Prompting::kChat,
       o.generate, show, context.job));
   if (show) t.line("");
   Json items = Json::array();

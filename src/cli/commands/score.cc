@@ -49,36 +49,37 @@ base::Status check_fits(const model::Config& config, std::span<const int32_t> id
   return model::check_prompt(config, ids);
 }
 
-Result<Answer> score_ids(const Options& o, Context& context, const model::ChatModel& patient) {
+Result<Answer> score_ids(const Options& o, Context& context, const model::ChatModel& chat_model) {
   const verify::ScoreItem item{TRY(parse_ids(o.ids)), 1};
-  TRY(check_fits(patient.model.config(), item.ids));
+  TRY(check_fits(chat_model.model.config(), item.ids));
   for (const int32_t id : item.ids)
-    if (id < 0 || id >= patient.model.config().vocab_size)
+    if (id < 0 || id >= chat_model.model.config().vocab_size)
       return fail(Code::kInvalid, fmt::format("token id {} is outside the vocabulary of {}", id,
-                                              patient.model.config().vocab_size));
-  const auto scored = TRY(verify::score(patient.model, {&item, 1}));
+                                              chat_model.model.config().vocab_size));
+  const auto scored = TRY(verify::score(chat_model.model, {&item, 1}));
   for (size_t i = 0; i < scored[0].logprobs.size(); ++i)
     context.terminal.line("{:>8}  {:10.5f}  {}", item.ids[i + 1], scored[0].logprobs[i],
-                          base::dump_json(TRY(patient.tokenizer.decode({&item.ids[i + 1], 1},
-                                                                       text::Specials::kKeep))));
+                          base::dump_json(TRY(chat_model.tokenizer.decode({&item.ids[i + 1], 1},
+                                                                          text::Specials::kKeep))));
   return Answer{Json{{"logprobs", scored[0].logprobs}}};
 }
 
-Result<Answer> score_answers(const Options& o, Context& context, const model::ChatModel& patient) {
+Result<Answer> score_answers(const Options& o, Context& context,
+                             const model::ChatModel& chat_model) {
   std::vector<text::Message> messages;
   if (!o.system.empty()) messages.push_back({"system", o.system});
   messages.push_back({"user", o.prompt});
   const auto prompt =
-      o.raw ? TRY(patient.tokenizer.encode(o.prompt)).ids : TRY(patient.encode(messages));
+      o.raw ? TRY(chat_model.tokenizer.encode(o.prompt)).ids : TRY(chat_model.encode(messages));
   std::vector<verify::ScoreItem> items;
   for (const std::string& answer : o.answers) {
     verify::ScoreItem item{prompt, prompt.size()};
-    const auto ids = TRY(patient.tokenizer.encode(answer)).ids;
+    const auto ids = TRY(chat_model.tokenizer.encode(answer)).ids;
     item.ids.insert(item.ids.end(), ids.begin(), ids.end());
-    TRY(check_fits(patient.model.config(), item.ids));
+    TRY(check_fits(chat_model.model.config(), item.ids));
     items.push_back(std::move(item));
   }
-  const auto scored = TRY(verify::score(patient.model, items));
+  const auto scored = TRY(verify::score(chat_model.model, items));
   Answer answer;
   answer.json = {{"answers", Json::array()}};
   for (size_t i = 0; i < scored.size(); ++i) {
@@ -109,8 +110,8 @@ Result<Answer> score(const Options& o, Context& context) {
   }
   const Reader reader =
       TRY(Reader::open(place_of(context), o.no_edits ? Edits::kIgnored : Edits::kApplied));
-  return o.ids.empty() ? score_answers(o, context, reader.patient())
-                       : score_ids(o, context, reader.patient());
+  return o.ids.empty() ? score_answers(o, context, reader.chat_model())
+                       : score_ids(o, context, reader.chat_model());
 }
 
 Action declare(Arguments& cli) {

@@ -63,9 +63,10 @@ void print_run(Terminal& t, const service::RunSummary& s) {
 }
 
 service::TrainingRequest request_of(const service::TrainingOptions& o,
-                                    const model::ChatModel& patient, const unlearn::Method& method,
-                                    unlearn::Knobs knobs, Context& context) {
-  service::TrainingRequest r{patient, method, std::move(knobs)};
+                                    const model::ChatModel& chat_model,
+                                    const unlearn::Method& method, unlearn::Knobs knobs,
+                                    Context& context) {
+  service::TrainingRequest r{chat_model, method, std::move(knobs)};
   r.system = o.system;
   r.seed = o.seed;
   r.eval_every = o.eval_every;
@@ -104,21 +105,21 @@ Result<Answer> finetune(Options o, Context& context) {
   options.dtype = tensor::DType::kF32;
   options.path = o.training.out;
   service::ExampleSet examples = TRY(service::read_examples(o.files, o.training.limit));
-  model::ChatModel patient = TRY(model::load_chat_model(o.model));
-  TRY(publish::check_destination(patient.model, options));  // before the work
+  model::ChatModel chat_model = TRY(model::load_chat_model(o.model));
+  TRY(publish::check_destination(chat_model.model, options));  // before the work
   if (service::parks(method, knobs)) {
     TRY(base::make_dirs(o.training.out + ".run"));
-    patient.model = TRY(patient.model.parked(o.training.out + ".run"));
+    chat_model.model = TRY(chat_model.model.parked(o.training.out + ".run"));
   }
   service::TrainingRequest request =
-      request_of(o.training, patient, method, std::move(knobs), context);
+      request_of(o.training, chat_model, method, std::move(knobs), context);
   request.forget = std::move(examples);
   request.out = o.training.out + ".run";  // the folder itself is put in place whole
   request.result_folder = request.out;
-  request.result_bytes = saved_bytes(patient.model);
+  request.result_bytes = saved_bytes(chat_model.model);
   service::TrainingResult run = TRY(service::run_training(request, job));
   if (!tensor::leads(request.group)) return Answer{};
-  const model::ChatModel trained = patient.with(TRY(edit::apply(patient.model, run.edit)));
+  const model::ChatModel trained = chat_model.with(TRY(edit::apply(chat_model.model, run.edit)));
   run.edit = {};
   run.summary.after =
       TRY(service::probabilities(trained, request.system, request.forget.items, {}, job));

@@ -31,21 +31,21 @@ constexpr double kDelta = 0, kReplace = 1;  // knob form
 constexpr double kMetricEpsilon = 0.03;     // docs: spec of the retain metric
 
 struct Sets {
-  std::vector<Row> forget, retain, refusal;
+  std::vector<TokenSpan> forget, retain, refusal;
 };
 
 // The rows that the knob `rows` asks for.
 Sets choose_rows(const Problem& p, double rows) {
   Sets sets{p.forget, p.retain, p.refusal};
   if (rows == kLast)
-    for (Row& row : sets.forget) row.position = -1, row.count = 1;
+    for (TokenSpan& row : sets.forget) row.position = -1, row.count = 1;
   if (rows != kAll) return sets;
   std::vector<model::PlanInput> prompts;
   for (const auto* set : {&sets.forget, &sets.retain, &sets.refusal})
-    for (const Row& row : *set) prompts.push_back({row.ids, row.ids.size() - 1});
+    for (const TokenSpan& row : *set) prompts.push_back({row.ids, row.ids.size() - 1});
   const auto shared = static_cast<int64_t>(model::plan_prefixes(prompts).n_begun);
   for (auto* set : {&sets.forget, &sets.retain, &sets.refusal})
-    for (Row& row : *set) {
+    for (TokenSpan& row : *set) {
       row.position = shared;
       row.count = static_cast<int64_t>(row.ids.size()) - shared;
     }
@@ -101,9 +101,9 @@ Tensor steering(const Tensor& forget, const Tensor& refusal, int64_t n_direction
 }
 
 // Of the second moments of what enters the layer's down_proj on the request's retain tokens.
-Result<edit::Metric> retain_metric(const Tensor& keys) {
-  return edit::Metric::from_moments(keys.t().mm(keys), static_cast<double>(keys.size(0)),
-                                    kMetricEpsilon);
+Result<edit::InputMetric> retain_metric(const Tensor& keys) {
+  return edit::InputMetric::from_moments(keys.t().mm(keys), static_cast<double>(keys.size(0)),
+                                         kMetricEpsilon);
 }
 
 struct Change {
@@ -142,7 +142,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs, const base::Job
                   fmt::format("{} is {}, expected a whole number", whole, knobs.at(whole)));
   const Sets rows = choose_rows(p, knobs.at("rows"));
   const Site site = TRY(choose_site(p.model, rows, knobs.at("layer")));
-  const auto inputs = [&](const std::vector<Row>& set) -> Result<Tensor> {
+  const auto inputs = [&](const std::vector<TokenSpan>& set) -> Result<Tensor> {
     return TRY(capture(p.model, set, model::Point::kDownInput, site.layer)).to(at::kDouble);
   };
   const Tensor forget = TRY(inputs(rows.forget)), retain = TRY(inputs(rows.retain)),

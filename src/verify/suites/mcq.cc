@@ -22,13 +22,13 @@ base::Result<Work> prepare_mcq(const SuiteValues& values) {
   work.settings = {{"examples", hash_of(examples)}};
   for (const text::ChoiceItem& item : items)
     work.items[item.subject][std::to_string(item.row)] = hash_of(content_of(item));
-  const auto pass = [options, items](const model::ChatModel& patient, Records done,
+  const auto pass = [options, items](const model::ChatModel& chat_model, Records done,
                                      const PassOptions<Records>& how,
                                      const base::Job& job) -> base::Result<Outcome<Records>> {
     ChoiceOptions own = options;
     own.shard = how.shard;
     own.keep = how.keep;
-    Choices result = TRY(answer_choices(patient, items, own, std::move(done), job));
+    Choices result = TRY(answer_choices(chat_model, items, own, std::move(done), job));
     Figures figures = figures_of(result);
     return Outcome<Records>{std::move(result.records), std::move(figures),
                             std::move(result.skipped)};

@@ -23,13 +23,13 @@ base::Result<Work> prepare_ppl(const SuiteValues& values) {
   work.settings = {
       {"context", options.context}, {"stride", options.stride}, {"limit", options.limit_tokens}};
   work.items = {{"windows", hash_of(text)}};
-  const auto pass = [options, text](const model::ChatModel& patient, Records done,
+  const auto pass = [options, text](const model::ChatModel& chat_model, Records done,
                                     const PassOptions<Records>& how,
                                     const base::Job& job) -> base::Result<Outcome<Records>> {
     PerplexityOptions own = options;
     own.shard = how.shard;
     own.keep = how.keep;
-    Perplexity result = TRY(perplexity(patient, text, own, std::move(done), job));
+    Perplexity result = TRY(perplexity(chat_model, text, own, std::move(done), job));
     Figures figures = figures_of(result);
     return Outcome<Records>{std::move(result.windows), std::move(figures)};
   };

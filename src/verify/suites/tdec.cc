@@ -17,14 +17,14 @@ base::Result<Work> prepare_tdec(const SuiteValues& values) {
   Work work;
   for (size_t row = 0; row < texts.size(); ++row)
     work.items[std::to_string(row)] = hash_of(texts[row]);
-  const auto pass = [file, texts](const model::ChatModel& patient, Records done,
+  const auto pass = [file, texts](const model::ChatModel& chat_model, Records done,
                                   const PassOptions<Records>& how,
                                   const base::Job& job) -> base::Result<Outcome<Records>> {
     ExtractionOptions options;
     options.n = kGram;
     options.shard = how.shard;
     options.keep = how.keep;
-    Extraction result = TRY_AT(file, extraction(patient, texts, options, std::move(done), job));
+    Extraction result = TRY_AT(file, extraction(chat_model, texts, options, std::move(done), job));
     Figures figures = figures_of(result);
     return Outcome<Records>{std::move(result.records), std::move(figures)};
   };

@@ -22,8 +22,8 @@ constexpr int64_t kReplyTokens = 40;
 
 // MLP inputs at the prompts' rows [n,D]. In the order of their ids prompts follow those that they
 // share most with, so that a capture computes common beginnings once.
-Result<Tensor> of_prompts(const model::Model& model, const std::vector<Row>& prompts, int64_t layer,
-                          const Parts& parts, const base::Job& job) {
+Result<Tensor> of_prompts(const model::Model& model, const std::vector<TokenSpan>& prompts,
+                          int64_t layer, const Parts& parts, const base::Job& job) {
   std::vector<size_t> order(prompts.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::stable_sort(order, {}, [&](size_t i) -> const auto& { return prompts[i].ids; });
@@ -33,7 +33,7 @@ Result<Tensor> of_prompts(const model::Model& model, const std::vector<Row>& pro
     job.report("reading the retain prompts", first, order.size());
     const size_t end = std::min(order.size(), first + kPromptsAPart);
     captured.push_back(TRY(parts.get(fmt::format("prompts-{}", first), [&] {
-      std::vector<Row> some;
+      std::vector<TokenSpan> some;
       for (size_t i = first; i < end; ++i) some.push_back(prompts[order[i]]);
       return capture(model, some, model::Point::kMlpInput, layer);
     })));
@@ -46,7 +46,7 @@ Result<Tensor> of_prompts(const model::Model& model, const std::vector<Row>& pro
 // The same at every token of prose.
 Result<Tensor> of_texts(const model::Model& model, const std::vector<std::vector<int32_t>>& texts,
                         int64_t layer) {
-  std::vector<Row> rows;
+  std::vector<TokenSpan> rows;
   for (const auto& ids : texts) rows.push_back({ids, 0, static_cast<int64_t>(ids.size())});
   return capture(model, rows, model::Point::kMlpInput, layer);
 }

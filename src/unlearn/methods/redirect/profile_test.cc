@@ -104,7 +104,7 @@ TEST_F(RedirectProfile, ReadsTheModelsReplies) {
   ASSERT_EQ(p.pool.size(0), before + static_cast<int64_t>(known.size()) + 1);
   tests::Ids said = known;
   said.push_back(tests::answer(0, 1));
-  const Row row{said, 0, static_cast<int64_t>(said.size())};
+  const TokenSpan row{said, 0, static_cast<int64_t>(said.size())};
   const Tensor own = capture(*model_, {&row, 1}, model::Point::kMlpInput, kLayer).value();
   EXPECT_LT((p.pool.narrow(0, before, own.size(0)) - own).abs().max().item<double>(), 1e-5);
 }

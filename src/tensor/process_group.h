@@ -13,14 +13,14 @@
 
 namespace expunge::tensor {
 
-class Group {
+class ProcessGroup {
  public:
   // The group that the environment speaks of, joined; nullptr if it speaks of none or of a single
   // process. Errors: kUsage names the variable that is wrong; kIo if the others do not come.
-  static base::Result<std::unique_ptr<Group>> join();
-  ~Group();
-  Group(const Group&) = delete;
-  Group& operator=(const Group&) = delete;
+  static base::Result<std::unique_ptr<ProcessGroup>> join();
+  ~ProcessGroup();
+  ProcessGroup(const ProcessGroup&) = delete;
+  ProcessGroup& operator=(const ProcessGroup&) = delete;
 
   int rank() const { return rank_; }
   int size() const { return size_; }
@@ -39,12 +39,12 @@ class Group {
 
  private:
   struct Parts;
-  Group(int rank, int size, std::unique_ptr<Parts> parts);
+  ProcessGroup(int rank, int size, std::unique_ptr<Parts> parts);
   int rank_, size_;
   std::unique_ptr<Parts> parts_;
 };
 
 // Whether this process speaks for its group: alone, or rank 0.
-inline bool leads(const Group* group) { return !group || group->leads(); }
+inline bool leads(const ProcessGroup* group) { return !group || group->leads(); }
 
 }  // namespace expunge::tensor

@@ -1,4 +1,4 @@
-#include "tensor/group.h"
+#include "tensor/process_group.h"
 
 #include <charconv>
 #include <cstdlib>
@@ -56,15 +56,15 @@ Status together(const F& f) {
 
 }  // namespace
 
-struct Group::Parts {
+struct ProcessGroup::Parts {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
 };
 
-Group::Group(int rank, int size, std::unique_ptr<Parts> parts)
+ProcessGroup::ProcessGroup(int rank, int size, std::unique_ptr<Parts> parts)
     : rank_(rank), size_(size), parts_(std::move(parts)) {}
-Group::~Group() = default;
+ProcessGroup::~ProcessGroup() = default;
 
-Result<std::unique_ptr<Group>> Group::join() {
+Result<std::unique_ptr<ProcessGroup>> ProcessGroup::join() {
   if (environment("WORLD_SIZE").empty()) return nullptr;
   const int size = TRY(number("WORLD_SIZE", 1, 1 << 16));
   if (size == 1) return nullptr;
@@ -88,10 +88,10 @@ Result<std::unique_ptr<Group>> Group::join() {
     gloo->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
     parts->gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, size, gloo);
   }));
-  return std::unique_ptr<Group>(new Group(rank, size, std::move(parts)));
+  return std::unique_ptr<ProcessGroup>(new ProcessGroup(rank, size, std::move(parts)));
 }
 
-Status Group::sum(std::span<const Tensor> tensors) {
+Status ProcessGroup::sum(std::span<const Tensor> tensors) {
   return together([&] {
     for (const Tensor& t : tensors) {
       std::vector<at::Tensor> one{t.detach()};
@@ -100,7 +100,7 @@ Status Group::sum(std::span<const Tensor> tensors) {
   });
 }
 
-Status Group::broadcast(std::span<const Tensor> tensors) {
+Status ProcessGroup::broadcast(std::span<const Tensor> tensors) {
   return together([&] {
     for (const Tensor& t : tensors) {
       std::vector<at::Tensor> one{t.detach()};
@@ -109,13 +109,13 @@ Status Group::broadcast(std::span<const Tensor> tensors) {
   });
 }
 
-Result<bool> Group::any(bool own) {
+Result<bool> ProcessGroup::any(bool own) {
   const Tensor said = at::full({1}, own ? 1.0 : 0.0, f32());
   TRY(sum({{said}}));
   return said.item<float>() > 0;
 }
 
-Result<std::vector<std::string>> Group::gather(const std::string& own) {
+Result<std::vector<std::string>> ProcessGroup::gather(const std::string& own) {
   const Tensor lengths = at::zeros({size_}, i64());
   lengths.data_ptr<int64_t>()[rank_] = static_cast<int64_t>(own.size());
   TRY(sum({{lengths}}));
