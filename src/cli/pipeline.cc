@@ -1,7 +1,7 @@
 // The table of contents of the program: what it does, in the order in which data flows.
 //
-//   dialogue -> Reading -> Plan -> Edit -> Report -> Entry -> Artifact
-//             watchdog   surgeon  method   gates    journal   publish
+//   dialogue -> Reading -> Plan -> Edit -> Report -> Entry -> Exported
+//             watchdog   surgeon  method   gates   journal   publish
 #include "cli/pipeline.h"
 
 #include "cli/parse.h"

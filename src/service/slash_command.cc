@@ -5,7 +5,7 @@
 #include <charconv>
 #include <vector>
 
-#include "cli/layout.h"
+#include "base/utf8.h"
 
 namespace expunge::service {
 namespace {
@@ -38,7 +38,12 @@ std::vector<std::string_view> words_of(std::string_view line) {
 }
 
 // What a message of an error shows of a line: its beginning, in one line.
-std::string shown(std::string_view text) { return fit(printable(std::string(text)), 40); }
+std::string shown(std::string_view text) {
+  const std::string all = base::printable(text.substr(0, 4096));
+  size_t end = 0;
+  while (end < 40 && end < all.size()) end += base::char_at(all, end).size;
+  return end < all.size() ? all.substr(0, end) + "…" : all;
+}
 
 std::optional<int64_t> entry_number(std::string_view word) {
   int64_t value = 0;
