@@ -60,7 +60,7 @@ Result<Found> search(const unlearn::Method& method, const unlearn::Problem& prob
     const base::Stopwatch solve;
     TRY(job.check());
     job.report("editing", found.tried.size() + 1);
-    Candidate c{TRY(unlearn::propose(method, problem, knobs)), {}};
+    Candidate c{TRY(unlearn::propose(method, problem, knobs, job)), {}};
     found.seconds["solve"] += solve.seconds();
     const base::Stopwatch asking;
     job.report("asking the gates", found.tried.size() + 1);
