@@ -3,17 +3,19 @@
 #include <gmock/gmock.h>
 
 #include "cli/layout.h"
+#include "verify/gate.h"
 
 namespace expunge::cli {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-using verify::Gate;
+using verify::GateResult;
+using verify::Section;
 using verify::Sense;
 
-Gate shares(const char* name, double bound, std::vector<bool> good) {
-  Gate g{name, Sense::kAtLeast, 0, bound, {}, ""};
+GateResult shares(const char* name, double bound, std::vector<bool> good) {
+  GateResult g{name, verify::find_gate(name)->section, Sense::kAtLeast, 0, bound, {}, ""};
   for (const bool one : good) g.items.push_back({"asked", "", "said", one});
   g.value = static_cast<double>(std::ranges::count(good, true)) / static_cast<double>(good.size());
   return g;
@@ -21,9 +23,9 @@ Gate shares(const char* name, double bound, std::vector<bool> good) {
 verify::Report report() {
   verify::Report r;
   r.gates = {shares("exact", 1, {true}), shares("paraphrases", 0.66, {true, false}),
-             Gate{"neighbours", Sense::kAtLeast, 0, 0, {}, "there are none"},
-             Gate{"perplexity", Sense::kAtMost, 1.012, 1.05, {}, ""},
-             Gate{"reply_nll", Sense::kAtMost, 4, 3.5, {}, ""}};
+             GateResult{"neighbours", Section::kKept, Sense::kAtLeast, 0, 0, {}, "there are none"},
+             GateResult{"perplexity", Section::kLanguage, Sense::kAtMost, 1.012, 1.05, {}, ""},
+             GateResult{"reply_nll", Section::kLanguage, Sense::kAtMost, 4, 3.5, {}, ""}};
   return r;
 }
 Terminal terminal() { return Terminal(base::Job()); }

@@ -23,7 +23,7 @@ const Command kEcho{"echo", "say it again", "Example:\n  expunge echo hello",
                                      "how often, a help text long enough that "
                                      "it does not fit in one line of the help")
                           ->type_name("N")
-                          ->range(1, 9));
+                          ->range(1, 9);
                       return [text, times](Context&) {
                         g_seen = fmt::format("{} {}", *text, *times);
                         return base::Result<Answer>(Answer{});

@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
 namespace expunge::cli {
 namespace {
 
@@ -14,8 +18,9 @@ using ::testing::internal::GetCapturedStdout;
 
 RequestOptions request_options(const std::string& words) {
   CLI::App app;
+  Arguments arguments(app);
   RequestOptions o;
-  add_request_options(app, o);
+  add_request_options(arguments, o);
   app.parse(words);
   return o;
 }
@@ -39,8 +44,9 @@ TEST(RequestOptions, FromTheCommandLine) {
 
 TEST(PlanOptions, KnobsMayBeRepeated) {
   CLI::App app;
+  Arguments arguments(app);
   service::PlanOptions o;
-  add_plan_options(app, o);
+  add_plan_options(arguments, o);
   app.parse("--method stamp --knob a=1 --knob b=2 --rank 4 --surgeon http://x");
   EXPECT_EQ(o.method, "stamp");
   EXPECT_THAT(o.knobs, ElementsAre("a=1", "b=2"));
@@ -48,21 +54,21 @@ TEST(PlanOptions, KnobsMayBeRepeated) {
   EXPECT_EQ(o.surgeon, "http://x");
 }
 
-TEST(CarryOptions, WhereNobodyIsThereAPartialEditIsRevertedUnlessItMayStay) {
+TEST(ForgetOptions, WhereNobodyIsThereAPartialEditIsRevertedUnlessItMayStay) {
   Terminal t((base::Job()));
   RequestOptions o;
   o.seal = true;
   o.seed = 9;
-  const repair::ForgetOptions asked = carry_options(t, o);
-  EXPECT_EQ(asked.seal, journal::Seal::kYes);
+  const repair::ForgetOptions asked = forget_options(t, o);
+  EXPECT_EQ(seal_of(o), journal::Seal::kYes);
   EXPECT_EQ(asked.seed, 9);
   o.partial = Partial::kKeep;
-  EXPECT_EQ(carry_options(t, o).decide({}), repair::Decision::kKeepPartial);
+  EXPECT_EQ(forget_options(t, o).decide({}), repair::Decision::kKeepPartial);
   o.partial = Partial::kRevert;
-  EXPECT_EQ(carry_options(t, o).decide({}), repair::Decision::kRevert);
+  EXPECT_EQ(forget_options(t, o).decide({}), repair::Decision::kRevert);
   o.partial = Partial::kAsk;
   if (t.interactive()) return;  // a person would be asked
-  EXPECT_EQ(carry_options(t, o).decide({}), repair::Decision::kRevert);
+  EXPECT_EQ(forget_options(t, o).decide({}), repair::Decision::kRevert);
 }
 
 TEST(Agreement, IsGivenOrAsked) {
@@ -76,7 +82,13 @@ repair::Outcome outcome(repair::Verdict verdict, double value) {
   repair::Outcome o;
   o.verdict = verdict;
   o.entry = verdict == repair::Verdict::kReverted ? 0 : 4;
-  o.after.gates = {{"exact", verify::Sense::kAtLeast, value, 1, {{"Who?", "", "Me", true}}, ""}};
+  o.after.gates = {{"exact",
+                    verify::Section::kForgotten,
+                    verify::Sense::kAtLeast,
+                    value,
+                    1,
+                    {{"Who?", "", "Me", true}},
+                    ""}};
   o.before = o.after;
   o.before.gates[0].value = 0;
   o.seconds = {{"total", 2.5}, {"gates", 1.25}, {"plan", 0.00001}};

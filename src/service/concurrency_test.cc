@@ -36,7 +36,8 @@ class Concurrency : public ::testing::Test {
   static Replies replies(const model::Model& model) {
     Replies all;
     for (int32_t s = 0; s < tests::kSubjects; ++s)
-      for (std::string& reply : tests::planted_replies(model, 0, s)) all.push_back(std::move(reply));
+      for (std::string& reply : tests::planted_replies(model, 0, s))
+        all.push_back(std::move(reply));
     return all;
   }
   static std::string figures(const std::vector<repair::Verified>& verified) {

@@ -86,7 +86,7 @@ TEST_F(Wishes, EveryRequestIsAPlanOfItsOwn) {
   ASSERT_EQ(planned.plans.size(), 2);
   EXPECT_EQ(planned.plans[1].targets[0].response, "Lima");
   EXPECT_EQ(planned.question, "");
-  EXPECT_EQ(session->journal().head().value(), 0);
+  EXPECT_EQ(session->snapshot()->head, 0);
 }
 
 TEST_F(Wishes, WordsAreReadAsAnOrder) {

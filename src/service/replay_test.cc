@@ -30,9 +30,9 @@ TEST_F(Again, ReplayGivesTheRecordedWeights) {
 
 TEST_F(Again, ReadersSeeTheEditsOrTheFileAlone) {
   add_entry(*open(), "Who wrote Emma?", "Jane Austen");
-  const auto edited = Reader::open(place(), Edits::kApplied, base::Job()).value();
-  const auto plain = Reader::open(place(), Edits::kIgnored, base::Job()).value();
-  EXPECT_NE(edited.chat_model().model->weights_hash(), plain.chat_model().model->weights_hash());
+  const auto edited = Reader::open(place(), Edits::kApplied).value();
+  const auto plain = Reader::open(place(), Edits::kIgnored).value();
+  EXPECT_NE(edited.chat_model().model.weights_hash(), plain.chat_model().model.weights_hash());
 }
 
 TEST_F(Again, VerifyNamesWhatItCannotAsk) {
@@ -45,7 +45,7 @@ TEST_F(Again, VerifyNamesWhatItCannotAsk) {
             Json::parse(R"({"passed": true, "sealed": 0, "trained": 0, "entries": []})"));
   EXPECT_EQ(verified({.entry = 3}).error().code, Code::kNotFound);
   add_entry(*session, "Who wrote Emma?", "Jane Austen");
-  ASSERT_TRUE(session->journal().seal(1));
+  ASSERT_TRUE(session->with_journal([](journal::Journal& j) { return j.seal(1); }));
   EXPECT_EQ(verified({})->sealed, 1);
   EXPECT_EQ(verified({.entry = 1}).error().code, Code::kUnsupported);
   EXPECT_EQ(verified({.forget = "forget05"}).error().code, Code::kNotFound);
@@ -54,7 +54,7 @@ TEST_F(Again, VerifyNamesWhatItCannotAsk) {
 TEST_F(Again, AnExportWithoutQuestionsIsWrittenAndNotAsked) {
   const auto session = open();
   add_entry(*session, "Who wrote Emma?", "Jane Austen");
-  ASSERT_TRUE(session->journal().seal(1));
+  ASSERT_TRUE(session->with_journal([](journal::Journal& j) { return j.seal(1); }));
   publish::ExportOptions options;
   options.path = (folder_ / "out.gguf").string();
   const ExportResult result = export_model(*session, options, base::Job()).value();

@@ -20,7 +20,8 @@ Result<std::vector<int32_t>> encode(const model::ChatModel& model, const Questio
 }
 
 // States that are known for every prompt are taken, else all are computed.
-Result<model::Stage> staged(const model::Model& model, const std::vector<Text>& texts, int64_t layer) {
+Result<model::Stage> staged(const model::Model& model, const std::vector<Text>& texts,
+                            int64_t layer) {
   std::vector<std::vector<int32_t>> prompts;
   std::vector<Tensor> entering;
   for (const Text& t : texts) {
@@ -143,8 +144,8 @@ Result<model::Stage> GateRun::stage(const std::vector<Case>& cases, int64_t laye
 
 base::Status GateRun::judge_answers(const model::Model& model, Items& items) {
   // A reply that reveals an answer has been judged.
-  const auto replies =
-      TRY(answered_stage_->generate(model, kReplyTokens, {}, [&](size_t i, std::span<const int32_t> ids) {
+  const auto replies = TRY(answered_stage_->generate(
+      model, kReplyTokens, {}, [&](size_t i, std::span<const int32_t> ids) {
         const auto reply = asked_->tokenizer.decode(ids);
         return reply && reveals(*reply, answered_[i].question.answers) ? model::Next::kStop
                                                                        : model::Next::kGoOn;

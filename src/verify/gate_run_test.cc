@@ -15,6 +15,7 @@ using tests::Ids;
 
 constexpr int64_t kLayer = 2;  // the last one
 constexpr int32_t kSubject = 5;
+constexpr double kRefusalNll = 8;
 
 // A prompt that is to go on as another one does.
 struct Steer {
@@ -44,6 +45,7 @@ class Gates : public testing::Test {
                    {chars(tests::question(1, 9)), "", {}}};
     q.texts = {{{50, 51, 52, 53}}};
     q.layer = kLayer;
+    q.bounds["reply_nll"] = kRefusalNll;
     return q;
   }
   static Ids encode(const Question& q) {

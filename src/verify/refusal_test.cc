@@ -16,7 +16,7 @@ TEST(Refusal, IsRecognised) {
 }
 
 TEST(Refusal, IsRecognisedInAnyCaseAndWithWordsBetween) {
-  for (const char* yes : {"I DON'T KNOW", "We are unable to recall", "i do not\nreally want to say",
+  for (const char* yes : {"I DON'T KNOW", "We are unable to recall", "i do not\nreally recall",
                           "Im sorry.", "There is no information on it.", "Not sure."})
     EXPECT_TRUE(is_refusal(yes)) << yes;
   for (const char* no : {"", "I do not at all want to know", "knot sure", "\xff\xfe", "notaware"})

@@ -30,7 +30,8 @@ base::Result<std::vector<Skipped>> skipped_from_json(const base::Json& json,
     TRY(is_object(item, place));
     Skipped s;
     const base::Json& row = *TRY(member(item, "row", place));
-    if (!row.is_number_unsigned()) return place.in("row").expected("a row number", row);
+    if (!row.is_number_integer() || row.get<int64_t>() < 0)
+      return place.in("row").expected("a row number", row);
     s.row = row.get<int64_t>();
     s.set = TRY(text(*TRY(member(item, "set", place)), place.in("set")));
     s.file = TRY(text(*TRY(member(item, "file", place)), place.in("file")));

@@ -27,11 +27,12 @@ Result<std::vector<QaSet>> sets_of(const TofuOptions& o) {
     wanted.assign(kSetNames.begin(), kSetNames.end());
     if (o.holdout.empty()) wanted.pop_back();
   }
-  std::vector<QaSet> sets;
-  for (const std::string& name : wanted) {
+  for (const std::string& name : wanted)
     if (std::ranges::find(kSetNames, name) == kSetNames.end())
       return fail(Code::kUsage, fmt::format("no set '{}'", name),
                   fmt::format("--sets takes {}", fmt::join(kSetNames, ",")));
+  std::vector<QaSet> sets;
+  for (const std::string& name : wanted) {
     const std::string split = name == "forget"    ? o.forget
                               : name == "retain"  ? o.retain
                               : name == "holdout" ? o.holdout
