@@ -31,8 +31,8 @@ class KeptRepliesTest : public ::testing::Test {
     options.max_new_tokens = KeptReplies::kTokens;
     const model::Model& base = tests::planted_chat().model;
     std::vector<Ids> replies;
-    for (const auto& g : model::generate(base, prompts, options).value())
-      replies.push_back(verify::reply_ids(base, g));
+    const auto generated = model::generate(base, prompts, options).value();
+    for (const auto& g : generated) replies.push_back(verify::reply_ids(base, g));
     return replies;
   }
   const std::vector<Ids> prompts_ = {tests::question(0, 5), tests::subject_first(1, 6),

@@ -41,8 +41,8 @@ TEST(RecheckTest, TheLastOnesThatCanBeAsked) {
                                          entry(4, 0, 8)};
   entries[3].sealed = true;
   std::vector<int64_t> ids;
-  for (const Recheck& c : recheck(tests::planted_chat(), entries, 2).value())
-    ids.push_back(c.entry);
+  const auto checks = recheck(tests::planted_chat(), entries, 2).value();
+  for (const Recheck& c : checks) ids.push_back(c.entry);
   EXPECT_THAT(ids, ::testing::UnorderedElementsAre(2, 3));
   EXPECT_TRUE(recheck(tests::planted_chat(), {}, 2)->empty());
 }

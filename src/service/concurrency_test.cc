@@ -74,7 +74,7 @@ class Concurrency : public ::testing::Test {
         if (undo)
           EXPECT_TRUE(s->undo(1));
         else
-          EXPECT_TRUE(s->forget(plan(0, 7), keeping()));
+          check(s->forget(plan(0, 7), keeping()));
         look();
       }
     }

@@ -204,7 +204,7 @@ Result<std::vector<repair::Verified>> Session::verify(int64_t id, const model::C
   const auto now = snapshot();
   std::vector<journal::Entry> asked;
   for (const journal::Entry& e :
-       TRY(with_journal([&](journal::Journal& j) { return j.active(now->head); }))) {
+       TRY(with_journal([&](journal::Journal& j) { return now->head > 0 ? j.active(now->head) : std::vector<journal::Entry>(); }))) {
     if (id == 0 ? !repair::has_questions(e) : e.id != id) continue;
     if (e.sealed)
       return fail(Code::kUnsupported, fmt::format("entry {} is sealed: its questions are gone", id),

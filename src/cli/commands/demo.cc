@@ -67,8 +67,9 @@ class Demo {
     for (const Fact& f : kFacts) prompts.push_back({f.question, ""});
     model::GenerateOptions options;
     options.max_new_tokens = verify::kReplyTokens;
-    const auto replies = TRY(service::generate(
-        session_.present(), prompts, service::Prompting::kChat, options, {}, context_.job.reporting({})));
+    const auto replies =
+        TRY(service::generate(session_.present(), prompts, service::Prompting::kChat, options, {},
+                              context_.job.reporting({})));
     json_[key] = Json::array();
     for (size_t i = 0; i < replies.size(); ++i) {
       const bool knows = verify::reveals(replies[i].text, {kFacts[i].answer});
