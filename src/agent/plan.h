@@ -52,7 +52,7 @@ base::Json to_json(const Plan& plan);
 // Errors name the field as a JSON pointer with what was got and what is expected. Unknown fields
 // are refused, and so are requests to forget everything or safety behaviour (kRefused).
 base::Result<Plan> plan_from_json(const base::Json& json);
-// The bounds and the refusals of a plan, wherever it comes from.
+// The bounds and the refusals of a plan from any source.
 base::Status validate(const Plan& plan);
 
 }  // namespace expunge::agent

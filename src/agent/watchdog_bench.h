@@ -28,7 +28,7 @@ namespace expunge::agent {
 //   failures        every wrong item: {id, labelled, read, confidence, note}
 //   trained_on      dialogues of FILE that the watchdog was trained on; their figures flatter it
 //
-// A file of others' dialogues: each is read as a chat reads it.
+// A file of other dialogues: each is read as a chat reads it.
 base::Result<base::Json> bench_watchdog(std::span<const Example> items,
                                         const ModelWatchdog& watchdog, const base::Job& job = {});
 // builtin_examples(), each read by a watchdog that was trained without it.

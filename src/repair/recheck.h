@@ -11,11 +11,11 @@ struct Verified {
   verify::Report now;
 };
 
-// An entry whose plan tells what to ask: neither sealed nor made by a training, whose sets the
-// journal does not hold.
+// An entry whose plan gives questions: neither sealed nor made by a training, whose sets the
+// journal does not store.
 bool has_questions(const journal::Entry& entry);
 
-// The exact question of each entry that has some, and one held wording, asked of `model`: the last
+// The exact question of each entry that has one, and one held wording, asked of `model`: the last
 // `at_most` of them.
 base::Result<std::vector<Recheck>> recheck(const model::ChatModel& model,
                                            std::span<const journal::Entry> entries, size_t at_most,

@@ -1,4 +1,4 @@
-// A folder with a journal that is gone afterwards: what bench and demo work on, never the user's
+// A folder with a journal removed afterwards: bench and demo work on it, never on the user's
 // own. One at a time.
 #pragma once
 
@@ -10,7 +10,7 @@ namespace expunge::service {
 
 class Scratch {
  public:
-  // Called with the folder once it is made and with "" once it is gone: whoever handles signals
+  // Called with the folder once it is created and with "" once it is gone: the signal handler
   // removes it when one of them ends the process.
   using Guard = void (*)(const std::string& folder);
   static base::Result<Scratch> make(Guard guard);

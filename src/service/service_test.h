@@ -1,4 +1,4 @@
-// What the service's tests share: a tiny model on disk that any text can be said to, with a journal
+// What the service's tests share: a tiny model on disk that accepts any text, with a journal
 // and a cache of their own.
 #pragma once
 

@@ -1,6 +1,6 @@
 // A model with its journal: what a chat, a command or a server works on, from any thread.
 //
-// Who reads takes a snapshot and keeps it. Changes (forget, add, undo) come one after the other;
+// A reader takes a snapshot and keeps it. Changes (forget, add, undo) come one after the other;
 // each is measured on a snapshot, appended to the journal, and then published by one pointer swap.
 #pragma once
 
@@ -23,7 +23,7 @@ struct SessionOptions {
   const agent::Wordings* wordings = &agent::Wordings::builtin();
 };
 
-// As far as a sequence was measured to keep nine of ten neighbours (docs/results.md).
+// The longest sequence that was measured to keep nine of ten neighbours (docs/results.md).
 inline constexpr size_t kMeasuredEdits = 20;
 
 struct Undone {
@@ -65,7 +65,7 @@ class Session {
   base::Result<repair::Outcome> forget(agent::Plan plan, const repair::ForgetOptions& options,
                                        journal::Seal seal = journal::Seal::kNo,
                                        const base::Job& job = {});
-  // Commits an edit that was made of the present weights elsewhere (a training) -> its entry. The
+  // Commits an edit made elsewhere from the present weights (a training) -> its entry. The
   // draft's edit and weights_hash are filled in.
   base::Result<int64_t> add(edit::Edit edit, journal::Draft draft);
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
@@ -77,7 +77,7 @@ class Session {
                                                      const base::Job& job = {});
   // Builds the weights again from file and journal and compares with the hash recorded last.
   base::Status replay();
-  // The base model gives its memory back to files of `folder` while it is not read.
+  // The base model moves its memory to files of `folder` while it is not read.
   base::Status park(const std::string& folder);
 
  private:

@@ -26,11 +26,11 @@ enum class Parity { kNone, kOpenUnlearning };
 struct QaSet {
   std::string name;  // a key of QaRecords
   std::vector<text::QaItem> items;
-  std::string file = {};  // they were read from, for messages
+  std::string file = {};  // where they were read, for messages
 };
 
 struct EvaluateOptions {
-  std::string system;  // "" = what the template says by itself
+  std::string system;  // "" = the template's own default
   Parity parity = Parity::kNone;
   int64_t max_new_tokens = 200;
   bool generate = true;
@@ -41,11 +41,11 @@ struct EvaluateOptions {
 
 struct Evaluated {
   QaRecords records;
-  std::vector<Skipped> skipped;  // items of which one answer with its question exceeds the context
+  std::vector<Skipped> skipped;  // items with an answer that with its question exceeds the context
   double scoring_s = 0, generation_s = 0;
   int64_t scored_tokens = 0, generated_tokens = 0;
 };
-// Items whose row `done` holds already are not computed again. Errors name set and row.
+// Items whose row `done` already contains are not computed again. Errors name set and row.
 base::Result<Evaluated> evaluate(const model::ChatModel& chat_model, std::span<const QaSet> sets,
                                  const EvaluateOptions& options, QaRecords done = {},
                                  const base::Job& job = {});

@@ -1,7 +1,7 @@
-// One evaluation of one model, kept in a file as it goes.
+// One evaluation of one model, written to a file as it proceeds.
 //
 // The file (OUT/evaluation.json) holds settings, items, records and figures; it is written after
-// every block. An evaluation with the same settings resumes where it stands. It may have more items
+// every block. An evaluation with the same settings resumes where it ended. It may have more items
 // by then.
 #pragma once
 
@@ -35,7 +35,7 @@ base::Json to_json(const Evaluation& evaluation);
 class EvaluationFile {
  public:
   explicit EvaluationFile(std::string path) : path_(std::move(path)) {}
-  // The records that it has for such an evaluation; none where there is no file. kConflict: it is
+  // The file's records for such an evaluation; none if there is no file. kConflict: it is
   // of another model, other settings, or items that this evaluation does not have.
   base::Result<base::Json> records_for(const Evaluation& evaluation) const;
   base::Status write(const Evaluation& evaluation) const;  // with its items

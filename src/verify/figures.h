@@ -1,4 +1,4 @@
-// What a suite comes to: numbers under keys, or the reason why there is none. Never a default.
+// The results of a suite: numbers under keys, or the reason why one is absent. Never a default.
 #pragma once
 
 #include <cstdint>

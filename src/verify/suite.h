@@ -53,7 +53,7 @@ class SuiteValues {
   std::string folder_;
 };
 
-// Takes all records there are so far; empty where nothing is to be kept.
+// Takes all records there are so far; empty if nothing is to be stored.
 template <class Records>
 using Keep = std::function<base::Status(const Records&)>;
 
@@ -83,8 +83,8 @@ struct Work {
       tensor::ProcessGroup* group, const base::Job& job)>;
 
   std::string suite = {};
-  base::Json settings = base::Json::object();  // two runs with other ones have no record in common
-  // In the tree in which records lie, hash_of(what a record is computed from):
+  base::Json settings = base::Json::object();  // runs with different settings share no record
+  // In the tree of the records, hash_of(what a record is computed from):
   // {"forget": {"0": "5f3c…"}}. A hash in the place of a branch stands for all its records.
   base::Json items = base::Json::object();
   Run run = {};  // items that `done` has records of are not computed again
