@@ -1,6 +1,6 @@
 // The repair plan: what is to be forgotten, how it is asked, and when the edit counts as good.
 //
-// Typed, bounded and validated; docs/plan.schema.json says the same as JSON Schema. A surgeon hands
+// Typed, bounded and validated; docs/plan.schema.json is the same as JSON Schema. A surgeon hands
 // over nothing else: no generated code ever runs.
 #pragma once
 
@@ -14,7 +14,7 @@
 namespace expunge::agent {
 
 // Bounds of a plan and of the requests for it. Texts are counted in bytes of UTF-8; a row's prompt
-// may hold a whole question and more.
+// may contain a whole question and more.
 constexpr size_t kMaxText = 2000, kMaxRow = 3000, kMaxTargets = 32, kMaxTexts = 128, kMaxKnobs = 32;
 
 // A prompt and, where the assistant's answer is begun for it, that beginning.

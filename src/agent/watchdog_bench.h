@@ -37,7 +37,7 @@ base::Result<base::Json> cross_validate_watchdog(const Features& features = {},
 // The same dialogues with the same labels as builtin_examples(), in any order.
 bool is_builtin(std::span<const Example> items);
 
-// True if a predicted target says what the label says, in the terms above.
+// True if a predicted target means what the label means, in the terms above.
 bool same_prompt(std::string_view predicted, std::string_view label);
 bool same_span(std::string_view predicted, std::string_view label);
 

@@ -16,7 +16,7 @@ Result<std::string> read_file(const std::string& path);
 // Who may read a written file: everyone the umask allows, or the owner alone (0600), for a file
 // that contains words to be forgotten.
 enum class Access { kShared, kSecret };
-// Writes beside `path`, fsyncs, renames over it, fsyncs the folder: a reader sees the old bytes or
+// Writes next to `path`, fsyncs, renames over it, fsyncs the folder: a reader sees the old bytes or
 // the new ones, never a part, even after kill -9 or a power cut.
 Status write_file_atomic(const std::string& path, std::string_view bytes,
                          Access access = Access::kShared);

@@ -21,7 +21,7 @@ enum class Notes { kShown, kQuiet };
 
 class Terminal {
  public:
-  // The job is cancelled when stdout has no reader any more; that ends the waiting for a line.
+  // The job is cancelled when stdout has no reader; a cancelled job ends waiting for a line.
   explicit Terminal(base::Job job);
   void configure(Output output, Notes notes);
   bool json() const { return output_ == Output::kJson; }

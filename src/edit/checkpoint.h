@@ -1,8 +1,8 @@
 // What an ended fit resumes from: the trained values, their moments and its progress, in one
 // safetensors file that is always complete.
 //
-// Disk space for it is reserved before the first step. The checkpoint of a finished fit holds the
-// values alone; it stays until whoever keeps the result removes it.
+// Disk space for it is reserved before the first step. The checkpoint of a finished fit has the
+// values alone; it stays until the owner of the result removes it.
 #pragma once
 
 #include <functional>

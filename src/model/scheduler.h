@@ -2,7 +2,7 @@
 // the tokens that it would get alone.
 //
 // A step advances every batch by one token: a pass runs the prompts of joining requests and the
-// token of the others, without padding. Requests of one Runner, that is of one model and one pool
+// last token of the others, unpadded. Requests of one Runner, that is of one model and one pool
 // of keys and values, form a batch; a scheduler takes requests of several runners (the base and an
 // edited model, say) and steps their batches in turn.
 //

@@ -53,7 +53,7 @@ class Stage {
   std::vector<Sequence> sequences_;
   Tensor hidden_;  // [rows,D], what enters the layer
   int64_t layer_ = 0;
-  bool continuable_ = true;  // the layers below hold keys and values
+  bool continuable_ = true;  // the layers below have keys and values
 };
 
 }  // namespace expunge::model

@@ -7,7 +7,7 @@
 
 namespace expunge::publish {
 
-// The file of an export at `path` that holds the weights.
+// The file of an export at `path` with the weights.
 std::string weights_file(Format format, const std::string& path);
 
 // A file or folder next to the destination; removed unless put in place.

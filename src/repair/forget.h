@@ -1,6 +1,6 @@
 // A forget request: from a model and a plan to the edit that carries it out, with its evidence.
 //
-// Nothing is written: the outcome holds the edit, and the caller commits it or does not.
+// Nothing is written: the outcome contains the edit, and the caller commits it or does not.
 #pragma once
 
 #include <functional>

@@ -52,10 +52,10 @@ struct AskedBack {};  // the order is not clear: the assistant's text asks what 
 struct Declined {};   // the user did not agree
 struct Forgot {
   repair::Outcome outcome;
-  size_t turns_hidden = 0;  // of this conversation, which hold the answer
+  size_t turns_hidden = 0;  // of this conversation, which contain the answer
 };
 struct NothingToUndo {};
-// The entries in effect; for an undo that does not say which, those it may mean.
+// The entries in effect; for an ambiguous undo, those it may mean.
 struct ActiveEntries {
   std::vector<EntryTitle> entries;
 };

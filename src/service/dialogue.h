@@ -1,6 +1,6 @@
 // A chat's two memories: what the model is shown, and what the watchdog reads.
 //
-// Requests to edit never reach the model, and once something is forgotten the turns that hold it
+// Requests to edit never reach the model, and once something is forgotten the turns that contain it
 // are taken out of what the model is shown: otherwise it would read the answer there.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What a journal's entries say, and what has become of them. No weights are computed.
+// The contents of a journal's entries, and their present state. No weights are computed.
 #pragma once
 
 #include <optional>

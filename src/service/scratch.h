@@ -10,8 +10,8 @@ namespace expunge::service {
 
 class Scratch {
  public:
-  // Called with the folder once it is created and with "" once it is gone: the signal handler
-  // removes it when one of them ends the process.
+  // Called with the folder once it is created and with "" once it is gone: signal handling
+  // removes it when a signal ends the process.
   using Guard = void (*)(const std::string& folder);
   static base::Result<Scratch> make(Guard guard);
   Scratch(Scratch&& other) noexcept : folder_(std::move(other.folder_)), guard_(other.guard_) {

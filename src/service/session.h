@@ -1,6 +1,6 @@
 // A model with its journal: what a chat, a command or a server works on, from any thread.
 //
-// A reader takes a snapshot and keeps it. Changes (forget, add, undo) come one after the other;
+// A reader takes a snapshot and uses it. Changes (forget, add, undo) come one after the other;
 // each is measured on a snapshot, appended to the journal, and then published by one pointer swap.
 #pragma once
 
@@ -71,7 +71,7 @@ class Session {
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
   base::Result<Undone> undo(int64_t id, const base::Job& job = {});
   // The gates of one active entry (id), or of all of them (0), asked of the present weights or of a
-  // `written` model that holds the edits. Sealed entries cannot be asked again.
+  // `written` model that has the edits. Sealed entries cannot be asked again.
   base::Result<std::vector<repair::Verified>> verify(int64_t id,
                                                      const model::ChatModel* written = nullptr,
                                                      const base::Job& job = {});

@@ -37,7 +37,7 @@ std::vector<std::string_view> words_of(std::string_view line) {
   return words;
 }
 
-// What a message of an error shows of a line: its beginning, in one line.
+// The part of a line that an error message shows: its beginning, in one line.
 std::string shown(std::string_view text) { return fit(printable(std::string(text)), 40); }
 
 std::optional<int64_t> entry_number(std::string_view word) {

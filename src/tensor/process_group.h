@@ -32,7 +32,7 @@ class ProcessGroup {
   base::Status sum(std::span<const Tensor> tensors);
   // Each tensor becomes rank 0's.
   base::Status broadcast(std::span<const Tensor> tensors);
-  // Whether any process says so.
+  // Whether it is true in any process.
   base::Result<bool> any(bool own);
   // Every process's text, by rank.
   base::Result<std::vector<std::string>> gather(const std::string& own);

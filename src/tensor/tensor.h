@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/error.h"
-// c10 has a macro CHECK too; ours holds in this program.
+// c10 has a macro CHECK too; this program uses ours.
 #pragma push_macro("CHECK")
 #undef CHECK
 

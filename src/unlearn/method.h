@@ -43,7 +43,7 @@ struct TrainingSet {
 struct TrainingRun {
   edit::CheckpointOptions checkpoint = {};
   tensor::ProcessGroup* group = nullptr;  // processes that share the examples of each step
-  // Before the first step, e.g. to hold the disk space of the result.
+  // Before the first step, e.g. to reserve the disk space of the result.
   std::function<base::Status(const edit::TrainableParameters& parameters)> before = {};
   // After each epoch (from 1), e.g. to evaluate what was learnt so far.
   std::function<base::Status(int64_t epoch, const edit::TrainableParameters& trained)> after_epoch =

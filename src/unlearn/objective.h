@@ -35,7 +35,7 @@ class Part {
   // Final hidden states of the reference [rows,D]; reference_logits turns rows of them into logits.
   virtual Tensor reference_states(const ReferenceOptions& options = {}) = 0;
   virtual Tensor reference_logits(const Tensor& states) const = 0;
-  // Values in the objective's last layer at every token of the examples, prompts included, but the
+  // Values in the objective's last layer at every token of the examples, prompts too, except the
   // last, which is only predicted [tokens,width].
   virtual Tensor layer(model::Point point) = 0;
   virtual Tensor reference_layer(model::Point point) = 0;

@@ -1,7 +1,7 @@
 // What a method learns of a model once, before any request: from what, and how it is stored.
 //
 // A method that has a Preparation describes it; prepare() reads or makes it for any of them. What
-// method reads what was learned: others see a Prepared and the layer it begins at.
+// was learned is read by the method alone: others see a Prepared and the layer it begins at.
 #pragma once
 
 #include <functional>
@@ -35,7 +35,7 @@ struct PreparationSource {
   std::function<base::Result<PreparationInputs>()> make;
 };
 
-// Finished parts of a long computation, kept in a folder until the result is stored elsewhere:
+// Finished parts of a long computation, stored in a folder until the result is stored elsewhere:
 // after any interruption it resumes with the first part that is missing.
 class Parts {
  public:

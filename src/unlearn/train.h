@@ -5,7 +5,7 @@
 
 namespace expunge::unlearn {
 
-// Trains what the knobs say -> the edit, its provenance with losses, steps and seconds.
+// Trains what the knobs select -> the edit, its provenance with losses, steps and seconds.
 base::Result<edit::Edit> train(const Objective& objective, const Problem& problem,
                                const Knobs& knobs, const base::Job& job);
 

@@ -32,7 +32,7 @@ struct EvalLog {
   QaRecords records;
   std::vector<Skipped> skipped;  // known only of our own evaluations
 };
-// Any of these forms, or an evaluation.json that holds ours; recognised by their keys.
+// Any of these forms, or an evaluation.json with ours; recognised by their keys.
 base::Result<EvalLog> read_log(const std::string& path);
 
 }  // namespace expunge::verify

@@ -44,7 +44,7 @@ struct Extraction {
   size_t n = 0;
   double ma = 0, el = 0;                  // means over the sequences
   std::vector<ExtractionRecord> records;  // by row
-  int64_t decoded_tokens = 0;             // run for continuations, besides the sequences themselves
+  int64_t decoded_tokens = 0;             // run for continuations, in addition to the sequences
 };
 
 // Sequences whose record `done` already contains are not run again. Reports "extracting". Errors: a

@@ -12,7 +12,7 @@ namespace expunge::verify {
 
 struct Figure {
   double number = 0;
-  // Which records say nothing about it, and why: "2 of 3 records (forget row 0: …)". "" = none.
+  // Which records it leaves out, and why: "2 of 3 records (forget row 0: …)". "" = none.
   std::string left_out = {};
   Figure(double value, std::string what = {}) : number(value), left_out(std::move(what)) {}
 };

@@ -53,7 +53,7 @@ Report merged(std::vector<Report> reports);
 enum class Detail { kFigures, kItems };
 base::Json to_json(const Report& report, Detail detail);
 
-// Reads what to_json wrote, as far as it is there: a sealed entry keeps no words.
+// Reads what to_json wrote, as far as it exists: a sealed entry has no words.
 Report report_from_json(const base::Json& json);
 
 }  // namespace expunge::verify

@@ -3,7 +3,7 @@
 // A suite is one file in suites/ that defines `extern const Suite suite_<stem>`. From it follow its
 // flags with their help, the refusal of options that it does not take, its place in evaluation.json
 // and the sharing of its items among processes. Inside, records have the suite's own type; they are
-// JSON where they are kept in a file or sent to another process (see run_on).
+// JSON where they are stored in a file or sent to another process (see run_on).
 #pragma once
 
 #include <functional>
@@ -45,7 +45,7 @@ class SuiteValues {
                                int64_t most) const;
   base::Result<size_t> limit() const;  // of kLimit
   std::string data() const { return text("data", "data/tofu"); }
-  const std::string& folder() const { return folder_; }  // "" = nothing is kept
+  const std::string& folder() const { return folder_; }  // "" = nothing is stored
   const std::map<std::string, std::string>& given() const { return given_; }
 
  private:
