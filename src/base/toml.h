@@ -30,7 +30,7 @@ struct TomlTable {
   std::vector<TomlValue> values;
 };
 
-// Tables in order; the first one has the keys before any. kInvalid names source and line: a
+// Tables in order; the first has the keys before any table. kInvalid names source and line: a
 // key or a table given twice is one of the errors.
 Result<std::vector<TomlTable>> parse_toml(std::string_view text, std::string_view what);
 

@@ -43,7 +43,7 @@ using FitState = std::vector<double>;
 // Adds the gradients of the step's loss to the leaves of the parameters -> the loss.
 using StepLoss = std::function<base::Result<double>(int64_t step, FitState& state)>;
 
-// However the fit ends, but for a number that is not finite, the steps done are in the checkpoint,
+// However the fit ends, except by a value not finite, the steps done are in the checkpoint,
 // which also stays after the last step: see remove_checkpoint(). Errors: kNumeric for a loss or
 // gradient that is not finite, with step and number; kCancelled; kIo where the disk has no room for
 // checkpoints; kConflict for a checkpoint of another identity; errors of `loss`.

@@ -95,7 +95,7 @@ TEST_F(JournalTest, AConsolidationStandsForWhatItReplaces) {
   EXPECT_THAT(ids(j.active().value()), ElementsAre(2, 3));
 }
 
-// What held is told by replaying each beginning of the record; later undos and consolidations do
+// What held is found by replaying each beginning of the record; later undos and consolidations do
 // not reach back.
 TEST_F(JournalTest, WhatHeldAfterAnEntryIsToldLater) {
   Journal j = open().value();

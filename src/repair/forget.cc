@@ -49,7 +49,7 @@ base::Status complete(const model::ChatModel& present, agent::Plan& plan) {
   return {};
 }
 
-// An answer the model does not give needs no edit. A correction is also made if it does not answer.
+// An answer the model does not give needs no edit. A correction is made even then.
 base::Status check_known(const agent::Target& target, const verify::Report& before) {
   if (const std::string why = before.undecided(); !why.empty())
     return fail(Code::kRefused, fmt::format("'{}': {}", target.prompt, why),

@@ -75,7 +75,7 @@ Result<std::unique_ptr<ProcessGroup>> ProcessGroup::join() {
   auto parts = std::make_unique<Parts>();
   TRY(together([&] {
     c10d::TCPStoreOptions options;
-    // Under torchrun its own store, with its version's protocol, uses the port.
+    // Under torchrun its own store, with its version's protocol, occupies the port.
     const bool taken = environment("TORCHELASTIC_USE_AGENT_STORE") == "True";
     options.port = static_cast<std::uint16_t>(port + (taken ? 1 : 0));
     options.isServer = rank == 0;

@@ -17,7 +17,7 @@
 namespace expunge::verify {
 
 // kOpenUnlearning gives that project's numbers (commit d3d7cf9) on the same weights, template and
-// items. We differ where it errs: end-of-turn tokens are left out of attention because it pads
+// items. Its errors, reproduced: end-of-turn tokens are left out of attention because it pads
 // with them (with their positions in scoring, without them in generation); what the template puts
 // after the answer is scored too, and one more end-of-turn token; the softmax's sum is float32 in
 // order; texts are cleaned up as transformers' clean_up_tokenization_spaces does.
