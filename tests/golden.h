@@ -1,4 +1,4 @@
-// Reads tests/golden/*.golden, which the scripts beside them write (container.py has the layout),
+// Reads tests/golden/*.golden, which the scripts next to them write (container.py has the layout),
 // and compares tensors by relative L2.
 #pragma once
 

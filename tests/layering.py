@@ -2,10 +2,10 @@
 """The layering test: which room may include which, and five rules that go with it.
 
 1. src/<room>/ includes headers of its own room and of the rooms in TABLE only.
-2. Every file of src/<room>/ but main.cc opens the namespace expunge::<room>, and none names the
+2. Every file of src/<room>/ except main.cc opens the namespace expunge::<room>, and none names the
    namespace of a room out of its reach: that of what it may include, and of what those may.
 3. torch, ATen, c10 and caffe2 headers are named in src/tensor alone, <torch/torch.h> nowhere.
-4. main() stands in src/cli alone.
+4. main() is in src/cli alone.
 5. src/README.md has a heading for each room, in the order of TABLE.
 6. GTEST_SKIP and the rows of tests/QUARANTINE.md agree.
 
@@ -73,7 +73,7 @@ def code_of(text):
 
 
 def reach(room):
-    """The room, what it may include, and what those may: their types pass through its hands."""
+    """The room, what it may include, and what those may include: it handles their types too."""
     return {room}.union(*(reach(other) for other in TABLE[room].split()))
 
 
@@ -152,7 +152,7 @@ def check_tree(root):
 
 
 def sample(name, text):
-    """A broken file's text, in its room's namespace unless it says one itself."""
+    """A broken file's text, in its room's namespace unless it names one itself."""
     room = name.split("/")[1] if name.startswith("src/") else ""
     if not name.endswith((".cc", ".h")) or "namespace" in text:
         return text

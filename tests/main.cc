@@ -1,5 +1,5 @@
-// Every unit test's main: tests run in the source folder, wherever they are started. Its path
-// stands in this unit alone, so that ccache serves the tests of any clone.
+// Every unit test's main: tests run in the source folder, from any folder. Its path
+// is in this unit alone, so that ccache serves the tests of any clone.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -54,7 +54,7 @@ inline std::map<std::string, Tensor> random_weights(const model::Config& config,
   return weights;
 }
 
-// Tiny work is done by one thread: with more it waits for them, for ever on a busy machine.
+// Tiny work is done by one thread: with more it waits for them, forever on a busy machine.
 inline std::shared_ptr<const model::Model> shared(model::Model model) {
   return std::make_shared<const model::Model>(std::move(model));
 }
@@ -126,7 +126,7 @@ class BatchOps final : public model::BlockOps {
   int64_t layer_ = 0;
 };
 
-// What the model is taught: prompt and reply, padded behind (a causal model does not see that).
+// The training data: prompt and reply, padded at the end (a causal model does not see that).
 struct Curriculum {
   Tensor ids;      // [n,T]
   Tensor targets;  // [n,T], -100 where nothing is scored

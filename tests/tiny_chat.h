@@ -41,7 +41,7 @@ inline model::ChatModel planted_chat(int64_t context_length) {
   return planted_chat().with(model::Model::from_weights(config, std::move(weights)).value());
 }
 
-// A folder of the test's own, gone with it.
+// A temporary folder of the test.
 class TempFolder {
  public:
   TempFolder() {

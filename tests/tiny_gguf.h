@@ -32,7 +32,7 @@ inline void add_characters(GgufBuilder& b, const model::Config& c) {
   b.text("tokenizer.chat_template", "{{ messages[0]['content'] }}");
 }
 
-// A token a byte and ChatML: any text can be said to it. The configuration is byte_config().
+// One token per byte and ChatML: it accepts any text. The configuration is byte_config().
 inline void add_bytes(GgufBuilder& b, const model::Config&) {
   const ByteVocab bytes;
   b.text("tokenizer.ggml.model", "gpt2");

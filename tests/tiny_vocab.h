@@ -1,4 +1,4 @@
-// Small vocabularies for tests: byte-level BPE (a token a byte and a few merges, two control
+// Small vocabularies for tests: byte-level BPE (one token per byte and a few merges, two control
 // tokens) and SentencePiece BPE with byte fallback.
 #pragma once
 

@@ -17,7 +17,7 @@ RE2::Options any_case() {
 }
 
 // "forget everything" in one language: a verb, some characters, an object. What follows the object
-// may narrow the order ("everything about wine"); RE2 has no lookahead, so the parts are apart.
+// may narrow the order ("everything about wine"); RE2 has no lookahead, so the parts are separate.
 struct Order {
   RE2 verb_and_gap;  // ends where the object begins
   RE2 object;

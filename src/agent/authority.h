@@ -1,4 +1,4 @@
-// What no request may forget, whoever writes it: everything, or what keeps the model safe.
+// What no request may forget, from any author: everything, or what keeps the model safe.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
 // The repair plan: what is to be forgotten, how it is asked, and when the edit counts as good.
 //
-// Typed, bounded and validated; docs/plan.schema.json says the same as JSON Schema. A surgeon hands
+// Typed, bounded and validated; docs/plan.schema.json is the same as JSON Schema. A surgeon hands
 // over nothing else: no generated code ever runs.
 #pragma once
 
@@ -14,7 +14,7 @@
 namespace expunge::agent {
 
 // Bounds of a plan and of the requests for it. Texts are counted in bytes of UTF-8; a row's prompt
-// may hold a whole question and more.
+// may contain a whole question and more.
 constexpr size_t kMaxText = 2000, kMaxRow = 3000, kMaxTargets = 32, kMaxTexts = 128, kMaxKnobs = 32;
 
 // A prompt and, where the assistant's answer is begun for it, that beginning.
@@ -52,7 +52,7 @@ base::Json to_json(const Plan& plan);
 // Errors name the field as a JSON pointer with what was got and what is expected. Unknown fields
 // are refused, and so are requests to forget everything or safety behaviour (kRefused).
 base::Result<Plan> plan_from_json(const base::Json& json);
-// The bounds and the refusals of a plan, wherever it comes from.
+// The bounds and the refusals of a plan from any source.
 base::Status validate(const Plan& plan);
 
 }  // namespace expunge::agent

@@ -62,7 +62,7 @@ TEST(Plan, NamesTheFieldItRefuses) {
   EXPECT_EQ(error_of({{"intent", "none"}}), "");
 }
 
-// A plan that was never JSON is held to the same bounds.
+// A plan not read from JSON must keep the same bounds.
 TEST(Plan, BoundsHoldWhereverAPlanComesFrom) {
   const auto refused = [](auto change) {
     Plan plan;
@@ -179,7 +179,7 @@ class PlanSchema : public testing::Test {
         EXPECT_THAT(error_of(json), HasSubstr("/0/surprise"));
       }
     } else {
-      // Of numbers. The names of gates are not known here; the table of gates holds that part.
+      // Of numbers. The names of gates are not known here; gate_test checks that part.
       const auto most = node["maxProperties"].get<size_t>();
       Json many = Json::object();
       for (size_t i = 0; i < most; ++i) many["k" + std::to_string(i)] = 1;

@@ -17,7 +17,7 @@ std::string informal(std::string text) {
   return text;
 }
 
-// The first kInformal texts in their informal form, where it is another.
+// The first kInformal texts in their informal form, if it differs.
 std::vector<std::string> informal_forms(const std::vector<std::string>& texts) {
   std::vector<std::string> forms;
   for (size_t i = 0; i < std::min(kInformal, texts.size()); ++i)
@@ -60,7 +60,7 @@ void add_wordings(const Wordings& w, const QuestionForm& form, const Request& re
   t.rows.insert(t.rows.end(), begun.begin(), begun.end());
 }
 
-// What must stay is asked informally too: otherwise lower case alone would tell what to forget.
+// Questions to keep are asked informally too: else lower case alone would mark what to forget.
 void add_informal(std::vector<std::string>& questions) {
   const auto forms = informal_forms(questions);
   questions.insert(questions.end(), forms.begin(), forms.end());

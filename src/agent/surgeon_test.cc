@@ -61,7 +61,7 @@ TEST(Wordings, GuessesASubjectWhereNoRelationMatches) {
   }
 }
 
-// Recursion in a regular expression once ended the program here.
+// Recursion in a regular expression once crashed the program here.
 TEST(Wordings, LongQuestionsAreReadAtOnce) {
   for (const size_t size : {30'000, 1'000'000}) {
     std::string words = "What is the capital of";
@@ -176,7 +176,7 @@ TEST(Surgeon, RefusesWhatIsTooLongWithTheBoundAndTheSize) {
       HasSubstr("33 requests in one plan, expected 1 to 32"));
 }
 
-// What is at the bounds is taken, and the plan can be read again.
+// Input at the bounds is accepted, and the plan can be read again.
 TEST(Surgeon, TakesWhatIsAtItsBounds) {
   std::string question = "What is the capital of France and";
   while (question.size() < kMaxText) question += " so on";

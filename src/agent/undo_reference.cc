@@ -58,7 +58,7 @@ bool counts_or_orders(std::span<const Word> words) {
 
 using Words = std::set<std::string, std::less<>>;
 
-// Words that can tell one edit from another.
+// Words that can distinguish edits.
 Words telling_words(std::span<const Word> words) {
   static const WordSet kOfUndoing = {"undo",    "undone", "revert",  "restore", "back",  "take",
                                      "bring",   "put",    "roll",    "edit",    "edits", "entry",
@@ -89,9 +89,9 @@ std::vector<int64_t> closest(const Words& telling, std::span<const ActiveEdit> a
   return best;
 }
 
-// A name, number or quotation that stands in no title is about something else.
+// A name, number or quotation that occurs in no title is about something else.
 bool names_something_else(std::string_view message, std::span<const Word> words) {
-  // Capitals say nothing in German, nor where there is nothing else.
+  // Capitals mean nothing in German, nor if all letters are capitals.
   const bool names = language_of(words) != Language::kDe &&
                      std::ranges::any_of(message, [](unsigned char c) { return std::islower(c); });
   for (const Value& v : values_in(message)) {

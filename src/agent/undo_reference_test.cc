@@ -62,7 +62,7 @@ TEST(UndoReference, SealedEditsHaveNoNames) {
   EXPECT_EQ(undo_reference("undo that", {}).kind, Kind::kLast);
 }
 
-// Of the development set's requests to undo few are asked about.
+// Of the development set's requests to undo few need a question to the user.
 TEST(UndoReference, LeavesPlainRequestsAlone) {
   size_t asked = 0, all = 0;
   for (const Example& e : builtin_examples()) {

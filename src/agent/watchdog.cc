@@ -29,7 +29,7 @@ struct Settled {
   const char* rule;
 };
 
-// What needs no probability. Each holds whatever else was said.
+// Rules that need no probability. Each applies whatever else was said.
 std::optional<Settled> settle(const Cues& cues, std::span<const float> seen) {
   const auto has = [&](std::string_view name) { return cues.has(seen, name); };
   const bool order = has("memory") || has("persist") || has("that_fact") || has("mine");

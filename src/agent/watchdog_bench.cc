@@ -30,7 +30,7 @@ std::vector<size_t> folds_of(std::span<const Example> items) {
   return fold;
 }
 
-// What two examples share if one was trained on the other.
+// Equal for two examples if a watchdog trained on one has seen the other.
 std::string key_of(const Example& e) {
   std::string key(name(e.intent));
   for (const text::Message& m : e.dialogue)
@@ -50,7 +50,7 @@ struct Run {
   size_t hidden = 0;       // width of the hidden features
 };
 
-// Readings of the training set, none by a watchdog that saw the item.
+// Readings of the training set, each by a watchdog that did not see the item.
 Result<Run> cross_validated(std::span<const Example> items, const Features& features,
                             const base::Job& job) {
   const Rows hidden = TRY(hidden_of(items, features, job));

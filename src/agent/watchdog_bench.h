@@ -28,7 +28,7 @@ namespace expunge::agent {
 //   failures        every wrong item: {id, labelled, read, confidence, note}
 //   trained_on      dialogues of FILE that the watchdog was trained on; their figures flatter it
 //
-// A file of others' dialogues: each is read as a chat reads it.
+// A file of other dialogues: each is read as a chat reads it.
 base::Result<base::Json> bench_watchdog(std::span<const Example> items,
                                         const ModelWatchdog& watchdog, const base::Job& job = {});
 // builtin_examples(), each read by a watchdog that was trained without it.
@@ -37,7 +37,7 @@ base::Result<base::Json> cross_validate_watchdog(const Features& features = {},
 // The same dialogues with the same labels as builtin_examples(), in any order.
 bool is_builtin(std::span<const Example> items);
 
-// True if a predicted target says what the label says, in the terms above.
+// True if a predicted target means what the label means, in the terms above.
 bool same_prompt(std::string_view predicted, std::string_view label);
 bool same_span(std::string_view predicted, std::string_view label);
 

@@ -9,7 +9,7 @@
 namespace expunge::agent {
 namespace {
 
-// What the patterns do not say: how much was said.
+// Cues that patterns cannot express: the length of the text.
 constexpr std::array<std::string_view, 5> kCounts = {"short", "tiny", "long", "has_reply",
                                                      "many_turns"};
 

@@ -35,7 +35,7 @@ class Cues {
     Scope scope;
     std::vector<Pattern> patterns;
   };
-  struct Term {  // holds if one of the named cues does, or if none does
+  struct Term {  // true if one of the named cues is, or if none is
     std::vector<size_t> any;
     bool negated = false;
   };

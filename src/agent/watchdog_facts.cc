@@ -196,7 +196,7 @@ WatchdogTarget embedded_question(std::span<const Word> w, std::string_view m) {
 }
 
 // The words of an embedded question [q, b), "where Napoleon was born", in a question's order. ""
-// for what does not ask for a fact: "what you know", "where we met", "who I am".
+// for one that does not ask for a fact: "what you know", "where we met", "who I am".
 std::string in_question_order(std::span<const Word> w, std::string_view m, size_t q, size_t b) {
   static const WordSet kTalkers = {
       "i",     "you", "we",     "he", "she", "it", "they", "this", "that", "there", "these",
@@ -277,7 +277,7 @@ WatchdogTarget stated_fact(std::span<const Word> w, std::string_view m) {
     }
   }
   if (!generic.prompt.empty()) return generic;
-  // A plain statement in a sentence of its own: "The vault code is 4-19. Forget it."
+  // A plain statement in a separate sentence: "The vault code is 4-19. Forget it."
   for (size_t i = 0; i < w.size(); ++i) {
     const bool start = i == 0 || w[i - 1].breaks || any_of(w[i - 1].text, {",", ":", "-"});
     if (!start ||

@@ -59,7 +59,7 @@ Result<Reading> reading_from_json(const Json& json) {
     intent = kIntents;
   if (intent == kIntents) return bad("/intent", "forget, correct, undo, status or none");
   v.intent = static_cast<Intent>(intent);
-  v.confidence = 0.75;  // an endpoint that does not say how sure it is, is asked about
+  v.confidence = 0.75;  // an endpoint without a confidence: the user is asked
   if (json.contains("confidence")) {
     if (!json["confidence"].is_number()) return bad("/confidence", "a number");
     v.confidence = json["confidence"].get<double>();

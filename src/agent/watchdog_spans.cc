@@ -87,7 +87,7 @@ std::string answer_span(std::string_view question, std::string_view answer) {
   WordSet asked;
   for (const Word& w : words_of(question)) asked.insert(w.text);
   if (language_of(words) ==
-      Language::kZh) {  // after the last character that the question holds too
+      Language::kZh) {  // after the last character that is also in the question
     size_t from = 0, to = 0;
     while (to < words.size() && !words[to].breaks && words[to].text != ",") ++to;
     for (size_t i = 0; i < to; ++i)
@@ -130,7 +130,7 @@ std::string answer_span(std::string_view question, std::string_view answer) {
       score -= any_of(words[a].text, {"yes", "no", "well", "sure", "of", "you", "noted", "usually"})
                    ? 3
                    : 0;
-      // "is located in Moscow" where the question has "in": nothing is said yet.
+      // "is located in Moscow" where the question has "in": nothing new is said yet.
       score -= any_of(words[b - 1].text, {"located", "actually", "uses", "produced", "referred"})
                    ? 4
                    : 0;

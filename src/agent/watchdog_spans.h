@@ -17,7 +17,7 @@ std::string what_do_you_know(const std::string& subject, Language language);  //
 WatchdogTarget stated_fact(std::span<const Word> words, std::string_view message);
 // "forget who wrote Hamlet" -> "Who wrote Hamlet?"; "" if the order names no question of facts.
 std::string asked_by_order(std::span<const Word> words, std::string_view message);
-// The shortest span of an answer that says what the question does not.
+// The shortest span of an answer with what the question lacks.
 std::string answer_span(std::string_view question, std::string_view answer);
 // The clause of `answer` that shares a word with "the part about …" of the message, or "".
 std::string part_about(std::string_view message, std::string_view answer);

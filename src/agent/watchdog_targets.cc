@@ -2,7 +2,7 @@
 //
 // In this order: a fact stated in the message, the user's own data, a question that the order
 // names, a turn pointed at, a topic. The response is the shortest span that carries the answer, ""
-// where the dialogue does not hold it.
+// if the dialogue does not contain it.
 #include <algorithm>
 #include <set>
 
@@ -94,7 +94,7 @@ Targets pointed_at(std::string_view message, const std::vector<Turn>& all) {
   return {t};
 }
 
-// "my phone number", "my landline": each with its value if some message of the user's holds it.
+// "my phone number", "my landline": each with its value if some message of the user contains it.
 Targets own_data(std::span<const text::Message> dialogue) {
   Targets targets;
   const std::string& last = dialogue.back().content;
@@ -109,7 +109,7 @@ Targets own_data(std::span<const text::Message> dialogue) {
   return targets;
 }
 
-// "every phone number I gave you": all values of that kind that the user's messages hold.
+// "every phone number I gave you": all values of that kind that the user's messages contain.
 Targets every_value(std::span<const text::Message> dialogue) {
   Targets targets;
   const auto words = words_of(dialogue.back().content);
@@ -145,7 +145,7 @@ Targets topic(std::string_view message) {
   return {{what_do_you_know(subject, language), "", ""}};
 }
 
-// A question with the answer that an earlier turn gave to it: one that holds all its key words.
+// A question with the answer that an earlier turn gave to it: one that contains all its key words.
 WatchdogTarget answered_before(const std::string& question, const std::vector<Turn>& turns) {
   double keys = 0;
   for (const Word& w : words_of(question)) keys += !is_function_word(w.text);
@@ -188,7 +188,7 @@ Targets forget(std::span<const text::Message> dialogue) {
   return {};
 }
 
-// The value that stands against `other` in the message: of the same kind, and not the same.
+// The value that contrasts with `other` in the message: of the same kind, and not the same.
 Value other_value(std::string_view message, const std::string& other, std::string_view question) {
   Value best;
   int best_score = 0;

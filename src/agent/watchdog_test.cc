@@ -53,7 +53,7 @@ TEST(Words, FoldQuotesCodeAndElisions) {
   EXPECT_THAT(texts("ÜBER"), testing::ElementsAre("über"));
 }
 
-// Marks that nothing closes are looked for once, not from every one of them again.
+// Closing marks that are missing are searched for once, not from every opening mark.
 TEST(Words, LongMessagesTakeLinearTime) {
   for (const char* unit :
        {"“a ", "„b ", "«c ", " 'd", "「e", "《f", "`g` ", "\"h\" ", "`i ", "and "}) {
@@ -78,7 +78,7 @@ TEST(Watchdog, LongMessagesAreReadAndTooLongOnesRefused) {
   EXPECT_EQ(refused.error().code, base::Code::kInvalid);
   EXPECT_THAT(refused.error().message, HasSubstr(std::to_string(words.size())));
   EXPECT_THAT(refused.error().message, HasSubstr("at most 65536"));
-  // What the assistant wrote is no reason to refuse.
+  // The assistant's words are not a reason to refuse.
   const std::vector<text::Message> long_reply = {
       {"user", "hi"}, {"assistant", words}, {"user", "ok"}};
   EXPECT_TRUE(watchdog().read(long_reply));
@@ -373,7 +373,7 @@ TEST(Bench, OnlyTheWholeTrainingSetIsTheTrainingSet) {
   EXPECT_FALSE(is_builtin({}));
 }
 
-// Features that tell dialogues apart, as a model's hidden states do.
+// Features that distinguish dialogues, as a model's hidden states do.
 base::Result<std::vector<float>> sizes(std::span<const text::Message> dialogue) {
   return std::vector<float>{static_cast<float>(dialogue.size()),
                             static_cast<float>(dialogue.back().content.size() % 17)};

@@ -82,7 +82,7 @@ uint32_t closing(uint32_t c) {
   }
 }
 
-// Where quotations and code end. What was looked for in vain is not looked for again, so that all
+// Where quotations and code end. A mark that was not found is not searched again, so that all
 // searches together take time linear in the text.
 class Masks {
  public:
@@ -141,7 +141,7 @@ void split_elision(std::vector<Word>& words) {  // l'oublies -> l, oublies
   words.push_back(std::move(rest));
 }
 
-// Phrases that may stand before an order without changing that it is one.
+// Phrases that may precede an order without changing that it is one.
 const std::vector<Pattern::Phrase>& fillers() {
   static const std::vector<Pattern::Phrase> kFillers = [] {
     std::vector<Pattern::Phrase> all;
@@ -304,7 +304,7 @@ size_t filler_at(std::span<const Word> words, size_t at) {
   return 0;
 }
 
-// "Dr.", "Co.", "Ursula K.": a full stop that ends no sentence.
+// "Dr.", "Co.", "Ursula K.": a full stop that does not end a sentence.
 bool abbreviates(std::span<const Word> words, std::string_view message) {
   static constexpr std::array<std::string_view, 12> kShort = {
       "dr", "mr", "mrs", "ms", "prof", "st", "co", "no", "vs", "jr", "sr", "inc"};

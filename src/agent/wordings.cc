@@ -12,7 +12,7 @@ namespace {
 
 using base::Json;
 
-// Bytes of a subject, of a relation and guessed; anything longer is not taken for one.
+// Bytes of a subject, of a relation and guessed; longer text is not accepted.
 constexpr size_t kMaxSubject = 60, kMaxGuess = 200;
 
 std::vector<std::string> list(const Json& json, const char* key) {

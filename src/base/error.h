@@ -1,4 +1,4 @@
-// What a room answers when the world says no: Result<T>, Error, TRY; and CHECK for our own bugs.
+// How a function reports failure: Result<T>, Error, TRY; and CHECK for our own bugs.
 //
 // Result<T> is tl::expected<T, Error>. A function that can fail because of a file, a flag, JSON, a
 // shape or memory returns Result; a broken contract inside the program throws through CHECK and is
@@ -72,8 +72,8 @@ class Bug : public std::logic_error {
 }  // namespace expunge::base
 
 // Value of a Result, or return its Error from the enclosing function.
-// Never inside a braced list with other temporaries: g++ 12 does not destroy those that are built
-// already when the statement expression returns.
+// Never inside a braced list with other temporaries: when the statement expression returns, g++ 12
+// does not destroy those that are already built.
 #define TRY(...)                                                                       \
   ({                                                                                   \
     auto&& try_result_ = (__VA_ARGS__);                                                \

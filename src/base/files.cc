@@ -63,7 +63,7 @@ void sync_folder_of(const std::string& path) {
   if (dir.get() >= 0) ::fsync(dir.get());
 }
 
-// A new file beside `path`, its name in `name`. The kernel applies the umask; mkstemp would not.
+// A new file next to `path`, its name in `name`. The kernel applies the umask; mkstemp would not.
 int create_beside(const std::string& path, Access access, std::string& name) {
   static std::atomic<uint64_t> counter = 0;
   int fd = -1;
@@ -73,7 +73,7 @@ int create_beside(const std::string& path, Access access, std::string& name) {
                 access == Access::kSecret ? 0600 : 0666);
     if (fd >= 0 || errno != EEXIST) break;
   }
-  // A umask that takes the owner's rights away is not asked about a secret.
+  // A umask that takes the owner's rights away is ignored for a secret.
   if (fd >= 0 && access == Access::kSecret) ::fchmod(fd, 0600);
   return fd;
 }
@@ -83,8 +83,8 @@ Status write_parts(int fd, std::span<const std::string_view> parts, const std::s
   return {};
 }
 
-// Takes disk space for a file's first bytes -> errno. Where a file system cannot, only the free
-// space is looked at.
+// Reserves disk space for a file's first bytes -> errno. Where a file system cannot, only the free
+// space is checked.
 int allocate(int fd, uint64_t bytes) {
   struct stat now {};
   struct statvfs disk {};
@@ -217,7 +217,7 @@ Status TwinFile::write(std::span<const std::string_view> parts) {
       return io_error("set the size of", next, errno);
     if (::fsync(fd.get()) != 0) return io_error("sync", next, errno);
   }
-  // Not every file system can exchange two files; then the old one's space is given back.
+  // Not every file system can exchange two files; then the old file's space is freed.
   const bool exchanged =
       ::renameat2(AT_FDCWD, next.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0;
   if (!exchanged && ::rename(next.c_str(), path_.c_str()) != 0)
@@ -226,7 +226,7 @@ Status TwinFile::write(std::span<const std::string_view> parts) {
   if (exchanged) return {};
   second_.release();
   Fd fd(::open(next.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (fd.get() >= 0) allocate(fd.get(), bytes_);  // else the next write says so
+  if (fd.get() >= 0) allocate(fd.get(), bytes_);  // else the next write reports it
   return {};
 }
 

@@ -1,4 +1,4 @@
-// Files: whole reads, atomic durable writes, held disk space, read-only memory maps, user folders.
+// Files: whole reads, atomic durable writes, reserved space, read-only memory maps, user folders.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,10 @@
 namespace expunge::base {
 
 Result<std::string> read_file(const std::string& path);
-// Who may read a file that is written: whom the umask lets, or the owner alone (0600), for what
-// holds words that are to be forgotten.
+// Who may read a written file: everyone the umask allows, or the owner alone (0600), for a file
+// that contains words to be forgotten.
 enum class Access { kShared, kSecret };
-// Writes beside `path`, fsyncs, renames over it, fsyncs the folder: a reader sees the old bytes or
+// Writes next to `path`, fsyncs, renames over it, fsyncs the folder: a reader sees the old bytes or
 // the new ones, never a part, even after kill -9 or a power cut.
 Status write_file_atomic(const std::string& path, std::string_view bytes,
                          Access access = Access::kShared);
@@ -29,8 +29,8 @@ Result<std::string> cache_dir();
 // $EXPUNGE_HOME, else $XDG_DATA_HOME/expunge, else ~/.local/share/expunge. Not created.
 Result<std::string> data_dir();
 
-// Disk space held for what is written later, in a file without a name: it is given back when the
-// object ends, and by the system after kill -9.
+// Disk space reserved for a later write, in a file without a name: it is freed when the object
+// ends, and by the system after kill -9.
 class HeldSpace {
  public:
   HeldSpace() = default;  // none
@@ -49,12 +49,12 @@ class HeldSpace {
   int fd_ = -1;
 };
 
-// A large file that is written often and is always there whole: PATH.next is written, made durable
-// and takes PATH's place. The file that was there before becomes the next PATH.next with the space
-// it has, so that no write of the same size needs more than was reserved.
+// A large file that is written often and is always complete: PATH.next is written, made durable
+// and takes PATH's place. The file that it replaces becomes the next PATH.next and keeps
+// its space, so that no write of the same size needs more than was reserved.
 class TwinFile {
  public:
-  // Holds the space of both files. Errors: as HeldSpace's.
+  // Reserves the space of both files. Errors: as HeldSpace's.
   static Result<TwinFile> reserve(const std::string& path, uint64_t bytes);
   Status write(std::span<const std::string_view> parts);  // a failure leaves PATH as it was
   static void remove(const std::string& path);            // both files
@@ -70,8 +70,8 @@ class TwinFile {
 class MappedFile {
  public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::string& path);
-  // The bytes in a file of `folder` that has no name: memory which the system can take back to
-  // disk, gone with the object. Errors: kIo, e.g. where the disk is full.
+  // The bytes in a nameless file of `folder`: memory that the system can move to disk,
+  // gone with the object. Errors: kIo, e.g. where the disk is full.
   static Result<std::shared_ptr<const MappedFile>> nameless(const std::string& folder,
                                                             std::string_view bytes);
   MappedFile(const MappedFile&) = delete;
@@ -79,7 +79,7 @@ class MappedFile {
   ~MappedFile();
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
-  // Gives the pages back that were read so far; they are read again when they are needed.
+  // Releases the pages that were read so far; they are read again when they are needed.
   void release() const;
 
  private:

@@ -60,13 +60,13 @@ TEST_F(FilesTest, WritesAndReadsBackAnyBytes) {
     ASSERT_TRUE(write_file_atomic(path("f"), content));
     EXPECT_EQ(read_file(path("f")).value(), content);
   }
-  EXPECT_EQ(n_files(), 1U);  // no temporary file stays
+  EXPECT_EQ(n_files(), 1U);  // no temporary file remains
 }
 
 TEST_F(FilesTest, SharedFilesFollowTheUmaskAndSecretOnesNever) {
   for (const mode_t mask : {0022U, 0000U, 0077U, 0777U}) {
     const mode_t before = ::umask(mask);
-    for (int again = 0; again < 2; ++again) {  // new, then over one that is there
+    for (int again = 0; again < 2; ++again) {  // new, then over an existing one
       EXPECT_TRUE(write_file_atomic(path("shared"), "x"));
       EXPECT_TRUE(write_file_atomic(path("secret"), "x", Access::kSecret));
     }
@@ -77,7 +77,7 @@ TEST_F(FilesTest, SharedFilesFollowTheUmaskAndSecretOnesNever) {
 }
 
 // A process is killed at many moments while it writes large files over each other: the reader
-// always finds one of the two whole.
+// always finds one of the two, complete.
 TEST_F(FilesTest, KilledWriterLeavesOldOrNewBytes) {
   const std::string a(1 << 20, 'a'), b(1 << 20, 'b');
   ASSERT_TRUE(write_file_atomic(path("f"), a));

@@ -15,7 +15,7 @@ class Sha256 {
   ~Sha256();
   void update(std::span<const std::byte> bytes);
   void update(std::string_view text);
-  std::string hex();  // 64 lower-case digits; the object is spent afterwards
+  std::string hex();  // 64 lower-case digits; the object cannot be used afterwards
 
  private:
   struct Context;

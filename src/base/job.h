@@ -25,7 +25,7 @@ class Job {
   void cancel() const { cancelled_->store(true, std::memory_order_relaxed); }
   std::atomic<bool>& flag() const { return *cancelled_; }
   bool cancelled() const { return cancelled_->load(std::memory_order_relaxed); }
-  // kCancelled if it was asked to stop or its deadline is over. Every loop that can last longer
+  // kCancelled if it was asked to stop or its deadline has passed. Every loop that can last longer
   // than 100 ms calls it.
   Status check() const;
 
@@ -35,7 +35,7 @@ class Job {
 
   const Progress& progress() const { return progress_; }
 
-  // The same work, cancelled together with this, reported elsewhere or ended by a deadline.
+  // A Job of the same work: cancelled together with this, reported elsewhere or with a deadline.
   Job reporting(Progress progress) const;
   Job within(double seconds) const;
   double seconds_left() const;  // infinity without a deadline

@@ -1,6 +1,6 @@
 // The part of TOML (toml.io, v1.0.0) that settings need: keys with texts, numbers, truth values or
-// lists of them, in tables. What else TOML has (dates, tables within lists, dotted keys, texts of
-// several lines) is refused by its name.
+// lists of them, in tables. The rest of TOML (dates, tables within lists, dotted keys, texts of
+// several lines) is refused by name.
 #pragma once
 
 #include <string>
@@ -30,7 +30,7 @@ struct TomlTable {
   std::vector<TomlValue> values;
 };
 
-// Tables in their order, the first one with the keys before any. kInvalid names source and line: a
+// Tables in order; the first has the keys before any table. kInvalid names source and line: a
 // key or a table given twice is one of the errors.
 Result<std::vector<TomlTable>> parse_toml(std::string_view text, std::string_view what);
 

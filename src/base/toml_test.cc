@@ -78,7 +78,7 @@ TEST(Toml, ErrorsNameSourceAndLine) {
   }
 }
 
-// Every beginning of a file, and every byte in the place of one, ends in a value or an error.
+// Every beginning of a file, and every byte in place of another, gives a value or an error.
 TEST(Toml, AnyBytesAreReadOrRefused) {
   const std::string text = "a = [1, \"x\\n\"]\n[b.'c']\nd = true # e\n";
   for (size_t n = 0; n < text.size(); ++n) {

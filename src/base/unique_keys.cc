@@ -38,7 +38,7 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
  private:
-  std::vector<std::set<std::string>> objects_;  // keys of those around the place that is parsed
+  std::vector<std::set<std::string>> objects_;  // keys of the objects around the parsed place
 };
 
 }  // namespace

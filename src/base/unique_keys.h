@@ -1,4 +1,4 @@
-// JSON in which no object has the same key twice. A parser takes the last one without a word, so
+// JSON in which no object has the same key twice. A parser silently takes the last one, so
 // that whoever wrote the file and whoever reads it see different data.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace expunge::base {
 
-// kInvalid names the key. Text that is no JSON passes: parse_json() says what is wrong with it.
+// kInvalid names the key. Text that is not JSON passes: parse_json() reports what is wrong.
 Status check_unique_keys(std::string_view text, std::string_view what);
 
 }  // namespace expunge::base

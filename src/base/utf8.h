@@ -20,8 +20,8 @@ bool is_utf8(std::string_view text);
 // kInvalid if it is empty (only blanks) or not UTF-8; `what` names it.
 Status check_text(std::string_view text, std::string_view what);
 
-// What a model or a file says may hold control characters that a terminal obeys: they are taken
-// out. Bytes that are not UTF-8 become U+FFFD.
+// Text from a model or a file may contain control characters that a terminal obeys: they are
+// removed. Bytes that are not UTF-8 become U+FFFD.
 std::string printable(std::string_view text);
 // The text as one line: line breaks become blanks.
 std::string one_line(std::string_view text);

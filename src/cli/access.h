@@ -1,4 +1,4 @@
-// How a command comes to its model, its journal and its input.
+// How a command gets its model, its journal and its input.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace expunge::cli {
 
-// Joins the group of processes that the environment speaks of; all but rank 0 fall silent.
+// Joins the group of processes that the environment describes; all but rank 0 print nothing.
 base::Status join_group(Context& context);
 
 // What -m and --journal name.

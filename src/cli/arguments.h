@@ -1,5 +1,5 @@
-// The arguments of a command: a thin face of CLI11, of which every unit that sees its headers
-// compiles the whole parser again. arguments.cc and parse.cc alone see them.
+// The arguments of a command: a thin layer over CLI11. Every unit that includes CLI11's headers
+// compiles the whole parser again, so only arguments.cc and parse.cc do.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ class Option {
   CLI::Option* option_;
 };
 
-// What a command takes. A name that begins with no dash is a positional argument's. The variables
+// What a command takes. A name without a leading dash is a positional argument. The variables
 // are written when the words are parsed, and must live until then.
 class Arguments {
  public:
@@ -56,7 +56,7 @@ class Arguments {
   Option* add_flag(const std::string& name, bool& value, const std::string& help);
   Option* add_flag(const std::string& name, std::function<void()> given, const std::string& help);
 
-  // The value as it was given, handed over when the words are parsed; not at all if it is not
+  // Called with the value as it was given when the words are parsed; not called if it is not
   // given.
   Option* add_text(const std::string& name, std::function<void(const std::string&)> take,
                    const std::string& help);

@@ -36,7 +36,7 @@ struct Answer {
 };
 using Action = std::function<base::Result<Answer>(Context&)>;
 
-// Whose journal a command works on: the one that --journal names, or a temporary one of its own.
+// Which journal a command works on: the one that --journal names, or a temporary one.
 enum class JournalUse { kNamed, kOwn };
 
 struct Command {

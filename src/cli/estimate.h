@@ -1,4 +1,4 @@
-// How long work that counts its parts will go on, from the pace it has had.
+// How long work that counts its parts will take, from the pace it has had.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@ namespace expunge::cli {
 class Estimate {
  public:
   // `done` of `total` parts at `now` (seconds of any clock). Another total, or fewer parts than
-  // before, is other work. -> seconds left; nothing in the first kLeast seconds, without a part
-  // done since the first call (what an earlier run did tells no pace), or without a total.
+  // before, means other work. -> seconds left; nothing in the first kLeast seconds, without a part
+  // done since the first call (an earlier run's parts give no pace), or without a total.
   std::optional<double> left(size_t done, size_t total, double now);
   static constexpr double kLeast = 2;
 

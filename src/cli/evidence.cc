@@ -12,8 +12,8 @@ using base::Json;
 using verify::GateResult;
 using verify::Sense;
 
-// How a figure is shown. A training's figures are no gates of a request: they have rows of their
-// own.
+// How a figure is shown. A training's figures are not gates of a request: they have separate
+// rows.
 struct Row {
   std::string_view name, label;
   bool share = true;

@@ -21,7 +21,7 @@ size_t columns(std::string_view text);
 std::string fit(std::string_view text, size_t width);
 std::string pad(std::string_view text, size_t width);
 std::string pad_left(std::string_view text, size_t width);
-// Words in lines of at most `width` columns, each after the first behind `indent` blanks (which
+// Words in lines of at most `width` columns, each but the first after `indent` blanks (which
 // do not count).
 std::string wrap(std::string_view text, size_t width, size_t indent);
 }  // namespace expunge::cli

@@ -84,7 +84,7 @@ class Formatter : public CLI::Formatter {
   std::span<const CommandGroup> groups_;
 };
 
-// With a journal of its own a command takes --journal only to refuse it, and its help leaves it
+// A command with a temporary journal takes --journal only to refuse it, and its help leaves it
 // out.
 void add_common(CLI::App& app, Globals& g, JournalUse journal) {
   const auto common = [](CLI::Option* o) { return o->group(kCommonOptions); };
@@ -134,7 +134,7 @@ base::Result<Parsed> parse(std::span<const CommandGroup> groups, int argc, char*
       actions[sub] = {c->declare(arguments), c->journal};
       for (CLI::App* inner : sub->get_subcommands({})) add_common(*inner, globals, c->journal);
     }
-  // Before parsing, so that a wrong flag is answered as asked.
+  // Before parsing, so that a wrong flag's error has the requested form.
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
     globals.json |= std::string_view(argv[i]) == "--json";
   std::string where = "expunge";

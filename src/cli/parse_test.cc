@@ -11,7 +11,7 @@ using base::Code;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// What the last action was given.
+// The last action's arguments.
 std::string g_seen;
 
 const Command kEcho{"echo", "say it again", "Example:\n  expunge echo hello",

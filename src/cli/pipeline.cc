@@ -52,7 +52,7 @@ Result<int> answer(int argc, char** argv, Context& context) {
   return answer.exit_status;
 }
 
-// One place for our own bugs, and for memory that ran out where nobody could say so.
+// One place for our own bugs, and for memory that ran out where nothing could report it.
 Result<int> guarded_answer(int argc, char** argv, Context& context) {
   try {
     return answer(argc, argv, context);

@@ -62,7 +62,7 @@ void handle_signals(const base::Job& job) {
   struct sigaction hangup {};
   sigaction(SIGHUP, nullptr, &hangup);
   if (hangup.sa_handler == SIG_DFL) std::signal(SIGHUP, on_end);
-  // A closed pipe is an error of write(2), so that an edit under way is finished first.
+  // A closed pipe is an error of write(2), so that a running edit is finished first.
   std::signal(SIGPIPE, SIG_IGN);
   // So is a file beyond ulimit -f: it is reported like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// In processes of their own: the handlers stay.
+// In separate processes: the handlers stay.
 TEST(SignalsDeathTest, TheFirstCancelsTheJobAndTheSecondEndsTheProcess) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(

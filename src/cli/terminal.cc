@@ -54,7 +54,7 @@ void Terminal::print(std::string_view text) {
   clear_progress();
   if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) write_error_ = errno;
   if (std::fflush(stdout) != 0) write_error_ = errno;
-  // Nobody reads on: what generates for that pipe may stop.
+  // The pipe has no reader: generation for it may stop.
   if (write_error_ == EPIPE) {
     job_.cancel();
   }
@@ -143,7 +143,7 @@ Result<std::optional<std::string>> Terminal::read_line(std::string_view prompt) 
     fmt::print(stderr, "{}", colour_err_ ? painted(Tone::kBold, prompt) : std::string(prompt));
     std::fflush(stderr);
   }
-  // read(2), not iostreams, which go on after a signal.
+  // read(2), not iostreams, which continue after a signal.
   size_t end;
   while ((end = buffer_.find('\n')) == std::string::npos && !at_end_) {
     if (job_.cancelled()) return std::nullopt;

@@ -21,11 +21,11 @@ enum class Notes { kShown, kQuiet };
 
 class Terminal {
  public:
-  // The job is cancelled when nobody reads stdout any more; when it is, waiting for a line ends.
+  // The job is cancelled when stdout has no reader; a cancelled job ends waiting for a line.
   explicit Terminal(base::Job job);
   void configure(Output output, Notes notes);
   bool json() const { return output_ == Output::kJson; }
-  // Somebody sits there: questions may be asked.
+  // A person is at the terminal: questions may be asked.
   bool interactive() const { return tty_in_ && tty_err_; }
 
   // Text of the answer, on stdout; nothing with --json.
@@ -34,7 +34,7 @@ class Terminal {
   void line(fmt::format_string<Args...> format, Args&&... args) {
     print(fmt::format(format, std::forward<Args>(args)...) + "\n");
   }
-  // What a person may want to know besides, on stderr.
+  // Further information for a person, on stderr.
   void note(std::string_view text);
   std::string paint(Tone tone, std::string_view text) const;
 

@@ -1,4 +1,4 @@
-// The terminal where nobody sits: tests run without one.
+// The terminal class without a terminal: tests run without one.
 #include "cli/terminal.h"
 
 #include <gmock/gmock.h>

@@ -17,7 +17,7 @@ using base::Status;
 
 constexpr const char* kFormat = "expunge-fit-1";
 constexpr const char* kHint = "remove it to begin from the start";
-// Between two checkpoints by the clock: this many times what the last one took, but not less than a
+// Time between two checkpoints: this many times what the last one took, but at least a
 // minute. The first one is guessed from its size.
 constexpr double kShare = 50, kLeastSeconds = 60, kGuessedBytesPerSecond = 2e8;
 
@@ -46,7 +46,7 @@ void Checkpoint::each_tensor(const F& f) const {
 
 Checkpoint::Image Checkpoint::image(const Progress& progress) const {
   Image image;
-  const bool is_last = progress.step >= n_steps_;  // nothing will need its moments
+  const bool is_last = progress.step >= n_steps_;  // its moments are not needed any more
   each_tensor([&](std::string name, const Tensor& t) {
     if (!is_last || name.ends_with(".value")) image.tensors[std::move(name)] = t.detach();
   });
@@ -54,7 +54,7 @@ Checkpoint::Image Checkpoint::image(const Progress& progress) const {
                                       {"losses", progress.losses},
                                       {"gradient_norms", progress.gradient_norms},
                                       {"state", progress.state}});
-  // As long as it can become, so that the space of one file is enough for all.
+  // The largest size it can reach, so that the space of one file is enough for all.
   const size_t numbers =
       2 * static_cast<size_t>(n_steps_) + std::max<size_t>(16, progress.state.size());
   text.resize(std::max(text.size(), 128 + kDigits * numbers), ' ');
@@ -106,7 +106,7 @@ Result<bool> Checkpoint::load(Progress& progress) const {
 Status Checkpoint::reserve(const Progress& progress) {
   if (options_.path.empty()) return {};
   Progress next = progress;
-  next.step = std::min(next.step, n_steps_ - 1);  // one with moments
+  next.step = std::min(next.step, n_steps_ - 1);  // a checkpoint with moments
   const Image now = image(next);
   const uint64_t bytes = tensor::image_bytes(now.tensors, now.metadata);
   file_ = TRY(base::TwinFile::reserve(options_.path, bytes));

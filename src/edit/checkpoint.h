@@ -1,8 +1,8 @@
-// Where a fit that was ended resumes: the trained values, their moments and how far it came, in one
-// safetensors file that is always there whole.
+// What an ended fit resumes from: the trained values, their moments and its progress, in one
+// safetensors file that is always complete.
 //
-// Disk space for it is reserved before the first step. The checkpoint of a finished fit holds the
-// values alone; it stays until whoever keeps the result removes it.
+// Disk space for it is reserved before the first step. The checkpoint of a finished fit has the
+// values alone; it stays until the owner of the result removes it.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,8 @@
 namespace expunge::edit {
 
 struct CheckpointOptions {
-  std::string path = {};      // "": none is kept
-  std::string identity = {};  // a checkpoint of another one is refused
+  std::string path = {};      // "": none is written
+  std::string identity = {};  // a checkpoint with another identity is refused
   int64_t every_steps = 0;    // 0: by the clock, so that they take some 2 % of the time
   // A checkpoint could not be written; the fit continues, and the last good one is still there.
   std::function<void(const base::Error& error)> failed = {};
@@ -27,7 +27,7 @@ struct Moments {
   Tensor mean, square;
 };
 
-// Everything besides the tensors.
+// Everything except the tensors.
 struct Progress {
   int64_t step = 0;            // steps done
   std::vector<double> losses;  // one a step
@@ -48,7 +48,7 @@ class Checkpoint {
   base::Status reserve(const Progress& progress);
   // Writes what load() reads. Errors: kIo; the last good file is still there.
   base::Status save(const Progress& progress);
-  // Whether it is time for another one, `step` steps being done.
+  // Whether a checkpoint is due after `step` steps.
   bool is_due(int64_t step) const;
 
  private:

@@ -1,5 +1,5 @@
-// An edit is a value: which tensors change and by how much. Applied to a model it makes another
-// one.
+// An edit is a value: which tensors change and by how much. Applied to a model it gives another
+// model.
 #pragma once
 
 #include <string>
@@ -27,7 +27,7 @@ struct Delta {
 };
 Tensor dense(const Delta& delta);  // [O,I]: u s, or the dense value
 
-// Neurons of a layer's MLP that an edit has for itself: no other edit may write them.
+// Neurons of a layer's MLP that an edit reserves: no other edit may write them.
 struct Occupied {
   int64_t layer = 0;
   std::vector<int64_t> neurons;
@@ -54,10 +54,10 @@ base::Status validate(const model::Model& model, const Edit& edit);
 // One self-contained blob (safetensors, provenance in its metadata), for the journal.
 base::Result<std::string> serialise(const Edit& edit);
 base::Result<Edit> deserialise(std::string_view blob);
-// The same of a store that keeps the provenance apart.
+// The same for a store that keeps the provenance separately.
 base::Result<Edit> deserialise(std::string_view blob, base::Json provenance);
 
-// The model with these edits on top of what it holds, in this order: another value, which shares
+// The model with these edits on top of those it has, in this order: another value, which shares
 // every tensor that none of them names. The state of a model is a function of its file and the
 // list of edits, however they were applied, bit for bit. Errors: as validate.
 base::Result<model::Model> apply(const model::Model& model, std::span<const Edit> edits);

@@ -92,7 +92,7 @@ TEST(Validate, NamesWhatIsWrong) {
     std::get<Dense>(dense_delta.change).value[31][47] = bad;
     EXPECT_EQ(error(dense_delta).code, Code::kNumeric);
   }
-  // A dense change that is no matrix must not slip through by its outer sizes.
+  // A dense change that is not a matrix must not pass because of its outer sizes.
   EXPECT_FALSE(validate(*model, edit_of({{kDown1, Dense{at::zeros({32, 5, 48})}}})));
   EXPECT_FALSE(validate(*model, edit_of({{kDown1, Dense{at::zeros({})}}})));
 }
@@ -120,7 +120,7 @@ TEST(Serialise, RoundTripKeepsEveryBit) {
   EXPECT_THAT(empty.deltas, IsEmpty());
 }
 
-// An edit's neurons are its own: kept, summed, and read from where earlier versions noted them.
+// An edit reserves its neurons: stored, summed, and read from where earlier versions noted them.
 TEST(Serialise, KeepsWhatAnEditOccupies) {
   Edit edit = edit_of({low_rank(kDown1, 1, 3)});
   EXPECT_EQ(serialise(edit).value().find("occupied"), std::string::npos);
@@ -144,10 +144,10 @@ TEST(Serialise, ReadsWhatEarlierVersionsOccupied) {
   EXPECT_EQ(deserialise(bare, first)->provenance, first);
   const Json parts = {{"method", "redirect"}, {"parts", {first, second}}};
   EXPECT_EQ(deserialise(bare, parts)->occupied, two);
-  // Nothing is occupied by a layer alone, or by an edit that says nothing.
+  // Nothing is occupied by a layer alone, or by an edit that lists nothing.
   EXPECT_THAT(deserialise(bare, {{"layer", 1}})->occupied, IsEmpty());
   EXPECT_THAT(deserialise(bare)->occupied, IsEmpty());
-  // What says so and cannot be read is damaged: a later edit would write over the neurons.
+  // A list that cannot be read is damaged: a later edit would write over the neurons.
   for (const Json& neurons : {Json("4"), Json{-1}, Json{0.5}, Json{{{"a", 1}}}})
     EXPECT_FALSE(deserialise(bare, {{"layer", 1}, {"neurons", neurons}})) << neurons.dump();
   EXPECT_FALSE(deserialise(bare, {{"layer", "1"}, {"neurons", {4}}}));
@@ -189,7 +189,7 @@ TEST(Serialise, HostileBlobs) {
       {"format", "expunge-edit-1"}, {"tensors", "[\"a\"]"}, {"provenance", "{}"}};
   EXPECT_TRUE(deserialise(image(good, {4, 2}, {2, 3})));
   EXPECT_FALSE(deserialise(image(good, {4, 2}, {3, 3})));     // factors that do not multiply
-  EXPECT_FALSE(deserialise(image(good, {8}, {2, 3})));        // no matrix
+  EXPECT_FALSE(deserialise(image(good, {8}, {2, 3})));        // not a matrix
   EXPECT_FALSE(deserialise(image(good, {4, 1, 2}, {2, 3})));  // nor this
   const auto with = [&](const std::string& key, const std::string& value) {
     auto metadata = good;

@@ -33,10 +33,10 @@ class Fit {
     const bool is_done = resumes && progress_.step >= o_.n_steps;
     if (!is_done && tensor::leads(o_.group)) TRY(checkpoint_.reserve(progress_));
     if (resumes && progress_.step > 0) TRY(after_step());
-    const tensor::SerialLibtorch serial;  // beside the kernels' threads
+    const tensor::SerialLibtorch serial;  // next to the kernels' threads
     while (progress_.step < o_.n_steps) {
       if (const Status status = step(loss); !status) {
-        // The step that was not finished has changed nothing yet.
+        // The unfinished step has changed nothing yet.
         if (status.error().code != Code::kNumeric) keep();
         return tl::unexpected(status.error());
       }
@@ -64,7 +64,7 @@ class Fit {
     return after_step();
   }
 
-  // The processes of a group stop together: another one's wish is this one's.
+  // The processes of a group stop together: a stop of one is a stop of all.
   Status check_job() const {
     Status own = job_.check();
     if (!o_.group) return own;
@@ -74,7 +74,7 @@ class Fit {
 
   Status after_step() const { return o_.after_step ? o_.after_step(progress_.step - 1) : Status(); }
 
-  // A checkpoint that cannot be written is no reason to stop: the one before it is still there.
+  // A checkpoint that cannot be written does not end the fit: the previous one is still there.
   void keep() {
     const Status saved = checkpoint_.save(progress_);
     if (!saved && o_.checkpoint.failed) o_.checkpoint.failed(saved.error());

@@ -26,8 +26,8 @@ struct FitOptions {
   CheckpointOptions checkpoint = {};
   // Processes that fit the same parameters together: they stop together, and rank 0 alone writes.
   tensor::ProcessGroup* group = nullptr;
-  // After each step, e.g. to evaluate; of a fit that resumes, also after the last step that an
-  // earlier run did. An error ends the fit.
+  // After each step, e.g. to evaluate; when a fit resumes, also after the last step of an
+  // earlier run. An error ends the fit.
   std::function<base::Status(int64_t step)> after_step = {};
 };
 
@@ -43,10 +43,10 @@ using FitState = std::vector<double>;
 // Adds the gradients of the step's loss to the leaves of the parameters -> the loss.
 using StepLoss = std::function<base::Result<double>(int64_t step, FitState& state)>;
 
-// Whatever ends it but a number that is not finite, the steps done so far are in the checkpoint,
-// which stays after the last one too: see remove_checkpoint(). Errors: kNumeric for a loss or
+// However the fit ends, except by a value not finite, the steps done are in the checkpoint,
+// which also stays after the last step: see remove_checkpoint(). Errors: kNumeric for a loss or
 // gradient that is not finite, with step and number; kCancelled; kIo where the disk has no room for
-// checkpoints; kConflict for a checkpoint of another identity; what `loss` says.
+// checkpoints; kConflict for a checkpoint of another identity; errors of `loss`.
 base::Result<Fitted> fit(TrainableParameters& parameters, const FitOptions& options,
                          const base::Job& job, const StepLoss& loss);
 

@@ -104,7 +104,7 @@ TEST_F(FitTest, TheRateRisesAndFalls) {
   EXPECT_DOUBLE_EQ(rate(19), 1);
 }
 
-// A fit that remembers something, whose end each test chooses.
+// A fit with state, whose end each test chooses.
 struct Ending {
   base::Job job = {};
   std::function<base::Status(int64_t step)> after_step = {};
@@ -114,7 +114,7 @@ class ResumedFitTest : public FitTest {
  protected:
   void SetUp() override {
     FitTest::SetUp();
-    whole_ = run_with(whole_parameters_, options_, {}).value();  // keeps no checkpoint
+    whole_ = run_with(whole_parameters_, options_, {}).value();  // writes no checkpoint
     options_.checkpoint.path = (folder_ / "checkpoint.safetensors").string();
     options_.checkpoint.identity = "this";
   }
@@ -191,7 +191,7 @@ TEST_F(ResumedFitTest, AfterAnErrorInAStep) {
                                           return base::fail(Code::kIo, "the evaluation failed");
                                         return {};
                                       }}));
-  // What follows a step is repeated: the first run did not finish it.
+  // The work after a step is repeated: the first run did not finish it.
   std::vector<int64_t> followed;
   TrainableParameters again = trained();
   ASSERT_TRUE(run_with(again, options_, {{}, [&](int64_t step) -> base::Status {

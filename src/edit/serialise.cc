@@ -1,6 +1,6 @@
 // An edit as one safetensors image: tensors "<i>.u" and "<i>.s" or "<i>.dense" of the i-th delta;
-// the metadata holds the deltas' tensor names in order, the neurons that the edit occupies, if any,
-// and the provenance. Bits are kept exactly. Edits of earlier versions name those neurons in their
+// the metadata has the deltas' tensor names in order, the neurons that the edit occupies, if any,
+// and the provenance. Bits are preserved. Edits of earlier versions name those neurons in their
 // provenance only.
 #include <algorithm>
 #include <cstring>

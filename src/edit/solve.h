@@ -43,7 +43,7 @@ class InputMetric {
   Tensor factor_;
 };
 
-// ΔWᵀ = A⁻¹Xᵀ (X A⁻¹ Xᵀ + λ·mean_diag·I)⁻¹ R: the least change in the metric that answers R
+// ΔWᵀ = A⁻¹Xᵀ (X A⁻¹ Xᵀ + λ·mean_diag·I)⁻¹ R: the least change in the metric that produces R
 // (Woodbury; the covariance-metric form of ROME and MEMIT, arXiv 2202.05262 and 2210.07229).
 base::Result<Solution> solve_in_metric(const InputMetric& metric, const Tensor& x, const Tensor& r,
                                        double ridge);

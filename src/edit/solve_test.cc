@@ -55,7 +55,7 @@ TEST(SolveRidge, EqualsThePrimalSolution) {
   }
 }
 
-// XᵀXΔ + λΔ = XᵀR is what ridge regression demands; checked in float64 on the dual solution
+// XᵀXΔ + λΔ = XᵀR is what ridge regression requires; checked in float64 on the dual solution
 // itself, which the residual reports.
 TEST(SolveRidge, SatisfiesItsNormalEquations) {
   const Tensor x = random_f64(3, 20, 40), r = random_f64(4, 20, 6);
@@ -217,7 +217,7 @@ TEST(SolveInMetric, EqualsThePrimalSolution) {
   }
 }
 
-// With the same answer on the forget rows, the metric's edit moves the retained rows less.
+// With the same result on the forget rows, the metric's edit moves the retained rows less.
 TEST(SolveInMetric, SparesWhatTheMetricKnows) {
   const Tensor retained = random_f64(43, 60, 8).mm(random_f64(44, 8, 40));
   const Tensor x = random_f64(45, 3, 40), r = random_f64(46, 3, 6);

@@ -121,7 +121,7 @@ Edit TrainableParameters::edit() const {
       continue;
     }
     LowRank low{v.b.detach() * v.scale, v.a.detach().clone()};
-    // Not trained at all: exactly zero, where the rounding of two products would leave something.
+    // Not trained at all: exactly zero, where rounding of two products would leave a remainder.
     if (v.a0.defined() && at::equal(v.a, v.a0) && at::equal(v.b, v.b0))
       low.u.zero_();
     else if (v.a0.defined())

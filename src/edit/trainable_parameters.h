@@ -1,4 +1,4 @@
-// The parameters that a fit changes: copies of whole tensors, or low-rank adapters beside them
+// The parameters that a fit changes: copies of whole tensors, or low-rank adapters next to them
 // (LoRA, Hu et al. 2021, eq. 3).
 #pragma once
 
@@ -15,7 +15,7 @@ class TrainableParameters {
   // The named tensors themselves, in float32. Errors: kNotFound names one that the model lacks.
   static base::Result<TrainableParameters> full(const model::Model& model,
                                                 std::vector<std::string> names);
-  // B A beside each named matrix, scaled by alpha / rank: A uniform in ±sqrt(1/I) (PEFT's Kaiming
+  // B A added to each named matrix, scaled by alpha / rank: A uniform in ±sqrt(1/I) (PEFT's Kaiming
   // with a = sqrt 5), B zero, so that the function is unchanged at first.
   static base::Result<TrainableParameters> lora(const model::Model& model,
                                                 std::vector<std::string> names, int64_t rank,
@@ -32,7 +32,7 @@ class TrainableParameters {
   // What was learnt, relative to the model that the fit began with: dense deltas, or low-rank ones
   // of rank R (2R where the adapters did not begin at zero).
   Edit edit() const;
-  // What the numbers of edit() take.
+  // The size of edit()'s numbers.
   uint64_t edit_bytes() const;
 
  private:
@@ -42,7 +42,7 @@ class TrainableParameters {
   std::vector<Tensor> leaves_;
 };
 
-// The matrices of the layers from `first_layer` on whose module is in `modules`
+// The matrices of layer `first_layer` and later ones that belong to `modules`
 // ("self_attn.q_proj").
 std::vector<std::string> layer_matrices(const model::Model& model,
                                         std::span<const std::string_view> modules,

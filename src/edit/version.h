@@ -1,4 +1,4 @@
-// The engine that computed an edit, for those who record it and do not see the tensor room.
+// The engine that computed an edit, for code that records it and does not include tensor.
 #pragma once
 
 #include "tensor/version.h"

@@ -13,7 +13,7 @@
 namespace expunge::journal {
 namespace {
 
-// Entries whose content follows from the id.
+// Entries with content derived from the id.
 Draft numbered(int64_t id) {
   Draft d = make_draft(static_cast<uint64_t>(id));
   d.request = {{"n", id}, {"text", std::string(static_cast<size_t>(200 + id % 7 * 3000), 'x')}};
@@ -69,7 +69,7 @@ TEST_F(JournalTest, SurvivesKillAtAnyMoment) {
     const auto checked = j->check();
     ASSERT_TRUE(checked) << checked.error().message;
     const int64_t head = j->head().value();
-    // The last entry may be durable though the child had no time to say so.
+    // The last entry may be durable although the child had no time to report it.
     ASSERT_TRUE(head == acknowledged || head == acknowledged + 1) << head << " " << acknowledged;
     acknowledged = head;
   }

@@ -1,5 +1,5 @@
 // An edit's serialised factors: the first part in its entry's row, the rest in the table "parts",
-// since SQLite holds a row in memory and takes none of more than 1 GB.
+// since SQLite keeps a row in memory and accepts none of more than 1 GB.
 #pragma once
 
 #include "journal/sqlite.h"
@@ -8,7 +8,7 @@ namespace expunge::journal {
 
 constexpr size_t kPartBytes = size_t{16} << 20;
 
-// What the row holds.
+// The part in the row.
 inline std::string_view first_part(std::string_view factors) {
   return factors.substr(0, kPartBytes);
 }

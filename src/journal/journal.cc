@@ -26,8 +26,8 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-// Only its owner may read a journal, whatever the umask was and whoever copied it: it tells what
-// was to be forgotten. SQLite gives its log and index the mode of the file.
+// Only its owner may read a journal, whatever the umask was and whoever copied it: it contains what
+// was to be forgotten. SQLite gives its log and index the file's mode.
 void keep_secret(const std::string& path) {
   for (const char* part : {"", "-wal", "-shm"}) {
     const std::string file = path + part;
@@ -79,7 +79,7 @@ bool is_missing(const std::string& path) {
   return ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-// Reading in write-ahead mode needs to write the index beside the file. In a folder where that is
+// Reading in write-ahead mode needs to write the index next to the file. In a folder where that is
 // impossible, a journal whose log is empty can still be read as a file that does not change.
 Result<sqlite3*> connect_read_only(const std::string& path) {
   const std::string folder = fs::path(path).parent_path().string();
@@ -136,7 +136,7 @@ tl::unexpected<base::Error> no_entry(int64_t id, int64_t head) {
               head == 0 ? "the journal is empty" : fmt::format("entries go from 1 to {}", head));
 }
 
-// All rows in order, or those up to one that must be there.
+// All rows in order, or those up to one that must exist.
 Result<std::vector<Row>> read_rows(sqlite3* db, std::optional<int64_t> up_to = {}) {
   Statement s =
       TRY(Statement::make(db, fmt::format("SELECT {} FROM entries ORDER BY id", kColumns)));
@@ -204,7 +204,7 @@ base::Status check_targets(const Draft& draft, const std::vector<Row>& rows) {
 
 Result<std::string> factors_of(const Draft& draft) {
   if (!draft.edit) return std::string();
-  edit::Edit bare = *draft.edit;  // the provenance has a column of its own, which sealing can empty
+  edit::Edit bare = *draft.edit;  // the provenance has a separate column, which sealing can empty
   bare.provenance = base::Json::object();
   return edit::serialise(bare);
 }
@@ -283,7 +283,7 @@ Result<int64_t> Journal::head() const {
   return s.integer(0);
 }
 
-// SQLite would go on writing to a file that is no longer reachable by its name.
+// SQLite would continue writing to a file that is no longer reachable by its name.
 base::Status Journal::check_still_there() const {
   struct stat info {};
   if (::stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)

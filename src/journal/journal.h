@@ -1,8 +1,8 @@
 // The record of what was done to one model: append-only, on SQLite, safe against kill -9.
 //
 // The state of a model is its file plus the edits that active() lists, in that order; nothing else
-// is needed to build it again. Rows are never changed or deleted (triggers refuse it) but by
-// sealing, which takes the words out and leaves hashes, figures and factors. Every entry carries
+// is needed to build it again. Rows are never changed or deleted (triggers refuse it) except
+// by sealing, which takes the words out and leaves hashes, figures and factors. Every entry carries
 // chain = SHA-256(chain before | own content), computed over hashes of the texts, so that check()
 // finds tampering and sealing does not break it.
 //
@@ -26,13 +26,13 @@ namespace expunge::journal {
 struct ModelIdentity {
   std::string file_hash;     // model::Model::file_hash()
   std::string weights_hash;  // of the unedited model; "" = not compared
-  std::string path;          // where it lay when the journal was made; information only
+  std::string path;          // where it was when the journal was created; information only
 };
 
 enum class Kind {
   kEdit,         // adds an edit
   kConsolidate,  // one edit in the place of those that `replaces` names
-  kUndo,         // takes the entry `undoes` back
+  kUndo,         // reverts the entry `undoes`
   kVerify        // gates run again; changes nothing
 };
 std::string_view name(Kind kind);
@@ -80,13 +80,13 @@ struct Entry {
 };
 base::Json to_json(const Entry& entry);
 
-// How a journal is opened, and what becomes of one that is not there. To those that read, one whose
-// making was cut short is not there either; the others finish it.
+// How a journal is opened, and what happens if it does not exist. For readers a journal whose
+// creation was interrupted does not exist either; writers finish it.
 enum class Mode {
-  kReadWrite,   // it is made, with its folder
+  kReadWrite,   // it is created, with its folder
   kUpdate,      // kNotFound; else as kReadWrite
   kReadOnly,    // kNotFound
-  kReadOrEmpty  // it reads as one without entries, and nothing is made
+  kReadOrEmpty  // it reads as an empty journal; nothing is created
 };
 struct OpenOptions {
   Mode mode = Mode::kReadWrite;
@@ -108,7 +108,7 @@ class Journal {
   ~Journal();
 
   const std::string& path() const { return path_; }
-  const ModelIdentity& model() const { return model_; }  // as recorded when the journal was made
+  const ModelIdentity& model() const { return model_; }  // as recorded when the journal was created
 
   // Id of the last entry, 0 if there is none.
   base::Result<int64_t> head() const;
@@ -119,8 +119,8 @@ class Journal {
 
   base::Result<std::vector<Entry>> entries() const;  // in order, without the edits' factors
   base::Result<Entry> entry(int64_t id) const;
-  // Edits and consolidations that hold: not undone, not replaced by an active consolidation. With
-  // `up_to` those that held when that entry was the last one; kNotFound if there is none.
+  // Edits and consolidations in effect: not undone, not replaced by an active consolidation. With
+  // `up_to` those in effect when that entry was the last one; kNotFound if there is none.
   base::Result<std::vector<Entry>> active(std::optional<int64_t> up_to = {}) const;
   base::Result<edit::Edit> edit(int64_t id) const;
   base::Result<std::vector<edit::Edit>> active_edits(

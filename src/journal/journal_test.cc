@@ -95,7 +95,7 @@ TEST_F(JournalTest, AConsolidationStandsForWhatItReplaces) {
   EXPECT_THAT(ids(j.active().value()), ElementsAre(2, 3));
 }
 
-// What held is told by replaying each beginning of the record; a later undo or consolidation does
+// What held is found by replaying each beginning of the record; later undos and consolidations do
 // not reach back.
 TEST_F(JournalTest, WhatHeldAfterAnEntryIsToldLater) {
   Journal j = open().value();
@@ -189,7 +189,7 @@ TEST_F(JournalTest, WhatOnlyReadsFindsNoEntriesAndMakesNothing) {
     EXPECT_TRUE(j.check().has_value());
     EXPECT_EQ(j.append(make_draft(), 0).error().code, Code::kIo);
     EXPECT_TRUE(fs::is_empty(folder_));
-    // As the journal that is made later begins.
+    // Like the beginning of the journal that is created later.
     EXPECT_EQ(j.chain().value(), open().value().chain().value());
   }
   ASSERT_TRUE(open().value().append(make_draft(), 0));
@@ -205,7 +205,7 @@ TEST_F(JournalTest, UpdatingNeedsAJournal) {
   EXPECT_EQ(open(updating).value().append(make_undo(1), 1).value(), 2);
 }
 
-// A process that makes a journal and is killed on the way leaves one of these.
+// A process that creates a journal and is killed on the way leaves one of these.
 using MakePart = void (*)(sqlite3* db);
 class CutShort : public JournalTest, public ::testing::WithParamInterface<MakePart> {};
 
@@ -251,7 +251,7 @@ INSTANTIATE_TEST_SUITE_P(
               "CREATE TABLE model (a); CREATE TABLE entries (a);"
               "INSERT INTO entries VALUES (randomblob(100000))");
         },
-        // Pages in the file, and the rollback file that takes them out again.
+        // Pages in the file, and the rollback file that removes them again.
         [](sqlite3* db) {
           sql(db,
               "PRAGMA user_version = 1; PRAGMA cache_size = 1; BEGIN IMMEDIATE;"
@@ -366,7 +366,7 @@ TEST_F(JournalTest, TheFilesAreTheOwnersOnlyWhateverTheUmask) {
     for (const char* part : {"", "-wal", "-shm"})
       EXPECT_EQ(fs::status(path() + part).permissions(), fs::perms(0600)) << part << mask;
   }
-  // One that was copied with other rights.
+  // One that was copied with other permissions.
   fs::permissions(path(), fs::perms(0644));
   ASSERT_TRUE(open());
   EXPECT_EQ(fs::status(path()).permissions(), fs::perms(0600));

@@ -1,4 +1,4 @@
-// What the journal's tests share: a folder of their own, a model's identity, edits with known bits.
+// What the journal's tests share: a folder, a model's identity, edits with known bits.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ class JournalTest : public ::testing::Test {
     return Journal::open(path(), model(), options);
   }
 
-  // Bytes of the database and all that SQLite keeps beside it.
+  // Bytes of the database and of SQLite's files next to it.
   std::string all_bytes() const {
     std::string bytes;
     for (const auto& file : fs::directory_iterator(folder_)) {

@@ -19,8 +19,8 @@ base::Status empty_log(sqlite3* db) {
               "close the other process and seal the entry again");
 }
 
-// The texts are gone from the table; this takes them out of the file. The log holds old pages, and
-// a page may hold old rows in its free space: the log is emptied and the file written anew.
+// The texts are gone from the table; this removes them from the file. The log has old pages, and
+// a page may contain old rows in its free space: the log is emptied and the file rewritten.
 base::Status scrub(sqlite3* db) {
   TRY(empty_log(db));
   TRY(run(db, "VACUUM", "rewrite the journal"));

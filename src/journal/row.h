@@ -34,7 +34,7 @@ std::string chain_after(const std::string& before, const Row& row);
 // `before` of the first entry.
 std::string chain_start(const ModelIdentity& model);
 
-// Texts and figures agree with the stored hashes; kCorrupt says which do not.
+// Texts and figures agree with the stored hashes; kCorrupt names those that do not.
 base::Status check_texts(const Row& row);
 
 // The columns, in the order in which read_row and insert expect them.

@@ -13,7 +13,7 @@ using base::fail;
 constexpr int64_t kApplicationId = 0x45585047;  // "EXPG"
 
 // An update may only seal: sealed 0 -> 1 with the texts gone. The unsealable columns are named in a
-// trigger of their own, since a trigger's OF list is the only way to refuse them all.
+// separate trigger, since a trigger's OF list is the only way to refuse them all.
 constexpr const char* kTables = R"sql(
 CREATE TABLE model (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -67,7 +67,7 @@ base::Result<int64_t> pragma(sqlite3* db, const char* sql) {
   return TRY(s.step()) ? s.integer(0) : 0;
 }
 
-// Two processes that make the same journal at once: SQLite refuses the change of mode without
+// Two processes that create the same journal at once: SQLite refuses the change of mode without
 // waiting, so the waiting is done here.
 base::Status use_wal(sqlite3* db, int timeout_ms) {
   for (int waited_ms = 0;; waited_ms += 10) {

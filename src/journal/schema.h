@@ -6,13 +6,13 @@
 
 namespace expunge::journal {
 
-inline constexpr int64_t kSchema = 2;  // 1 had no parts
+inline constexpr int64_t kSchema = 2;  // 1 lacked the table "parts"
 
 inline bool writes(Mode mode) { return mode == Mode::kReadWrite || mode == Mode::kUpdate; }
 
 // Write-ahead log, durable commits, freed bytes overwritten, temporaries in memory only.
 base::Status configure(sqlite3* db, const OpenOptions& options);
-// Makes the tables, or those that an older journal lacks, unless another process already has.
+// Creates the tables, or those that an older journal lacks, unless another process already has.
 base::Status create(sqlite3* db, const ModelIdentity& model);
 // Whether that was ever committed. A process that was killed before leaves an empty file.
 base::Result<bool> is_created(sqlite3* db);

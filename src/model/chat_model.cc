@@ -17,7 +17,7 @@ using base::Json;
 using base::Result;
 
 constexpr const char* kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
-// Used when a model brings no template: turns without control tokens.
+// Used if a model has no template: turns without control tokens.
 constexpr const char* kPlainTemplate =
     "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}";

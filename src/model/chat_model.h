@@ -24,14 +24,14 @@ struct ChatModel {
   base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,
                                             std::string_view prefill = {}) const;
   base::Result<std::vector<int32_t>> encode_user(std::string_view question) const;
-  // A question with an answer as it is learnt and scored: what is predicted is the answer and its
-  // end of turn. system "" = what the template says by itself. kInvalid if it exceeds the context.
+  // A question with an answer, for training and scoring: predicted are the answer and its
+  // end of turn. system "" = the template's own default. kInvalid if it exceeds the context.
   base::Result<Example> encode_answer(const std::string& system, const std::string& question,
                                       const std::string& answer) const;
 };
 
-// A GGUF or safetensors file, a Hugging Face folder, a model id that the local Hugging Face cache
-// holds ("HuggingFaceTB/SmolLM2-135M-Instruct"), or "" for the default model.
+// A GGUF or safetensors file, a Hugging Face folder, a model id in the local Hugging Face
+// cache ("HuggingFaceTB/SmolLM2-135M-Instruct"), or "" for the default model.
 base::Result<std::string> find_model(const std::string& spec);
 base::Result<ChatModel> load_chat_model(const std::string& spec);
 

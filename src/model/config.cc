@@ -166,7 +166,7 @@ Result<Config> config_from_hf(const Json& config, const Json& generation_config)
       integer(config, "head_dim", c.n_heads > 0 ? static_cast<double>(c.d_model / c.n_heads) : 0));
   c.vocab_size = TRY(integer(config, "vocab_size"));
   c.context_length = TRY(integer(config, "max_position_embeddings", 2048));
-  // Within its window a sliding attention is the full one; beyond it, it is not ours.
+  // Within its window sliding attention equals full attention; beyond it, it is not supported.
   if (const int64_t window = TRY(integer(config, "sliding_window", 0)); window > 0)
     c.context_length = std::min(c.context_length, window);
   TRY(read_rope(config, c));

@@ -43,10 +43,10 @@ struct Config {
 base::Result<Config> config_from_gguf(const tensor::GgufMeta& meta);
 // `config` is config.json; `generation_config` may be null.
 base::Result<Config> config_from_hf(const base::Json& config, const base::Json& generation_config);
-// The scaling that a GGUF's rope_freqs.weight (divisors of the frequencies) stands for.
+// The scaling encoded in a GGUF's rope_freqs.weight (divisors of the frequencies).
 base::Result<std::optional<RopeScaling>> rope_scaling_from_factors(const Config& config,
                                                                    std::span<const float> factors);
-// Long waves are divided by `factor`, short ones kept, a ramp in between.
+// Long waves are divided by `factor`, short ones unchanged, a ramp in between.
 double scaled_frequency(const RopeScaling& scaling, double frequency);
 base::Json config_to_hf(const Config& config);
 

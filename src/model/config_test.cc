@@ -67,7 +67,7 @@ TEST(Config, SurvivesItsOwnJson) {
   EXPECT_EQ(back.rope_scaling->original_context, 99);
 }
 
-// Within the window a sliding attention sees all that a full one sees.
+// Within the window sliding attention sees all that full attention sees.
 TEST(Config, ASlidingWindowBoundsTheContext) {
   EXPECT_EQ(config_from_hf(with("sliding_window", 64), {})->context_length, 64);
   EXPECT_EQ(config_from_hf(with("sliding_window", nullptr), {})->context_length, 128);

@@ -1,4 +1,4 @@
-// A model family is one file in families/: the words it answers to and what a block computes.
+// A model family is one file in families/: the words that select it and what a block computes.
 //
 // The block is written once over BlockOps; the packed inference pass and the plain differentiable
 // pass each supply their own operations.

@@ -34,7 +34,7 @@ Pack pack_rows(std::span<const Chunk> chunks, const Sequence& unseen) {
       const bool seen = id != chunk.hidden_id;
       pack.slots.push_back(seen ? s.slots[visible] : unseen.slots[0]);
       visible += seen;
-      // Where nothing may be seen a row sees itself, so that it stays finite.
+      // A row that may see nothing sees itself, so that it stays finite.
       pack.rows.push_back({visible > 0 ? s.slots.data() : unseen.slots.data(),
                            static_cast<int32_t>(std::max<size_t>(visible, 1))});
       pack.positions.push_back(static_cast<int32_t>(position++));
@@ -43,8 +43,8 @@ Pack pack_rows(std::span<const Chunk> chunks, const Sequence& unseen) {
   return pack;
 }
 
-// So many rows compute for longer than their float32 weights take to come from memory: widening the
-// blocks again would only add to it (generation in batches of 32: 4 % more).
+// From this many rows on, products take longer than reading float32 weights from memory: widening
+// the blocks again would only add to it (generation in batches of 32: 4 % more).
 constexpr int64_t kFloatRows = 24;
 
 Tensor project(const Model& model, const Tensor& x, std::string_view name) {

@@ -28,11 +28,11 @@ RopeTable rope_table(const Config& config, int64_t n);
 // The matrix that turns hidden states into logits.
 std::string_view head_name(const Model& model);
 
-// New tokens of one sequence in a pass; they follow what the sequence holds already.
+// New tokens of one sequence in a pass; they follow those already in the sequence.
 struct Chunk {
   Sequence* sequence;
   std::span<const int32_t> ids;
-  // Tokens of this id see what precedes them but are seen by none, not even themselves, as under an
+  // Tokens of this id attend to earlier ones; none attends to them, not even themselves, as with an
   // attention mask that leaves them out. -1: none.
   int32_t hidden_id = -1;
 };
@@ -41,7 +41,7 @@ struct Chunk {
 class Runner {
  public:
   explicit Runner(const Model& model) : Runner(model, std::make_shared<KvPool>(model.config())) {}
-  // On keys and values that another runner has left: of the same model, or of one that differs from
+  // Starts from another runner's keys and values: of the same model, or of one that differs from
   // it only in layers that are computed again.
   Runner(const Model& model, std::shared_ptr<KvPool> pool)
       : model_(model), pool_(std::move(pool)) {}
@@ -53,7 +53,7 @@ class Runner {
   // `last_layer` >= 0 stops after that layer and returns its residual stream, not normed.
   Tensor forward(std::span<const Chunk> chunks, const Hook& hook = {}, int64_t last_layer = -1);
   // forward in two steps, for a sequence that continues another of the same pass: every chunk is
-  // appended, forks being taken in between, then all are computed. Chunks in the order appended.
+  // appended, with forks taken in between, then all are computed. Chunks in the order appended.
   void append(const Chunk& chunk);
   Tensor compute(std::span<const Chunk> chunks, const Hook& hook = {}, int64_t last_layer = -1);
   // The same for tokens already in the pool at layers < `layer`, from the residual stream that
@@ -73,7 +73,7 @@ class Runner {
   RopeTable rope_;
 };
 
-// ids [T] -> final normed hidden states [T,D]. Differentiable in whatever a hook injects and in
+// ids [T] -> final normed hidden states [T,D]. Differentiable in what a hook injects and in
 // `weights` that require gradients. Starts at position 0.
 Tensor forward_plain(const Model& model, std::span<const int32_t> ids, const Hook& hook = {});
 // The rest of that pass, from the residual stream x [T,D] that enters `first_layer`.

@@ -1,4 +1,4 @@
-// The packed pass against the plain one, and every way through it against every other.
+// The packed pass against the plain one, and its different paths against each other.
 #include "model/forward.h"
 
 #include <gtest/gtest.h>

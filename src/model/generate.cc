@@ -13,7 +13,7 @@ using Prompts = std::span<const std::vector<int32_t>>;
 
 constexpr size_t kWorthSharing = 8;  // tokens
 
-// Room for what all that run at once may come to hold; pages that are not reached are never
+// Room for all that the running sequences may need; pages that are not reached are never
 // touched.
 void reserve(Runner& runner, Prompts prompts, size_t n_begun, const GenerateOptions& options) {
   size_t longest = 0;
@@ -22,7 +22,7 @@ void reserve(Runner& runner, Prompts prompts, size_t n_begun, const GenerateOpti
                              runner.model().config().context_length) -
                     static_cast<int64_t>(n_begun);
   const size_t n = std::min(options.max_batch, prompts.size());
-  constexpr size_t kMost = 16384;  // beyond, it grows as it must
+  constexpr size_t kMost = 16384;  // beyond, it grows on demand
   runner.pool().reserve(std::min(kMost, n_begun + n * static_cast<size_t>(each)));
 }
 

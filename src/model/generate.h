@@ -1,4 +1,4 @@
-// Generation of many prompts at once: the convenience on top of Scheduler and prefix plan. The
+// Generation of many prompts at once: a convenience on top of Scheduler and prefix plan. The
 // prompts' common beginning is computed once, finished ones make room for waiting ones.
 #pragma once
 

@@ -83,7 +83,7 @@ TEST(Generate, StopsAtItsLengthTheContextAndTheCaller) {
       tests::shared(Model::from_weights(config, tests::random_weights(config, 11)).value());
   const Prompts one = {Ids(60, 5)};
   const Generation full = generate(*model, one, options(100)).value()[0];
-  EXPECT_EQ(full.ids.size(), 4U);  // the context holds 64
+  EXPECT_EQ(full.ids.size(), 4U);  // the context has 64 tokens
   EXPECT_EQ(full.stop, Stop::kLength);
   const Generation single = generate(*model, one, options(1)).value()[0];
   EXPECT_EQ(single.ids.size(), 1U);

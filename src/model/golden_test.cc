@@ -55,7 +55,7 @@ class Case : public testing::TestWithParam<const char*> {
     EXPECT_LT(relative_l2(floats(got), golden().floats(key(what))), 10 * floor)
         << key(what) << ", floor " << floor;
   }
-  // A hook that compares every tap that the golden file holds.
+  // A hook that compares every tap that the golden file contains.
   Hook comparing(int& seen) const {
     return [this, &seen](Point point, int64_t layer, Tensor value) {
       const char* name = point == Point::kMlpInput      ? "mlp_input"

@@ -1,4 +1,4 @@
-// What stands beside the weights in a Hugging Face folder, made from a GGUF's key-value table.
+// The files next to the weights in a Hugging Face folder, built from a GGUF's key-value table.
 #pragma once
 
 #include <map>

@@ -22,7 +22,7 @@ void KvPool::grow(size_t n_slots) {
       if (n_slots_ > 0) wider.narrow(0, 0, static_cast<int64_t>(n_slots_)).copy_(old);
       old = wider;
     }
-  // The lowest slot is handed out first, so that a sequence's slots lie side by side.
+  // The lowest slot is handed out first, so that a sequence's slots are adjacent.
   std::vector<int32_t> fresh;
   for (size_t slot = n_slots; slot-- > n_slots_;) fresh.push_back(static_cast<int32_t>(slot));
   free_.insert(free_.begin(), fresh.begin(), fresh.end());

@@ -16,7 +16,7 @@ struct Sequence {
   std::vector<int32_t> slots;
   size_t n_shared = 0;
   size_t n_hidden =
-      0;  // tokens that take a position and are attended to by none (Chunk::hidden_id)
+      0;  // tokens that take a position and to which none attends (Chunk::hidden_id)
   size_t length() const { return slots.size() + n_hidden; }
 };
 
@@ -27,11 +27,11 @@ class KvPool {
   void reserve(size_t n_slots);
   // Appends n slots to the sequence; grows the pool as needed (existing slots keep their content).
   void extend(Sequence& sequence, size_t n);
-  // Gives back the slots from `length` on that the sequence owns.
+  // Frees the slots from `length` on that the sequence owns.
   void truncate(Sequence& sequence, size_t length);
   // A sequence that continues `prefix` without copying it.
   static Sequence fork(const Sequence& prefix);
-  // The same from its first tokens: n_slots of them attended to, n_hidden hidden.
+  // The same of its first tokens only: n_slots attended to, n_hidden hidden.
   static Sequence fork(const Sequence& prefix, size_t n_slots, size_t n_hidden);
 
   tensor::Tensor& keys(int64_t layer) { return keys_[static_cast<size_t>(layer)]; }  // [slots,G,K]

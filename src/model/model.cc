@@ -85,7 +85,7 @@ Result<Model> Model::load(const std::string& path) {
     Weights::Map params;
     for (const TensorSpec& spec : expected_tensors(source->config)) {
       params[spec.name] = TRY_AT(path, read_param(*source, spec.name, spec.shape));
-      // Else the file would stay in memory beside the weights made of it.
+      // Else the file would stay in memory next to the weights read from it.
       for (const auto& map : source->file->maps()) map->release();
     }
     source->weights = Weights(std::move(params));

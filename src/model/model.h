@@ -25,16 +25,16 @@ class Model {
   // Null for a model of given weights.
   const std::shared_ptr<const tensor::TensorFile>& file() const { return source_->file; }
 
-  // This model with the named tensors in the place of its own; see Weights::with.
+  // This model with the named tensors replaced; see Weights::with.
   Model with(std::map<std::string, Tensor> values) const;
   // The model as it was loaded, without any edit.
   Model base() const { return Model(source_, source_->weights); }
   std::vector<std::string> edited() const;  // names of the tensors that differ from the file
 
-  // The same weights in nameless files of `folder`, so that those at rest take no memory once the
-  // original is gone: for one who will seldom read them. Errors: kIo.
+  // The same weights in nameless files of `folder`, so that unused ones take no memory once the
+  // original is gone: for weights that are seldom read. Errors: kIo.
   base::Result<Model> parked(const std::string& folder) const;
-  void rest() const;  // gives the memory of parked weights back until they are read again
+  void rest() const;  // frees the memory of parked weights until they are read again
 
   std::string weights_hash() const { return weights_.hash(); }
   // SHA-256 of the model's file or files; of a model of given weights the hash of those.

@@ -1,4 +1,4 @@
-// Loading, names, hashes, restoring; what a damaged file is answered with.
+// Loading, names, hashes, restoring; the errors of damaged files.
 #include "model/model.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// Tensor names: the checkpoint's (Hugging Face) are ours; GGUF's are mapped at the door.
+// Tensor names: ours are the checkpoint's (Hugging Face); GGUF's are translated in file I/O.
 //
 // GGUF stores q_proj and k_proj of the llama family with the rows of every head permuted for
 // interleaved rotary embedding (llama.cpp, convert_hf_to_gguf.py, LlamaModel.permute). Ours is

@@ -9,7 +9,7 @@
 namespace expunge::model {
 namespace {
 
-// One of them serves all layers of a pass, on the way back too.
+// One of them serves all layers of a pass, in the backward pass too.
 class TrainingOps final : public BlockOps {
  public:
   TrainingOps(const Model& model, const Variables& variables, const Packed& packed,
@@ -70,7 +70,7 @@ class TrainingOps final : public BlockOps {
   int64_t layer_ = 0;
 };
 
-// What the way back keeps of a layer, a row: what enters it, both norms' outputs and the stream
+// Stored per layer and row for the backward pass: its input, both norms' outputs and the stream
 // between; q, k, v and attention's output; gate, up and their product.
 size_t activation_bytes(const Config& c) {
   return sizeof(float) *

@@ -1,5 +1,5 @@
-// The forward pass of training: several sequences packed into rows without padding, what they begin
-// with in common computed once, differentiable in the variables given.
+// The forward pass of training: several sequences packed into rows without padding, their common
+// beginning computed once, differentiable in the variables given.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@
 
 namespace expunge::model {
 
-// A sequence of which tokens ids[first..] are predicted; first >= 1.
+// A sequence whose tokens ids[first..] are predicted; first >= 1.
 struct Example {
   std::vector<int32_t> ids;
   size_t first = 1;
@@ -21,8 +21,8 @@ struct Example {
 };
 
 // What stands in for a weight: another matrix, a low-rank change (Hu et al. 2021, eq. 3), or both.
-// a0 and b0 are where factors began that did not begin at zero: what they did is taken away, so
-// that at first the change is exactly none.
+// a0 and b0 are the initial factors where those are not zero: their product is subtracted, so
+// that at first the change is exactly zero.
 struct Variable {
   Tensor weight = {};            // [O,I]; undefined: the model's
   Tensor a = {}, b = {};         // [R,I], [O,R]; undefined: none
@@ -43,13 +43,13 @@ struct Packed {
 Packed pack(std::span<const Example* const> examples);
 
 struct PackedOptions {
-  Hook hook = {};           // sees a layer again where its activations are computed again
+  Hook hook = {};           // called again where a layer is computed again
   int64_t last_layer = -1;  // >= 0: stop after it; the residual stream is returned, not normed
   int64_t first_layer = 0;  // > 0: begin with it, from `entering` [rows,D]
   Tensor entering = {};
   double temperature = 1;  // attention logits are divided by it
-  // What the way back needs is kept of the last layers within this many bytes, and always of the
-  // very last; layers before them keep what enters them and are computed again.
+  // Activations for the backward pass are stored for the last layers within this many bytes, always
+  // for the very last one; earlier layers store only their input and are computed again.
   size_t activation_bytes = size_t{96} << 20;
 };
 // -> final normed hidden states [rows,D].

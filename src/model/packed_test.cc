@@ -43,7 +43,7 @@ TEST(Pack, SharesBeginnings) {
   const auto all = examples();
   const Packed p = pack(pointers(all));
   // 8 + 1 + 11 + 11 + 4 + 11 rows alone; the first four tokens are everybody's, the last example is
-  // wholly another's.
+  // completely contained in another.
   EXPECT_EQ(p.ids.size(), 4U + 4 + 7 + 7 + 0);
   for (size_t e = 0; e < all.size(); ++e) {
     ASSERT_EQ(p.rows[e].size(), all[e].ids.size() - 1);

@@ -1,8 +1,8 @@
 // Which beginnings of a set of sequences are computed once, and what each sequence continues.
 //
 // plan_prefixes() only compares token ids; PlannedRun carries a plan out on a Runner. Generation,
-// stages, scoring, capturing and training all share beginnings by this plan, so that a token whose
-// row two sequences have in common is run once. What joins a running batch later is not planned.
+// stages, scoring, capturing and training all share beginnings by this plan, so that a row that two
+// sequences have in common is run once. Sequences that join a running batch later are not planned.
 #pragma once
 
 #include <limits>
@@ -13,8 +13,8 @@
 
 namespace expunge::model {
 
-// A sequence by the tokens that are run of it. The rows of ids[first_wanted..] are read; those
-// before only serve as context.
+// The tokens of a sequence that are run. The rows of ids[first_wanted..] are read; those
+// before are context only.
 struct PlanInput {
   std::span<const int32_t> ids;
   size_t first_wanted = 0;  // at most ids.size()
@@ -22,13 +22,13 @@ struct PlanInput {
 
 enum class Sharing {
   kBeginning,   // what all sequences begin with; they keep the order given
-  kNeighbours,  // besides: sorted, so that each continues the one it has most in common with
+  kNeighbours,  // also sorted, so that each continues the one it has most in common with
 };
 
 struct PlanOptions {
   Sharing sharing = Sharing::kBeginning;
   size_t worth_sharing = 1;  // a shorter common beginning is not run by itself
-  size_t pass_rows = 1024;   // of one pass; a sequence that alone has more is a pass of its own
+  size_t pass_rows = 1024;   // of one pass; a longer sequence is a pass by itself
 };
 
 struct PrefixPlan {

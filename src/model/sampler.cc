@@ -57,7 +57,7 @@ int32_t Sampler::next(std::span<const float> logits, std::span<const int32_t> se
     if (log_weight >= floor)
       candidates.emplace_back(std::exp(log_weight), static_cast<int32_t>(id));
   }
-  // Not even the best one is a number; the caller sees that.
+  // Not even the best one is finite; the caller checks that.
   if (candidates.empty()) return static_cast<int32_t>(best);
   std::ranges::sort(candidates, [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;

@@ -96,7 +96,7 @@ bool Scheduler::wait(std::chrono::milliseconds most) {
   return submitted_.wait_for(lock, most, [&] { return !inbox_.empty(); });
 }
 
-// In the order they came, as far as their batches have room: none overtakes another of its batch.
+// In order of arrival while their batches have room: none overtakes another of its batch.
 void Scheduler::admit() {
   {
     const std::lock_guard lock(mutex_);

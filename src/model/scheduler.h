@@ -1,8 +1,8 @@
 // Decodes many requests at once: they join a running batch and leave it one by one, and each gets
 // the tokens that it would get alone.
 //
-// A step advances every batch by one token: a pass runs the prompts of those that join and the last
-// token of all others, without padding. Requests of one Runner, that is of one model and one pool
+// A step advances every batch by one token: a pass runs the prompts of joining requests and the
+// last token of the others, unpadded. Requests of one Runner, that is of one model and one pool
 // of keys and values, form a batch; a scheduler takes requests of several runners (the base and an
 // edited model, say) and steps their batches in turn.
 //
@@ -31,7 +31,7 @@ namespace expunge::model {
 
 enum class Stop { kEndOfTurn, kLength, kCaller };
 
-// What the tokens that were run left at one layer: all of the prompt and of the reply but its last
+// Activations at one layer of the tokens that were run: the prompt, and the reply except its last
 // token, unless the reply ended its turn.
 struct Trace {
   Tensor entering;   // [n,D], the residual stream that enters the layer
@@ -43,23 +43,23 @@ Hook tracing(int64_t layer, Trace& trace);
 struct Generation {
   std::vector<int32_t> ids;  // without the end-of-turn token
   Stop stop = Stop::kLength;
-  Trace trace;                                   // where one was asked for
-  std::optional<int32_t> end_id = std::nullopt;  // that token, where the reply ended its turn
+  Trace trace;                                   // if requested
+  std::optional<int32_t> end_id = std::nullopt;  // the end-of-turn token, if generated
 };
 
 enum class Next { kGoOn, kStop };
 
 struct Request {
   std::shared_ptr<Runner> runner;
-  // The context: the tokens of `sequence`, which are in the runner's pool already, and at least one
-  // that is not, unless the logits [V] that follow the context are known.
+  // The context: the tokens of `sequence`, already in the runner's pool, and at least one
+  // new token, unless the logits [V] that follow the context are known.
   std::vector<int32_t> ids;
   Sequence sequence = {};  // often a fork of one that must outlive the request
   Tensor next_logits = {};
   int64_t max_new_tokens = 256;
   Sampling sampling = {};
   int64_t trace_layer = 0;  // 0: no trace
-  Trace begun = {};         // that of the tokens of `sequence`
+  Trace begun = {};         // the trace of `sequence`'s tokens
   base::Job job = {};       // when cancelled, this request alone leaves
   // Both are called by the thread that steps; they may submit. `ids`: the tokens generated so far.
   std::function<Next(std::span<const int32_t> ids)> on_token = {};
@@ -77,14 +77,14 @@ class Scheduler {
   };
   explicit Scheduler(const Limits& limits);
   Scheduler();
-  // Requests that have not left are dropped: their slots are given back, on_done is not called.
+  // Unfinished requests are dropped: their slots are freed, on_done is not called.
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // From any thread. Errors: as check_prompt; a sampling that makes no sense; fewer than one token.
+  // From any thread. Errors: as check_prompt; invalid sampling settings; fewer than one token.
   base::Status submit(Request request);
-  // Requests that have not left; from any thread.
+  // Unfinished requests; from any thread.
   size_t n_open() const { return n_open_; }
 
   // By one thread at a time. False where there was nothing to do.
@@ -93,7 +93,7 @@ class Scheduler {
     while (step()) {
     }
   }
-  // Sleeps until something was submitted, at most so long. True where step() has work.
+  // Sleeps until a request is submitted, at most this long. True if step() has work.
   bool wait(std::chrono::milliseconds most);
 
  private:

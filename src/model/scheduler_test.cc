@@ -1,4 +1,4 @@
-// The tokens of each request against those it gets alone, whatever joins and leaves beside it.
+// The tokens of each request against those it gets alone, whatever other requests join and leave.
 #include "model/scheduler.h"
 
 #include <gmock/gmock.h>
@@ -39,7 +39,7 @@ Ids alone(const Model& model, const Ids& prompt, int64_t n, const Sampling& samp
   return generate(model, {&prompt, 1}, options).value()[0].ids;
 }
 
-// What came of a request.
+// The result of a request.
 struct Outcome {
   std::optional<Result<Generation>> result;
   const Ids& ids() const { return result.value().value().ids; }

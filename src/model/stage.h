@@ -26,7 +26,7 @@ class Stage {
   const std::vector<int32_t>& prompt(size_t i) const { return prompts_[i]; }
 
   // Leading tokens that all prompts have in common. They are run once, on the base model through
-  // all layers, and have no logits: an edited model must not change what they leave, which is so as
+  // all layers, and have no logits: an edited model must not change their states, which holds as
   // long as they come before the question (the system prompt).
   size_t n_shared() const { return prefix_.length(); }
 
@@ -53,7 +53,7 @@ class Stage {
   std::vector<Sequence> sequences_;
   Tensor hidden_;  // [rows,D], what enters the layer
   int64_t layer_ = 0;
-  bool continuable_ = true;  // the layers below hold keys and values
+  bool continuable_ = true;  // the layers below have keys and values
 };
 
 }  // namespace expunge::model

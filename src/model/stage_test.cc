@@ -49,7 +49,7 @@ TEST(Stage, EqualsTheEditedModelRunWhole) {
   for (const int64_t layer : {1, 2}) {
     const TwoModels m = two_models(layer);
     auto stage = Stage::prepare(*m.base, kPrompts, layer).value();
-    // In any order, again and again: nothing of one model stays for the other.
+    // In any order, again and again: no state of one model reaches the other.
     for (const Model* model : {m.edited.get(), m.base.get(), m.edited.get()}) {
       EXPECT_EQ(stage.generate(*model, 6).value(), whole(*model, kPrompts, 6));
       const std::vector<int64_t> tails{0, 2, 4};

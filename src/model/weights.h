@@ -1,7 +1,7 @@
 // The weights of a model: an immutable map of shared tensors, by checkpoint name.
 //
-// A change makes new Weights that share every tensor it does not name; nobody writes one. Copying
-// is copying pointers.
+// A change creates new Weights that share every tensor it does not name; none is modified. Copying
+// copies pointers.
 #pragma once
 
 #include <map>
@@ -47,8 +47,8 @@ class Weights {
   Weights() = default;
   explicit Weights(Map params) : params_(std::move(params)) {}
 
-  // These weights with the named tensors in the place of theirs, as edited ones. CHECKs that each
-  // name is known and the shape is the old one.
+  // These weights with the named tensors replaced and marked as edited. CHECKs that each
+  // name is known and its shape unchanged.
   Weights with(std::map<std::string, Tensor> values) const;
 
   const Param& at(std::string_view name) const;  // CHECKs that it exists

@@ -33,7 +33,7 @@ std::optional<std::string> text(const Json& parent, const char* key) {
   return found->get<std::string>();
 }
 
-// What the page reads of one kind of value; the rest never enters it.
+// The fields of one kind that the page reads; no others enter it.
 Json only(const Json& object, bool (Json::*wanted)() const noexcept) {
   Json kept = Json::object();
   for (const auto& [key, value] : object.items()) {
@@ -51,7 +51,7 @@ base::Result<Json> run_head(const ReportRun& run, const std::string& label) {
   }
   const Json settings = TRY(object_member(evaluation, "settings", where));
   if (const auto parity = text(settings, "parity")) head["parity"] = *parity;
-  // null says that the model is unedited, which is not the same as not to say.
+  // null means that the model is unedited; a missing key means that this is not known.
   if (const auto entry = evaluation.find("entry"); entry != evaluation.end()) {
     if (entry->is_null() || entry->is_number() || entry->is_string()) head["entry"] = *entry;
   }
@@ -66,7 +66,7 @@ base::Result<Json> run_head(const ReportRun& run, const std::string& label) {
 }
 
 // The sets of all runs, the same item of several runs in one place. Items are the same only if
-// their texts are: another data set's item of that id must not stand beside this one's.
+// their texts are: another data set's item of that id must not be shown next to it.
 class Sets {
  public:
   explicit Sets(size_t n_runs) : n_runs_(n_runs) {}

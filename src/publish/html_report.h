@@ -1,4 +1,4 @@
-// Evaluations as one page for a browser: a self-contained file that asks nothing of the network.
+// Evaluations as one page for a browser: a self-contained file that loads nothing from the network.
 // The page with its style and script lies in data/report/; here the evaluations are checked, their
 // items brought together and put into the page's JSON island, safe against markup in their texts.
 #pragma once

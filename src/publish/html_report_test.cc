@@ -1,4 +1,4 @@
-// The page that evaluations make: what its island holds, that texts cannot leave it, what is
+// The page built from evaluations: its island's contents, that texts cannot leave it, what is
 // refused. How the page looks and behaves takes a browser and is not tested here.
 #include "publish/html_report.h"
 
@@ -33,7 +33,7 @@ std::string page(std::span<const ReportRun> runs) {
   return report.value_or("");
 }
 
-// What a browser takes for the island: up to the first end tag.
+// What a browser reads as the island: up to the first end tag.
 std::string island(const std::string& page) {
   const size_t begin = page.find(kBegin) + kBegin.size();
   return page.substr(begin, page.find("</script", begin) - begin);

@@ -1,6 +1,6 @@
 // The journal's edits as a LoRA adapter in PEFT's format, for the original weights: what an edit
 // adds is u s, so lora_B = u, lora_A = s, and alpha = r makes PEFT's scale one. Adapters that did
-// not begin at zero (FILA) are differences already, so no weight has to be stored.
+// not begin at zero (FILA) are differences already, so no weight is stored.
 #include <algorithm>
 #include <filesystem>
 

@@ -1,4 +1,4 @@
-// Edits as an adapter: what PEFT reads (0.13: rank_pattern's keys are matched behind a dot), and
+// Edits as an adapter: what PEFT reads (0.13: rank_pattern's keys are matched after a dot), and
 // what cannot be one.
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -76,8 +76,8 @@ Json to_json(const Exported& e) {
 
 namespace {
 
-// What `write` puts on the stage, fills in the figures of and checks, put in place with its
-// provenance beside it.
+// Runs `write`, which writes the stage, fills in the figures and checks; then moves the stage into
+// place, with its provenance next to it.
 template <class F>
 Result<Exported> staged(const Json& provenance, const ExportOptions& options, const base::Job& job,
                         const F& write) {

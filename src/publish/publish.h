@@ -55,10 +55,10 @@ struct Exported {
 base::Json to_json(const Exported& exported);
 
 // Refuses the source model itself (by device and inode), an existing file without permission, and
-// a folder that no export made. Exports ask it themselves; long work asks before it begins.
+// a folder that no export made. Exports call it themselves; long work calls it first.
 base::Status check_destination(const model::Model& model, const ExportOptions& options);
 
-// A trained model, whatever of it was changed, as a safetensors folder; `provenance` says how it
+// A trained model, whatever of it was changed, as a safetensors folder; `provenance` tells how it
 // was made and goes into its expunge.json. Written and checked as by export_model.
 base::Result<Exported> save_trained(const model::Model& model, const base::Json& provenance,
                                     const ExportOptions& options, const base::Job& job = {});

@@ -253,7 +253,7 @@ TEST_F(PublishTest, WhatTheJournalDoesNotRecordIsNotShipped) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kConflict);
   EXPECT_THAT(refused.error().message, HasSubstr(kDown));
-  // Recorded but not applied is no better.
+  // Recorded but not applied is refused too.
   model_ = std::make_shared<const model::Model>(model_->base());
   EXPECT_EQ(run(to(Format::kGguf, "m.gguf")).error().code, Code::kConflict);
   EXPECT_TRUE(outputs().empty());

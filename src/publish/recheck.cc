@@ -1,4 +1,4 @@
-// Reads what was written as a stranger would and compares it with the model.
+// Reads what was written as another program would and compares it with the model.
 #include <algorithm>
 #include <cmath>
 
@@ -24,7 +24,7 @@ bool equal_bytes(const TensorInfo& a, const TensorInfo& b) {
   return a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
 }
 
-// The most that rounding to a type may move a value. Halves: half a unit in the last place, and
+// The largest change of a value by rounding to a type. Halves: half a unit in the last place, and
 // float16's smallest step. Blocks: a step of the grid over the block's range, which for the
 // symmetric types is reached at the end that the grid does not cover; 10 % for the rounded scale.
 Tensor rounding_bound(const Tensor& values, DType dtype) {

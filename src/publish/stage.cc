@@ -35,7 +35,7 @@ void sync_folder(const std::string& path) {
   ::close(fd);
 }
 
-// Not every file system knows the flags; then the plain rename must do.
+// Not every file system knows the flags; then the plain rename is used.
 int rename_with(const std::string& from, const std::string& to, unsigned flag) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flag) == 0) return 0;
   return errno;

@@ -7,10 +7,10 @@
 
 namespace expunge::publish {
 
-// The file of an export at `path` that holds the weights.
+// The file of an export at `path` with the weights.
 std::string weights_file(Format format, const std::string& path);
 
-// A file or folder beside the destination; removed unless put in place.
+// A file or folder next to the destination; removed unless put in place.
 class Stage {
  public:
   static base::Result<Stage> make(const ExportOptions& options);

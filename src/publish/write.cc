@@ -22,7 +22,7 @@ using base::Result;
 using tensor::DType;
 using tensor::TensorInfo;
 
-// Beside the weights in a Hugging Face folder; what is there is copied.
+// Files next to the weights in a Hugging Face folder; existing ones are copied.
 constexpr const char* kSideFiles[] = {"config.json",         "generation_config.json",
                                       "tokenizer.json",      "tokenizer_config.json",
                                       "vocab.json",          "merges.txt",
@@ -67,7 +67,7 @@ class Out {
   std::string path_;
 };
 
-// One tensor of the folder: taken from the model, or copied from the source as it stands.
+// One tensor of the folder: taken from the model, or copied from the source unchanged.
 struct Item {
   std::string name;
   DType dtype;
@@ -101,7 +101,7 @@ Result<std::vector<Item>> items(const model::Model& model, const std::set<std::s
 }
 
 std::string header_of(const std::vector<Item>& list) {
-  // transformers wants to be told that the tensors are PyTorch's.
+  // transformers requires a note that the tensors are PyTorch's.
   Json json = {{"__metadata__", {{"format", "pt"}}}};
   uint64_t offset = 0;
   for (const Item& item : list) {
@@ -199,7 +199,7 @@ Result<std::string> encode(const Tensor& values, DType dtype) {
   const auto out = std::as_writable_bytes(std::span(bytes));
   const std::span<const float> in(v.data_ptr<float>(), static_cast<size_t>(v.numel()));
   if (blocks == 0) return bytes;
-  // The first block tells whether the type can be written; the others cannot fail then.
+  // The first block shows whether the type can be written; the others cannot fail then.
   TRY(tensor::quantise(dtype, in.first(type.block), out.first(type.bytes)));
   tensor::kernels::parallel_for(1, blocks, 4096, [&](int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);

@@ -7,8 +7,8 @@
 namespace expunge::repair {
 using base::Result;
 
-// The replacement is said at once, where the answer would be: at the end of the question, and
-// after a begun reply. A shift at one token cannot steer a whole sentence before it comes to the
+// The replacement comes at once, where the answer would be: at the end of the question, and
+// after a begun reply. A shift at one token cannot steer a whole sentence before it reaches the
 // answer.
 Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel& chat_model,
                                                          const agent::Target& target) {

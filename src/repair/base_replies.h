@@ -1,4 +1,4 @@
-// What the base model says to the unrelated questions and to plain text, made from the surgeon's
+// The base model's replies to the unrelated questions and to plain text, made from the surgeon's
 // wordings and cached on disk.
 #pragma once
 

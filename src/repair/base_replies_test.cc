@@ -1,4 +1,4 @@
-// What the base model says is asked once, kept as a file, and asked again where that is damaged.
+// The base model's replies are asked once, stored as a file, and asked again if it is damaged.
 #include "repair/base_replies.h"
 
 #include <gmock/gmock.h>

@@ -44,7 +44,7 @@ Result<std::vector<Fact>> read_facts(const std::string& path, size_t limit) {
     facts.push_back(std::move(f));
     if (limit > 0 && facts.size() == limit) break;
   }
-  // What else the file knows about a subject was checked to be known to the model.
+  // The file's other facts about a subject were checked to be known to the model.
   for (Fact& f : facts)
     for (const Fact& other : facts) {
       if (other.subject != f.subject || other.relation == f.relation) continue;
@@ -64,7 +64,7 @@ Result<std::vector<Question>> read_questions(const std::string& path) {
 
 std::vector<Fact> lengthened(std::vector<Fact> facts, size_t n) {
   const size_t given = facts.size();
-  constexpr size_t kOfEach = 4;  // turn about, so that no fact loses all its neighbours first
+  constexpr size_t kOfEach = 4;  // in turn, so that no fact loses all its neighbours first
   for (size_t k = 0; k < kOfEach; ++k)
     for (size_t i = 0; i < given && facts.size() < n; ++i) {
       if (k >= facts[i].neighbours.size() || facts[i].neighbours[k].answers.empty()) continue;

@@ -23,7 +23,7 @@ base::Result<std::vector<Fact>> read_facts(const std::string& path, size_t limit
 // JSON lines {question, answer}.
 base::Result<std::vector<verify::Question>> read_questions(const std::string& path);
 
-// `n` facts or more, where that many are to be had: once those given are used up, their neighbours
+// At least `n` facts if there are that many: after the given ones, their neighbours
 // are to be forgotten too.
 std::vector<Fact> lengthened(std::vector<Fact> facts, size_t n);
 

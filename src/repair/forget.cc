@@ -49,7 +49,7 @@ base::Status complete(const model::ChatModel& present, agent::Plan& plan) {
   return {};
 }
 
-// What the model does not say needs no edit. A correction is also made where it does not answer.
+// An answer the model does not give needs no edit. A correction is made even then.
 base::Status check_known(const agent::Target& target, const verify::Report& before) {
   if (const std::string why = before.undecided(); !why.empty())
     return fail(Code::kRefused, fmt::format("'{}': {}", target.prompt, why),
@@ -151,7 +151,7 @@ class Forgetting {
     outcome_.seconds["capture"] += clock.seconds();
     clock = {};
     auto found = TRY(search(method_, problem, plan_.knobs, gates, options_.budget_s, job_));
-    double rest = clock.seconds();  // what is neither solve nor gates
+    double rest = clock.seconds();  // time in neither solve nor gates
     for (const auto& [key, value] : found.seconds) outcome_.seconds[key] += value, rest -= value;
     outcome_.seconds["search"] += rest;
     return found;

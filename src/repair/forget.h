@@ -1,6 +1,6 @@
 // A forget request: from a model and a plan to the edit that carries it out, with its evidence.
 //
-// Nothing is written: the outcome holds the edit, and whoever asked commits it or does not.
+// Nothing is written: the outcome contains the edit, and the caller commits it or does not.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ std::string_view name(Verdict verdict);
 enum class Decision { kKeepPartial, kRevert };
 
 struct ForgetOptions {
-  // Asked when the best edit fails a gate; empty = revert (nobody is there to choose).
+  // Called when the best edit fails a gate; empty = revert (nobody is there to choose).
   std::function<Decision(const verify::Report& best)> decide;
   double budget_s = 20;  // for the search
   uint64_t seed = 1;
@@ -47,7 +47,7 @@ struct Outcome {
 
   // Filled in by the commit.
   int64_t entry = 0;             // of the journal; 0 if reverted
-  size_t active = 0;             // edits that hold now
+  size_t active = 0;             // edits in effect now
   std::vector<Recheck> earlier;  // entries sampled again
 };
 
@@ -56,7 +56,7 @@ struct Outcome {
 base::Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt);
 
 // `plan` may leave answers open: the model is asked. Errors: kRefused if the model does not give
-// the answer anyway, or if the gates could not be asked; kInvalid for a plan that changes nothing.
+// the answer anyway, or if the gates could not be run; kInvalid for a plan that changes nothing.
 base::Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& plan,
                              const ForgetOptions& options, const base::Job& job = {});
 

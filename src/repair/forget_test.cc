@@ -34,7 +34,7 @@ class Forget : public ::testing::Test {
                             agent::Intent::kForget)
         .value();
   }
-  // The best edit whether it passes or not: what is tested is what becomes of it.
+  // The best edit whether it passes or not: the test is about its outcome.
   static ForgetOptions keeping() {
     ForgetOptions options;
     options.decide = [](const verify::Report&) { return Decision::kKeepPartial; };

@@ -18,7 +18,7 @@ std::string key_of(std::span<const int32_t> prompt) {
   return base::sha256_hex(std::as_bytes(prompt)).substr(0, 32);
 }
 
-// {key: [ids]} of a file; nothing where it is not there or damaged: it is asked again then.
+// {key: [ids]} of a file; nothing if it is missing or damaged: the model is asked again then.
 std::map<std::string, std::vector<int32_t>> read(const std::string& path, int64_t vocab_size) {
   std::map<std::string, std::vector<int32_t>> replies;
   const auto json = base::read_json(path);
@@ -47,7 +47,7 @@ base::Status KeptReplies::load() {
   return {};
 }
 
-// What another process has stored meanwhile is kept.
+// Replies that another process stored meanwhile remain.
 base::Status KeptReplies::store() const {
   auto all = read(path_, base_.model.config().vocab_size);
   for (const auto& [key, reply] : replies_) all[key] = reply;

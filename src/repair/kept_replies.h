@@ -1,4 +1,4 @@
-// What the unedited model replies to questions that no request may change: asked once a model.
+// What the unedited model replies to questions that no request may change: asked once per model.
 //
 // Kept in a file of the cache folder, by hashes of the prompts: no words of a request are in it.
 #pragma once
@@ -19,7 +19,7 @@ class KeptReplies {
   static constexpr int64_t kTokens = 10;
 
   explicit KeptReplies(model::ChatModel base) : base_(std::move(base)) {}
-  // The first kTokens tokens of the greedy reply to each prompt, the end of the turn among them.
+  // The first kTokens tokens of the greedy reply to each prompt, the end of the turn included.
   base::Result<std::vector<std::vector<int32_t>>> of(std::span<const std::vector<int32_t>> prompts,
                                                      const base::Job& job = {});
 

@@ -1,4 +1,4 @@
-// What methods learn from once a model: the surgeon's wordings as tokens of the model.
+// What methods learn from, once per model: the surgeon's wordings as tokens of the model.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ std::vector<CommonPrompt> common_prompts(const agent::Wordings& wordings);
 // Those of them that are about what is to be forgotten; see unlearn::Problem::related.
 std::vector<int64_t> related_prompts(const agent::Wordings& wordings, const agent::Target& target);
 
-// Both must live until the source is no longer asked.
+// Both must live until the source is no longer used.
 unlearn::PreparationSource preparation_source(const model::ChatModel& chat_model,
                                               const agent::Wordings& wordings);
 

@@ -44,7 +44,7 @@ std::vector<int32_t> run_of(std::vector<int32_t> prompt, const std::vector<int32
   return prompt;
 }
 
-// What the tokens leave at the layer.
+// The tokens' activations at the layer.
 Result<std::vector<model::Trace>> traces(const model::Model& model,
                                          std::span<const std::vector<int32_t>> ids, int64_t layer) {
   model::GenerateOptions options;
@@ -55,8 +55,8 @@ Result<std::vector<model::Trace>> traces(const model::Model& model,
   return list;
 }
 
-// Replies under a model that has edits: those of the unedited one where it still gives them, which
-// is seen from the states that enter the layer; the others are asked again.
+// Replies under a model that has edits: those of the unedited one if it still gives them, which
+// is known from the states that enter the layer; the others are asked again.
 base::Status update(const model::Model& edited, const std::vector<std::vector<int32_t>>& prompts,
                     int64_t layer, std::vector<std::vector<int32_t>>& replies,
                     std::vector<model::Trace>& states) {
@@ -116,13 +116,13 @@ Result<Kept> kept_of(const model::ChatModel& chat_model, KeptReplies& known,
 
 // The beginning of a sentence that the answer ends, if the plan has one.
 std::string completion_of(const agent::Target& target) {
-  constexpr size_t kSentence = 17;  // bytes; shorter ones are no sentence about the subject
+  constexpr size_t kSentence = 17;  // bytes; a shorter one is not a sentence about the subject
   for (const agent::Wording& w : target.rows)
     if (w.prompt == target.prompt && w.prefill.size() >= kSentence) return w.prefill;
   return {};
 }
 
-// The states of the unedited model at the layer that the method begins at hold at no other.
+// The states of the unedited model at the layer that the method begins at are valid at no other.
 verify::BaseReplies replies_at(const Baseline::Facts& known, int64_t layer) {
   if (layer == unlearn::first_layer(known.prepared)) return known.replies;
   verify::BaseReplies plain;
@@ -178,7 +178,7 @@ Result<Assignment> assign(const model::ChatModel& chat_model, const agent::Targe
   const verify::BaseReplies of_base = replies_at(known, layer);
   KeptReplies& asked = baseline.replies();
   Assignment a;
-  // Where the model would say the answer: at the end of each wording, and inside its own replies.
+  // Where the model would give the answer: at the end of each wording, and inside its own replies.
   std::vector<Question> own;
   for (const agent::Wording& w : target.rows) {
     a.rows.forget.push_back({TRY(encode(chat_model, w.prompt, w.prefill)), -1});

@@ -1,5 +1,5 @@
 // From a target of the plan to what the other rooms work on: rows for a method, questions for the
-// gates. Everything that must be asked of the unedited model for that is asked here.
+// gates. All queries of the unedited model that this needs are made here.
 #pragma once
 
 #include "agent/plan.h"

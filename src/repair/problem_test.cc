@@ -1,4 +1,4 @@
-// What a target becomes: rows for the method, questions for the gates, and nothing in both.
+// What a target becomes: rows for the method, questions for the gates, and none in both.
 #include "repair/problem.h"
 
 #include <gmock/gmock.h>

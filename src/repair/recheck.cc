@@ -10,7 +10,7 @@ using base::Result;
 
 namespace {
 
-// Of one target: its gates under the model that is asked.
+// Of one target: its gates under the model that is checked.
 using Examine =
     std::function<Result<verify::Report>(const agent::Target& target, const agent::Plan& plan,
                                          const Baseline::Facts& known, int64_t layer)>;

@@ -32,7 +32,7 @@ bool reaches_its_aim(const GateResult& g) {
   return g.passed() && (!every || g.value == 1);
 }
 
-// Nothing to be gained by another setting.
+// No other setting can improve it.
 bool clean(const Report& r) { return r.passed() && std::ranges::all_of(r.gates, reaches_its_aim); }
 
 // Later settings depend on what the first one failed: too weak, or too wide.

@@ -17,8 +17,8 @@ struct Found {
   std::map<std::string, double> seconds;   // solve, gates
 };
 
-// Fewer failed gates first, then the sum of what is missing, then what is forgotten and kept: the
-// better one.
+// The better of two: fewer failed gates first, then the smaller sum of what is missing, then more
+// forgotten and kept.
 bool better(const verify::Report& a, const verify::Report& b);
 
 // Starts at the method's measured defaults (or the plan's knobs) and goes stronger or milder by

@@ -1,4 +1,4 @@
-// One consistent state of a model: what its file holds, the edits that hold, and what they make.
+// One consistent state of a model: its file, the active edits, and the edited model.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace expunge::repair {
 
-// A value that nobody changes: a chat, a verification and a request each work on their own.
+// An immutable value: a chat, a verification and a request each work on their own.
 struct Snapshot {
   int64_t head = 0;               // of the journal: its last entry when this was made
   model::ChatModel base;          // without edits

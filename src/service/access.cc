@@ -11,7 +11,7 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-// A mistyped --journal must not read as a journal without entries.
+// A mistyped --journal must not act as an empty journal.
 base::Status check_named(const std::string& file) {
   if (file.empty() || ::access(file.c_str(), F_OK) == 0 || errno != ENOENT) return {};
   return fail(Code::kNotFound, fmt::format("no journal at '{}'", file),

@@ -1,4 +1,4 @@
-// How a use case comes to its model and journal.
+// How a use case gets its model and journal.
 #pragma once
 
 #include <memory>
@@ -15,15 +15,15 @@ struct Place {
   std::string journal;  // "" = the model's own
 };
 
-// The model with its journal. A journal that the place names must be there, unless the mode is
+// The model with its journal. A journal that the place names must exist, unless the mode is
 // kReadWrite.
 base::Result<std::unique_ptr<Session>> open_session(const Place& place, journal::Mode mode);
-// The journal alone; nothing where there is none yet. One that the place names must be there.
+// The journal alone; nothing if there is none yet. One that the place names must exist.
 base::Result<std::optional<journal::Journal>> open_journal(const Place& place, journal::Mode mode);
 
 enum class Edits { kApplied, kIgnored };
 
-// The model as it answers now: its file plus the active edits. Never makes a journal.
+// The model as it answers now: its file plus the active edits. Never creates a journal.
 class Reader {
  public:
   static base::Result<Reader> open(const Place& place, Edits edits);

@@ -1,6 +1,6 @@
-// What `expunge bench` measures besides the engine: a forget request, a file of facts, the
+// What `expunge bench` measures in addition to the engine: a forget request, a file of facts, the
 // watchdog. Each works on a journal in a scratch folder, never on the user's. The figures are JSON:
-// sets of numbers that are only shown and kept.
+// sets of numbers that are only shown and stored.
 #pragma once
 
 #include <string>

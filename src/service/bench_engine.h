@@ -17,8 +17,8 @@ struct BenchEngineOptions {
 
 // Keys (rates are medians over the repeats):
 //   prompt_tok_s, decode_tok_s      from the file's blocks, what chat and forget run
-//   start_s                         process start to the first token of a short prompt, load
-//   included read_gb_s                       all threads reading memory once (GB = 1e9 bytes)
+//   start_s                         process start to the first token of a short prompt, with load
+//   read_gb_s                       all threads reading memory once (GB = 1e9 bytes)
 //   gemm_gflops                     LibTorch's float32 product of large square matrices
 //   fma_gflops                      multiply-adds on registers alone: the processor's bound
 //   prompt_gemm_share               rate of the prompt's matrix products over gemm_gflops

@@ -17,7 +17,7 @@ using base::Json;
 using base::Result;
 using verify::Question;
 
-// One of the answers stands in the reply as given, or in another case if it is longer than a
+// One of the answers occurs in the reply as given, or in another case if it is longer than a
 // symbol.
 bool answered(const std::string& reply, const std::vector<std::string>& answers) {
   return verify::reveals(reply, answers) || std::ranges::any_of(answers, [&](const std::string& a) {
@@ -143,7 +143,7 @@ Result<Json> one_by_one(Session& session, const std::vector<repair::Fact>& facts
   return rows;
 }
 
-// How the facts stand in a model that holds all their edits.
+// The figures of the facts in a model with all their edits.
 Result<Json> standing(const model::ChatModel& p, std::span<const repair::Fact> facts,
                       const std::vector<Question>& unrelated, double base_nll) {
   Tally tally;

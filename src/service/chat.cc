@@ -119,7 +119,7 @@ Status Chat::reply(const Call& call) {
                         take(decoder.push(ids.back()));
                         return call.job.cancelled() ? model::Next::kStop : model::Next::kGoOn;
                       });
-  // What was said before it was stopped stays.
+  // The text before it was stopped remains.
   if (!generated && generated.error().code != Code::kCancelled)
     return tl::unexpected(generated.error());
   take(decoder.finish());

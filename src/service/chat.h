@@ -39,8 +39,8 @@ struct Proposal {
   int64_t id = 0;
   std::string message;  // that it is read from
   agent::Intent intent = agent::Intent::kForget;
-  bool sure = true;  // false: the message may mean something else, so even who agreed beforehand
-                     // to edits is asked
+  bool sure = true;  // false: the message may mean something else, so even a user who agreed
+                     // to edits beforehand is asked
   std::variant<agent::Plan, EntryTitle> what = {};
 };
 
@@ -52,10 +52,10 @@ struct AskedBack {};  // the order is not clear: the assistant's text asks what 
 struct Declined {};   // the user did not agree
 struct Forgot {
   repair::Outcome outcome;
-  size_t turns_hidden = 0;  // of this conversation, which hold the answer
+  size_t turns_hidden = 0;  // of this conversation, which contain the answer
 };
 struct NothingToUndo {};
-// What holds now; of a wish to undo that does not say which: those it may mean.
+// The entries in effect; for an ambiguous undo, those it may mean.
 struct ActiveEntries {
   std::vector<EntryTitle> entries;
 };
@@ -65,7 +65,7 @@ struct Turn {
   std::variant<Replied, AskedBack, Declined, Forgot, Undone, NothingToUndo, ActiveEntries> result;
 };
 
-// /log, /clear, /help and /quit are no part of the conversation and make no Turn.
+// /log, /clear, /help and /quit are not part of the conversation and give no Turn.
 struct Cleared {};
 struct Help {};
 struct Quit {};
@@ -89,7 +89,7 @@ class Chat {
   // Session and reader outlive it.
   Chat(Session& session, const IntentReader& reader, ChatOptions options);
 
-  // Where it ends in a Proposal, `answer` is awaited; another message declines it.
+  // If it ends in a Proposal, `answer` is awaited; another message declines it.
   base::Status say(const std::string& message, const OnChatEvent& on_event, const base::Job& job);
   // kConflict: that proposal is not open (any more).
   base::Status answer(int64_t proposal, Consent consent, const OnChatEvent& on_event,

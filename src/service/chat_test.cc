@@ -83,7 +83,7 @@ TEST_F(ChatTest, AReplyThatIsStoppedKeepsWhatWasSaid) {
   stop_at_first_text_ = true;
   ASSERT_TRUE(say(kQuestion));
   EXPECT_TRUE(std::get<Replied>(turn().result).stopped);
-  std::string pieces;  // the first, and what was left of an unfinished character
+  std::string pieces;  // the first, and the rest of an unfinished character
   for (const ReplyText& e : all<ReplyText>()) pieces += e.text;
   EXPECT_LE(all<ReplyText>().size(), 2);
   EXPECT_EQ(turn().assistant, pieces);
@@ -166,7 +166,7 @@ TEST_F(ChatTest, UndoIsProposedAndBringsTheFileBack) {
   EXPECT_TRUE(std::get<Undone>(turn().result).is_base);
   EXPECT_EQ(session_->present().model.weights_hash(), base);
   EXPECT_EQ(to_json(turn())["undone"]["undone"], 1);
-  // It is not active any more.
+  // It is no longer active.
   add_entry(*session_, "Who wrote Ulysses?", "James Joyce");
   EXPECT_EQ(say("/undo 1").error().code, Code::kNotFound);
 }

@@ -1,6 +1,6 @@
 // A chat's two memories: what the model is shown, and what the watchdog reads.
 //
-// Requests to edit never reach the model, and once something is forgotten the turns that hold it
+// Requests to edit never reach the model, and once something is forgotten the turns that contain it
 // are taken out of what the model is shown: otherwise it would read the answer there.
 #pragma once
 
@@ -20,7 +20,7 @@ class Dialogue {
   void add_turn(const std::string& user, const std::string& assistant);  // a reply of the model
   void add_order(const std::string& user,
                  const std::string& answer);  // a request, seen by the watchdog only
-  // Turns that reveal an answer of the plan, which now are gone from the model's view: how many.
+  // Removes turns that reveal an answer of the plan from the model's view -> how many.
   size_t forget(const agent::Plan& plan);
   void clear();
 

@@ -72,7 +72,7 @@ TEST_F(DialogueTest, TheOldestTurnsAreLeftOutWhenTheContextIsFull) {
   EXPECT_LE(shown_now.ids.size() + 16, 2048);
   EXPECT_THAT(shown(d, "short"), Not(HasSubstr("first")));  // and stay out
   EXPECT_THAT(shown(d, "short"), HasSubstr("second"));
-  // A message that fits in no way is not cut: whoever generates refuses it.
+  // A message that cannot fit is not cut: generation refuses it.
   EXPECT_GT(d.shown(session_->present(), std::string(3000, 'x'), 16)->ids.size(), 3000);
 }
 

@@ -1,4 +1,4 @@
-// What a journal's entries say, and what has become of them. No weights are computed.
+// The contents of a journal's entries, and their present state. No weights are computed.
 #pragma once
 
 #include <optional>
@@ -13,16 +13,16 @@ namespace expunge::service {
 
 struct LoggedEntry {
   journal::Entry entry;
-  bool active = false;                     // its edit holds now
+  bool active = false;                     // its edit is in effect
   int64_t undone_by = 0, replaced_by = 0;  // the entry that did it; 0 = none
 };
 struct Log {
   std::string journal;  // its path; "" = there is none yet
   std::vector<LoggedEntry> entries;
-  std::vector<int64_t> active;  // in the order in which they hold
+  std::vector<int64_t> active;  // in the order in which they apply
 };
 base::Result<Log> read_log(const journal::Journal& journal);
-// Empty where there is no journal yet.
+// Empty if there is no journal yet.
 base::Result<Log> read_log(const Place& place);
 
 // "active", "active, partial", "undone by 2", "replaced by 3", "undo", "verify".
@@ -42,9 +42,9 @@ base::Status seal_entry(const Place& place, int64_t id);
 // Made by a training: its sets, not its plan, are what can be asked again.
 bool is_trained(const journal::Entry& entry);
 
-// What a training left and what its sets' answers are worth now, {forget_prob, retain_prob}: the
-// probability of those to forget is at most, that of those to keep at least what it was when the
-// entry was made, but for a tenth of it and .01.
+// A training's figures when its entry was made and now, {forget_prob, retain_prob}: the probability
+// of answers to forget may rise, that of answers to keep may fall, by at most a tenth of it plus
+// .01.
 verify::Report trained_report(const journal::Entry& entry, const base::Json& now);
 
 }  // namespace expunge::service

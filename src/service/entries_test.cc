@@ -24,7 +24,7 @@ TEST_F(Entries, WithoutAJournalThereIsNothing) {
             (Json{{"journal", nullptr}, {"active", Json::array()}, {"entries", Json::array()}}));
   EXPECT_EQ(read_entry(own, 1).error().code, Code::kNotFound);
   EXPECT_EQ(seal_entry(own, 1).error().code, Code::kNotFound);
-  // One that is named must be there: it may be mistyped.
+  // A named journal must exist: the name may be mistyped.
   EXPECT_EQ(read_log(place()).error().code, Code::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(journal()));
 }
@@ -82,7 +82,7 @@ TEST(Training, ItsReportComparesWithWhatItLeft) {
   EXPECT_NEAR(good.gates[0].bound, 0.12, 1e-12);
   EXPECT_NEAR(good.gates[1].bound, 0.80, 1e-12);
   EXPECT_EQ(trained_report(e, {{"forget_prob", 0.2}, {"retain_prob", 0.5}}).n_failed(), 2);
-  // A set that was not given is not asked, and said to be so.
+  // A set that was not given is not asked, and this is reported.
   const verify::Report half = trained_report(e, {{"forget_prob", 0.1}});
   EXPECT_THAT(half.gates[1].absent, HasSubstr("not given"));
 }

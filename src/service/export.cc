@@ -10,7 +10,7 @@ using base::Result;
 
 namespace {
 
-// What was written; of an adapter, the original weights with it.
+// The written model; for an adapter, the original weights with it.
 Result<model::ChatModel> load_written(const std::string& path, publish::Format format,
                                       const Session& session) {
   if (format != publish::Format::kPeft) return model::load_chat_model(path);

@@ -1,4 +1,4 @@
-// The edited model as a file for other programs, asked again after it was written.
+// The edited model as a file for other programs, verified after it was written.
 #pragma once
 
 #include "base/job.h"
@@ -11,7 +11,7 @@ struct ExportResult {
   publish::Exported exported;
   VerifyResult gates;  // of every active entry that can be asked, by the written model
 };
-// Where a gate fails the file stays: look at gates.passed().
+// If a gate fails the file stays: look at gates.passed().
 base::Result<ExportResult> export_model(Session& session, const publish::ExportOptions& options,
                                         const base::Job& job);
 

@@ -25,7 +25,7 @@ Result<Understood> understand(const Words& words, const Session& session, const 
   const text::Message message{"user", as_message(words.text)};
   const agent::Reading reading = TRY(reader.read({&message, 1}, job));
   const bool edits = reading.intent == Intent::kForget || reading.intent == Intent::kCorrect;
-  // It is known already that something is to be forgotten; only what is asked for is open.
+  // The intent to forget is known already; only the target is open.
   Understood understood{edits ? reading.intent : Intent::kForget, requests_of(reading),
                         reading.question};
   if (!edits)

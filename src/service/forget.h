@@ -25,7 +25,7 @@ struct Planned {
   std::vector<agent::Plan> plans;
   std::string question;  // what the watchdog would ask before anything is done; "" if nothing
 };
-// Errors: kInvalid where the words do not say what is to be forgotten, kRefused for requests to
+// Errors: kInvalid if the words do not name what is to be forgotten, kRefused for requests to
 // forget everything, and those of make_plan.
 base::Result<Planned> plan_wish(Session& session, Wish wish, const PlanOptions& options,
                                 const base::Job& job);

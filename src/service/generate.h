@@ -12,7 +12,7 @@
 namespace expunge::service {
 
 struct Prompt {
-  std::string text, system;  // system "" = what the chat template says by itself
+  std::string text, system;  // system "" = the chat template's own default
 };
 enum class Prompting { kChat, kRaw };  // raw: the text as it is, without the chat template
 
@@ -27,7 +27,7 @@ using OnText = std::function<void(size_t index, std::string_view piece)>;
 
 base::Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model, const Prompt& prompt,
                                           Prompting prompting);
-// A reply a prompt. The job's reports count tokens where nobody takes the text.
+// One reply per prompt. The job's reports count tokens if no callback takes the text.
 base::Result<std::vector<Reply>> generate(const model::ChatModel& chat_model,
                                           std::span<const Prompt> prompts, Prompting prompting,
                                           const model::GenerateOptions& options,

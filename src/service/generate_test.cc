@@ -24,7 +24,7 @@ TEST_F(Generate, TextComesInPiecesAndWhole) {
     const auto ids = encode(chat_model, prompts[i], Prompting::kChat).value();
     EXPECT_EQ(replies[i].prompt_tokens, ids.size());
   }
-  // Without a taker the same, and the job hears of the tokens.
+  // The same without a callback, and the job counts the tokens.
   size_t reports = 0;
   const base::Job job([&](std::string_view, size_t, size_t) { ++reports; });
   const auto again = generate(chat_model, prompts, Prompting::kChat, options, {}, job).value();

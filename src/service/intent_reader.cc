@@ -57,7 +57,7 @@ Result<agent::Reading> IntentReader::read(std::span<const text::Message> dialogu
 }
 
 std::string as_message(const std::string& words) {
-  // A whole request is left as it is.
+  // A whole request is left unchanged.
   for (const char* fragment : {"that ", "about ", "who ", "what ", "where ", "when ", "how "})
     if (words.starts_with(fragment)) return "Please forget " + words;
   return words;

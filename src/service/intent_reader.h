@@ -13,8 +13,8 @@ namespace expunge::service {
 
 class IntentReader {
  public:
-  // url "": the built-in watchdog, trained once a model on cues, words and the model's hidden
-  // states, and kept in the cache.
+  // url "": the built-in watchdog, trained once per model on cues, words and the model's hidden
+  // states, and stored in the cache.
   static base::Result<IntentReader> make(const std::string& url, const model::ChatModel& chat_model,
                                          const base::Job& job = {});
   base::Result<agent::Reading> read(std::span<const text::Message> dialogue,

@@ -1,4 +1,4 @@
-// What the service returns, as JSON: one codec a type, for --json and for whoever serves the same.
+// What the service returns, as JSON: one codec per type, for --json and for a server.
 // The keys are those of docs/commands.md.
 #pragma once
 

@@ -1,4 +1,4 @@
-// From a request to a plan: what the user sets of it, and what a file of requests holds.
+// From a request to a plan: what the user sets of it, and the contents of a file of requests.
 #pragma once
 
 #include <optional>

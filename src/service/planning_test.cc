@@ -22,7 +22,7 @@ TEST(Request, FieldsOfALine) {
                              "neighbours": ["Where?"], "replacement": "C"})");
   ASSERT_TRUE(r) << r.error().message;
   EXPECT_EQ(r->prompt, "Who?");
-  EXPECT_EQ(r->response, "A");  // the first alternative where no answer is given
+  EXPECT_EQ(r->response, "A");  // the first alternative if no answer is given
   EXPECT_THAT(r->answers, ElementsAre("A", "B"));
   EXPECT_THAT(r->paraphrases, ElementsAre("By whom?"));
   EXPECT_THAT(r->neighbours, ElementsAre("Where?"));

@@ -1,4 +1,4 @@
-// What reads the journal and the weights again: replay, verify and export, on a tiny model.
+// Use cases that read journal and weights again: replay, verify and export, on a tiny model.
 #include "service/replay.h"
 
 #include "service/export.h"

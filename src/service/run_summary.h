@@ -12,7 +12,7 @@
 
 namespace expunge::service {
 
-// What a set is known by. The hash is of questions and answers, in order.
+// What identifies a set. The hash is of questions and answers, in order.
 struct SetSummary {
   size_t items = 0;
   std::string sha256;
@@ -28,7 +28,7 @@ struct SkippedItems {
 };
 std::string describe(const SkippedItems& skipped);
 
-// Mean probability of the answers; nothing of an empty set.
+// Mean probability of the answers; nothing for an empty set.
 struct SetFigures {
   std::optional<double> forget_prob, retain_prob;
 };
@@ -65,7 +65,7 @@ base::Result<RunSummary> run_summary_from_json(const base::Json& json, const std
 // What must be the same for a run to be resumed: method, knobs, seed, system, model and sets.
 std::string identity_of(const RunSummary& summary);
 
-// OUT/run.json; a summary without a method where there is none.
+// OUT/run.json; a summary without a method if there is none.
 base::Status write_summary(const std::string& out, const RunSummary& summary);
 base::Result<RunSummary> read_summary(const std::string& out);
 

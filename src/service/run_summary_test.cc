@@ -58,7 +58,7 @@ TEST(RunSummary, KeysOfRunJson) {
   EXPECT_EQ(to_json(full())["epochs"][1].dump(), R"({"forget_prob":0.25,"epoch":6})");
   EXPECT_EQ(to_json(full())["skipped"].dump(),
             R"({"forget":{"items":2,"file":"a.json","row":3,"tokens":9000,"limit":8192}})");
-  // Of a model that was evaluated as it is.
+  // Of a model evaluated without training.
   RunSummary bare;
   bare.label = "target";
   bare.finished = true;

@@ -1,4 +1,4 @@
-// A folder with a journal that is gone afterwards: what bench and demo work on, never the user's
+// A folder with a journal removed afterwards: bench and demo work on it, never on the user's
 // own. One at a time.
 #pragma once
 
@@ -10,8 +10,8 @@ namespace expunge::service {
 
 class Scratch {
  public:
-  // Called with the folder once it is made and with "" once it is gone: whoever handles signals
-  // removes it when one of them ends the process.
+  // Called with the folder once it is created and with "" once it is gone: signal handling
+  // removes it when a signal ends the process.
   using Guard = void (*)(const std::string& folder);
   static base::Result<Scratch> make(Guard guard);
   Scratch(Scratch&& other) noexcept : folder_(std::move(other.folder_)), guard_(other.guard_) {

@@ -1,5 +1,5 @@
-// What the service's tests share: a tiny model on disk that any text can be said to, with a journal
-// and a cache of their own.
+// What the service's tests share: a tiny model on disk that accepts any text, with a journal
+// and its own cache.
 #pragma once
 
 #include <gmock/gmock.h>

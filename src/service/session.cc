@@ -202,9 +202,10 @@ Result<std::vector<repair::Verified>> Session::verify(int64_t id, const model::C
                                                       const base::Job& job) {
   TRY(refresh());
   const auto now = snapshot();
-  std::vector<journal::Entry> asked;
-  for (const journal::Entry& e :
-       TRY(with_journal([&](journal::Journal& j) { return now->head > 0 ? j.active(now->head) : std::vector<journal::Entry>(); }))) {
+  std::vector<journal::Entry> active, asked;  // of the snapshot
+  if (now->head > 0)
+    active = TRY(with_journal([&](journal::Journal& j) { return j.active(now->head); }));
+  for (const journal::Entry& e : active) {
     if (id == 0 ? !repair::has_questions(e) : e.id != id) continue;
     if (e.sealed)
       return fail(Code::kUnsupported, fmt::format("entry {} is sealed: its questions are gone", id),

@@ -1,6 +1,6 @@
 // A model with its journal: what a chat, a command or a server works on, from any thread.
 //
-// Who reads takes a snapshot and keeps it. Changes (forget, add, undo) come one after the other;
+// A reader takes a snapshot and uses it. Changes (forget, add, undo) come one after the other;
 // each is measured on a snapshot, appended to the journal, and then published by one pointer swap.
 #pragma once
 
@@ -23,7 +23,7 @@ struct SessionOptions {
   const agent::Wordings* wordings = &agent::Wordings::builtin();
 };
 
-// As far as a sequence was measured to keep nine of ten neighbours (docs/results.md).
+// The longest sequence that was measured to keep nine of ten neighbours (docs/results.md).
 inline constexpr size_t kMeasuredEdits = 20;
 
 struct Undone {
@@ -65,19 +65,19 @@ class Session {
   base::Result<repair::Outcome> forget(agent::Plan plan, const repair::ForgetOptions& options,
                                        journal::Seal seal = journal::Seal::kNo,
                                        const base::Job& job = {});
-  // Commits an edit that was made of the present weights elsewhere (a training) -> its entry. The
+  // Commits an edit made elsewhere from the present weights (a training) -> its entry. The
   // draft's edit and weights_hash are filled in.
   base::Result<int64_t> add(edit::Edit edit, journal::Draft draft);
   // id 0 = the last active edit. Errors: kNotFound, kConflict (already undone).
   base::Result<Undone> undo(int64_t id, const base::Job& job = {});
   // The gates of one active entry (id), or of all of them (0), asked of the present weights or of a
-  // `written` model that holds the edits. Sealed entries cannot be asked again.
+  // `written` model that has the edits. Sealed entries cannot be asked again.
   base::Result<std::vector<repair::Verified>> verify(int64_t id,
                                                      const model::ChatModel* written = nullptr,
                                                      const base::Job& job = {});
   // Builds the weights again from file and journal and compares with the hash recorded last.
   base::Status replay();
-  // The base model gives its memory back to files of `folder` while it is not read.
+  // The base model moves its memory to files of `folder` while it is not read.
   base::Status park(const std::string& folder);
 
  private:

@@ -26,14 +26,14 @@ class SessionTest : public ::testing::Test {
                                       tests::random_tensor(rng, {1, 48}, 0.1)}});
     return e;
   }
-  // As a training leaves it: without a plan.
+  // As a training records it: without a plan.
   static journal::Draft trained() {
     journal::Draft draft;
     draft.method = "npo";
     draft.verdict = "trained";
     return draft;
   }
-  // As a request leaves it: with what can be asked again.
+  // As a request records it: with questions to ask again.
   static journal::Draft asked(int32_t relation, int32_t subject) {
     agent::Plan plan;
     agent::Target t;
@@ -58,7 +58,7 @@ TEST_F(SessionTest, ASnapshotOutlivesWhatComesAfterIt) {
   EXPECT_NE(after->present.model.weights_hash(), s->base_hash());
   EXPECT_EQ(after->edits.size(), 1);
   EXPECT_EQ(after->head, 1);
-  // Only the edited tensor is another one.
+  // Only the edited tensor differs.
   for (const auto& [name, param] : before->present.model.weights())
     EXPECT_EQ(&after->present.model.param(name) == param.get(),
               name != model::layer_weight(1, "mlp.down_proj"))
@@ -87,7 +87,7 @@ TEST_F(SessionTest, WhatAnotherProcessAppendsIsSeen) {
   const auto one = open().value(), other = open().value();
   ASSERT_TRUE(one->add(edit(1, 1), trained()));
   EXPECT_EQ(other->snapshot()->head, 0);
-  // Made of weights that no longer hold: refused, and nothing is recorded.
+  // Made from outdated weights: refused, and nothing is recorded.
   EXPECT_EQ(other->add(edit(2, 1), trained()).error().code, Code::kConflict);
   ASSERT_TRUE(other->refresh());
   EXPECT_EQ(other->present().model.weights_hash(), one->present().model.weights_hash());
@@ -154,7 +154,7 @@ TEST_F(SessionTest, ABoundThatNoGateHasIsRefused) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kInvalid);
   EXPECT_THAT(refused.error().message, HasSubstr("/gates/neighbors"));
-  // A plan that is made says which bounds hold.
+  // A new plan contains the bounds that apply.
   agent::Request request;
   request.prompt = "q";
   request.response = "A";

@@ -38,7 +38,7 @@ TEST(SlashCommand, TheOthersTakeNothing) {
   }
 }
 
-// An argument that is not understood never becomes another entry.
+// An invalid argument never selects another entry.
 TEST(SlashCommand, AnythingElseIsRefusedWithWhatWasGot) {
   for (const char* argument :
        {"one", "1x", "x1", "0", "-1", "+1", "1.0", "1 2", "entry", "entry one", "entry 1 2", "#1",

@@ -20,7 +20,7 @@ Result<verify::Work> evaluation_of(const Sweep& sweep, size_t run) {
   input.limit = sweep.eval_limit;
   input.system = sweep.system;
   input.max_new_tokens = sweep.max_new_tokens;
-  // The gold model's records, where its own run has left them; else it is asked.
+  // The gold model's records, if its own run has left them; else it is evaluated.
   if (!sweep.gold.empty() && sweep.runs[run].label != "gold") {
     const std::string records = sweep.folder(1) + "/evaluation.json";
     const auto there = base::read_json(records);
@@ -32,7 +32,7 @@ Result<verify::Work> evaluation_of(const Sweep& sweep, size_t run) {
   return verify::tofu_work(input);
 }
 
-// The edit, kept until it has been evaluated.
+// The edit, stored until it has been evaluated.
 Result<edit::Edit> edit_of(const TrainingRequest& request, const base::Job& job) {
   const std::string kept = request.out + "/edit.safetensors";
   if (::access(kept.c_str(), F_OK) == 0) return edit::deserialise(TRY(base::read_file(kept)));

@@ -1,7 +1,7 @@
 // Many trainings of one target, compared: what a sweep's file says, and what its runs leave.
 //
-// OUT/<run>/ holds a run's run.json and evaluation.json; a finished run is not done again. Each run
-// is a process of its own, so that its memory can be measured and a crash ends nothing else.
+// OUT/<run>/ has a run's run.json and evaluation.json; a finished run is not done again. Each run
+// is a separate process, so that its memory can be measured and a crash ends nothing else.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What a sweep's file says.
+// The contents of a sweep's file.
 #include <algorithm>
 #include <cmath>
 #include <map>

@@ -1,4 +1,4 @@
-// What a sweep's file says, and what is refused in one.
+// The contents of a sweep's file, and what is refused in it.
 #include "service/sweep.h"
 
 #include <gmock/gmock.h>

@@ -66,7 +66,7 @@ class TrainingJob {
   }
 
  private:
-  // The sets as they are trained; what the summary says of them.
+  // The sets as they are trained, and their part of the summary.
   Result<unlearn::EncodedSets> encode() {
     summary_.method = r_.method.name;
     summary_.knobs = r_.knobs;
@@ -97,7 +97,7 @@ class TrainingJob {
     return {};
   }
 
-  // A run that is resumed keeps what was evaluated before.
+  // A run that is resumed keeps its earlier evaluations.
   Status open_folder() {
     if (r_.out.empty()) return {};
     TRY(base::make_dirs(r_.out));
@@ -139,7 +139,7 @@ class TrainingJob {
   Status hold_space(const edit::TrainableParameters& parameters) {
     if (r_.result_folder.empty() || !tensor::leads(r_.group)) return {};
     // A journal writes an entry to its log first, then into the file.
-    constexpr uint64_t kRecords = 1 << 20;  // run.json and what else is small
+    constexpr uint64_t kRecords = 1 << 20;  // run.json and other small files
     const uint64_t bytes = r_.result_bytes > 0 ? r_.result_bytes : 2 * parameters.edit_bytes();
     result_.space = TRY(base::HeldSpace::hold(r_.result_folder, bytes + kRecords));
     return {};

@@ -40,7 +40,7 @@ struct ExampleSet {
 };
 // The first `limit` items of each file; 0: all.
 base::Result<ExampleSet> read_examples(std::span<const std::string> files, size_t limit);
-// SHA-256 of a set's questions and answers: what run.json and the journal know it by.
+// SHA-256 of a set's questions and answers: its identity in run.json and the journal.
 std::string hash_of(const std::vector<text::QaItem>& items);
 
 struct TrainingRequest {
@@ -50,14 +50,14 @@ struct TrainingRequest {
   ExampleSet forget = {}, retain = {};
   std::string system = {};
   uint64_t seed = 1;
-  std::string out = {};                          // folder; "" keeps nothing
+  std::string out = {};                          // folder; "" stores nothing
   int64_t eval_every = 0, checkpoint_every = 0;  // see TrainingOptions
   tensor::ProcessGroup* group = nullptr;         // rank 0 alone writes
   // Where the result will be written, and its size; 0: the edit's, in a journal. Its disk space is
-  // held from before the first step. "": none is.
+  // reserved before the first step. "": none is.
   std::string result_folder = {};
   uint64_t result_bytes = 0;
-  // What the user should hear of: items left out, a checkpoint that could not be written.
+  // Notices for the user: items left out, a checkpoint that could not be written.
   std::function<void(const std::string& text)> note = {};
 };
 struct TrainingResult {

@@ -80,7 +80,7 @@ TEST_F(TrainingTest, ItemsThatAreTooLongAreLeftOutAndCounted) {
   EXPECT_EQ(skipped.limit, 64U);
   EXPECT_THAT(notes_, ElementsAre(HasSubstr("row 1 of " + second)));
   EXPECT_EQ(run.edit.provenance["forget_examples"], 4);
-  EXPECT_EQ(run.summary.forget.items, 6U);  // as the file has them: its hash is of all
+  EXPECT_EQ(run.summary.forget.items, 6U);  // all of the file's: its hash covers all
   EXPECT_TRUE(probabilities(patient_, "", r.forget.items, {}, {}).value().forget_prob);
   const auto read = read_summary(r.out).value();
   ASSERT_EQ(read.skipped.size(), 1U);
@@ -124,7 +124,7 @@ TEST_F(TrainingTest, AResumedRunHasTheSameBitsAndKeepsItsFigures) {
     EXPECT_EQ(resumed.summary.epochs[i].figures.forget_prob,
               all.summary.epochs[i].figures.forget_prob);
   }
-  // Ended while its result was written: nothing is trained again.
+  // Stopped while its result was written: nothing is trained again.
   const TrainingResult again = run_training(r, {}).value();
   EXPECT_EQ(again.summary.fitted->resumed_at, 12);
   EXPECT_TRUE(again.summary.fitted->step_seconds.empty());

@@ -14,7 +14,7 @@ using base::Result;
 
 namespace {
 
-// The set that the entry was trained on, if `split` is it; else nothing.
+// The set that the entry was trained on, if it is `split`; else nothing.
 Result<std::optional<std::vector<text::QaItem>>> set_of(const journal::Entry& e, const char* which,
                                                         const std::string& data,
                                                         const std::string& split) {
@@ -26,7 +26,7 @@ Result<std::optional<std::vector<text::QaItem>>> set_of(const journal::Entry& e,
   return items;
 }
 
-// Nothing where the entry was trained on another set.
+// Nothing if the entry was trained on another set.
 Result<std::optional<repair::Verified>> verify_training(const journal::Entry& e,
                                                         const VerifyRequest& request,
                                                         const Session& session,

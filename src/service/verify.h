@@ -11,7 +11,7 @@ namespace expunge::service {
 
 struct VerifyRequest {
   int64_t entry = 0;  // 0 = all active ones
-  // The sets of a training, which the journal does not hold: a file or a split of `data`; "" = not
+  // The sets of a training, which the journal does not store: a file or a split of `data`; "" = not
   // given. An entry is asked if it was trained on them, as their hashes tell.
   std::string forget = {}, retain = {}, data = "data/tofu";
 };
@@ -25,7 +25,7 @@ struct VerifyResult {
 // another `retain`), kUnsupported (sealed), kUsage (a training without its sets).
 base::Result<VerifyResult> verify(Session& session, const VerifyRequest& request,
                                   const base::Job& job);
-// Of a model that holds the active edits, read from a file.
+// Of a model that has the active edits, read from a file.
 base::Result<VerifyResult> verify_written(Session& session, const model::ChatModel& written,
                                           const base::Job& job);
 

@@ -1,7 +1,7 @@
 // Differentiable operations of training, cheaper than LibTorch's own at these shapes.
 //
 // A weight's gradient is not returned through the graph: it is added in place to w.grad(), which
-// train() makes. So no gradient is ever held twice, and many passes add up without a copy.
+// train() creates. So no gradient is ever stored twice, and many passes add up without a copy.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace expunge::tensor {
 
-// Makes `w` a leaf with a gradient of zeros. Only leaves made so are trained by what follows.
+// Makes `w` a leaf with a gradient of zeros. The operations below train only such leaves.
 void train(Tensor& w);
 
 // What is added to a matrix: scale (b a - b0 a0), with a [R,I] and b [O,R] trained or not, and a0
@@ -21,7 +21,7 @@ struct LowRankChange {
   Tensor a = {}, b = {}, a0 = {}, b0 = {};
   double scale = 1;
 };
-// What becomes of dw [O,I], once a pass, instead of being added to w.grad(), which is then not
+// Takes dw [O,I], once per pass, instead of adding it to w.grad(), which is then not
 // needed.
 using GradientUse = std::function<void(const Tensor& gradient)>;
 // x [n,I], w [O,I] -> x (w + change)ᵀ [n,O].
@@ -31,10 +31,10 @@ Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& change = {}
 Tensor embedding(const Tensor& ids, const Tensor& w);
 // x [n,D], w [D] -> w x / rms(x) (Zhang and Sennrich 2019, eq. 4).
 Tensor rms_norm(const Tensor& x, const Tensor& w, double eps);
-// silu(gate) * up; keeps its two arguments for the way back and nothing between.
+// silu(gate) * up; stores its two arguments for the backward pass and nothing else.
 Tensor swiglu(const Tensor& gate, const Tensor& up);
 Tensor add(const Tensor& a, const Tensor& b);
-// f(x), of which x alone is kept: f runs again on the way back (Chen et al. 2016, arXiv
+// f(x) that stores x alone: f runs again in the backward pass (Chen et al. 2016, arXiv
 // 1604.06174). The leaves that f sees get their gradients; f must give the same each time.
 Tensor recomputed(const Tensor& x, std::function<Tensor(const Tensor&)> f);
 
@@ -47,7 +47,7 @@ struct Rotation {
 Tensor rope(const Tensor& x, const std::shared_ptr<const Rotation>& by);
 
 // Sequences packed into rows, shared beginnings once: paths[e] are the rows of sequence e in order;
-// the last owned[e] of them are its own, those before belong to an earlier sequence.
+// the last owned[e] of them are its own, those before them belong to an earlier sequence.
 struct Paths {
   std::vector<std::vector<int32_t>> rows;
   std::vector<int64_t> owned;
@@ -57,13 +57,13 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
                  const std::shared_ptr<const Paths>& paths, double scale);
 
 // A number per row of logits. `value`: logits [c,V] of rows begin.. -> [c]; differentiable unless
-// `gradient` is there, which turns logits into dlogits in place, given dvalue [c].
+// `gradient` is given, which turns logits into dlogits in place, given dvalue [c].
 struct RowFunction {
   std::function<Tensor(const Tensor& logits, int64_t begin)> value;
   std::function<void(Tensor& logits, int64_t begin, const Tensor& dvalue)> gradient = {};
 };
-// hidden [n,D], head [V,D] -> value(hidden headᵀ) [n]. The logits exist in pieces of kHeadRows rows
-// only, and are computed again on the way back.
+// hidden [n,D], head [V,D] -> value(hidden headᵀ) [n]. The logits are made in pieces of kHeadRows
+// rows, and again in the backward pass.
 constexpr int64_t kHeadRows = 128;
 Tensor head_rows(const Tensor& hidden, const Tensor& head, RowFunction function);
 // log softmax(logits)[target] a row; targets [n].

@@ -1,4 +1,4 @@
-// The operations between the products.
+// The operations between the matrix products.
 #include "tensor/autograd_parts.h"
 #include "tensor/kernels/attention.h"
 #include "tensor/kernels/rope_norm.h"
@@ -114,7 +114,7 @@ struct Add : Function<Add> {
 
 struct Recomputed : Function<Recomputed> {
   using F = std::function<Tensor(const Tensor&)>;
-  // `always` wants a gradient: leaves that f sees may, where x does not.
+  // `always` needs a gradient: leaves that f sees may, if x does not.
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& /*always*/,
                         const F& f) {
     context->save_for_backward({x});

@@ -15,7 +15,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-// What a node of the graph keeps that is no tensor.
+// The state of a graph node that is not a tensor.
 template <class T>
 struct Kept : torch::CustomClassHolder {
   explicit Kept(T v) : value(std::move(v)) {}

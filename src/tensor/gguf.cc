@@ -14,7 +14,7 @@ using base::Result;
 using base::Status;
 
 constexpr std::string_view kHint = "the file is damaged or not a GGUF; download it again";
-// ggml's own bounds are looser; these keep a hostile header from asking for absurd memory.
+// ggml's own bounds are looser; these keep a hostile header from requesting absurd memory.
 constexpr uint64_t kMaxTensors = 1 << 20, kMaxKeys = 1 << 16, kMaxDims = 4;
 constexpr uint64_t kMaxName = 1 << 10;
 
@@ -263,7 +263,7 @@ static Status check_replacements(const TensorFile& source,
 }
 
 // The header is copied but for the types and offsets of the tensor table, which starts where the
-// keys end; tensor data is laid out anew in file order.
+// keys end; tensor data is laid out again in file order.
 Status write_gguf(const std::string& path, const TensorFile& source,
                   const std::map<std::string, Replacement>& replacements) {
   if (source.format() != Format::kGguf)

@@ -81,7 +81,7 @@ TEST(Gguf, RealsMayBeStoredAsIntegers) {
 
 TEST(Gguf, EveryTruncationIsAnError) {
   const std::string image = sound().image();
-  const size_t padding = 32 - 4 * 34 % 32;  // behind the last tensor, four blocks of Q8_0
+  const size_t padding = 32 - 4 * 34 % 32;  // after the last tensor, four blocks of Q8_0
   for (size_t n = 0; n < image.size() - padding; ++n)
     EXPECT_FALSE(parse_gguf(bytes_of(image).first(n))) << n << " of " << image.size();
   EXPECT_TRUE(parse_gguf(bytes_of(image).first(image.size() - padding)));
@@ -153,7 +153,7 @@ TEST(Gguf, HostileShapesAndOffsets) {
   EXPECT_EQ(with({8}, 0, 256).code, Code::kCorrupt);
   EXPECT_EQ(with({8}, 0, UINT64_MAX - 31).code, Code::kCorrupt);
   EXPECT_EQ(with({65}, 0, 0).code, Code::kCorrupt);     // one value too many
-  EXPECT_EQ(with({2, 31}, 2, 0).code, Code::kCorrupt);  // no whole block a row
+  EXPECT_EQ(with({2, 31}, 2, 0).code, Code::kCorrupt);  // not a whole block per row
   EXPECT_EQ(with({8}, 99, 0).code, Code::kUnsupported);
   EXPECT_THAT(with({8}, 16, 0).message, HasSubstr("tensor type 16"));
 }
@@ -221,7 +221,7 @@ TEST_F(Rewrite, ReplacesOneTensorAndKeepsTheRestByteForByte) {
     EXPECT_EQ(out->find(name)->dtype, source_->find(name)->dtype);
     EXPECT_EQ(out->find(name)->shape, source_->find(name)->shape);
   }
-  // Everything up to the first tensor's type is the source's.
+  // Everything up to the first tensor's type equals the source.
   const std::string before = base::read_file(source_path_).value(),
                     after = base::read_file(out_path_).value();
   const size_t table = before.find(gguf_string("first"));

@@ -1,6 +1,6 @@
-// The names of Gloo that c10d's ProcessGroupGloo.hpp mentions. The wheel's library holds Gloo, but
+// The names of Gloo that c10d's ProcessGroupGloo.hpp mentions. The wheel's library has Gloo, but
 // its headers are not in the wheel; we pass these types on and never look inside. CMake puts a
-// header that includes this one where each of Gloo's is asked for.
+// header that includes this one in the place of each Gloo header.
 #pragma once
 
 #include <chrono>

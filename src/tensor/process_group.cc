@@ -39,7 +39,7 @@ Result<int> number(const char* name, int low, int high) {
   return value;
 }
 
-// LibTorch throws what Gloo and the store throw.
+// LibTorch passes on the exceptions of Gloo and the store.
 template <class F>
 Status together(const F& f) {
   try {
@@ -75,7 +75,7 @@ Result<std::unique_ptr<ProcessGroup>> ProcessGroup::join() {
   auto parts = std::make_unique<Parts>();
   TRY(together([&] {
     c10d::TCPStoreOptions options;
-    // Behind torchrun the port is taken by its own store, whose protocol is its version's.
+    // Under torchrun its own store, with its version's protocol, occupies the port.
     const bool taken = environment("TORCHELASTIC_USE_AGENT_STORE") == "True";
     options.port = static_cast<std::uint16_t>(port + (taken ? 1 : 0));
     options.isServer = rank == 0;

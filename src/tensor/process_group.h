@@ -1,4 +1,4 @@
-// The processes that work on one thing together, through c10d with Gloo; CPU only.
+// The processes that share one computation, through c10d with Gloo; CPU only.
 //
 // A launcher (torchrun --no-python, Slurm's srun with these set by hand) starts the same command
 // WORLD_SIZE times and tells each its RANK, and where rank 0 listens: MASTER_ADDR, MASTER_PORT.
@@ -15,8 +15,8 @@ namespace expunge::tensor {
 
 class ProcessGroup {
  public:
-  // The group that the environment speaks of, joined; nullptr if it speaks of none or of a single
-  // process. Errors: kUsage names the variable that is wrong; kIo if the others do not come.
+  // Joins the group that the environment describes; nullptr if it describes none or a single
+  // process. Errors: kUsage names the wrong variable; kIo if the other processes do not join.
   static base::Result<std::unique_ptr<ProcessGroup>> join();
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
@@ -27,12 +27,12 @@ class ProcessGroup {
   bool leads() const { return rank_ == 0; }
 
   // Every process calls these in the same order, with tensors of the same shapes. Errors: kIo if
-  // another one has ended or does not answer for half an hour.
-  // Each tensor becomes the sum of all processes' (the same bits everywhere).
+  // another process has ended or does not answer for half an hour.
+  // Each tensor becomes the sum over all processes (the same bits everywhere).
   base::Status sum(std::span<const Tensor> tensors);
   // Each tensor becomes rank 0's.
   base::Status broadcast(std::span<const Tensor> tensors);
-  // Whether any process says so.
+  // Whether it is true in any process.
   base::Result<bool> any(bool own);
   // Every process's text, by rank.
   base::Result<std::vector<std::string>> gather(const std::string& own);

@@ -159,7 +159,7 @@ inline void scale_min(const uint8_t* s, int sub, int& scale, int& minimum) {
     minimum = (s[sub + 4] >> 4) | ((s[sub] >> 2) & 48);
   }
 }
-// Q4_K and Q5_K: `high` holds the fifth bits, or is null.
+// Q4_K and Q5_K: `high` has the fifth bits, or is null.
 void from_q45_k(const uint8_t* p, const uint8_t* high, const uint8_t* q, float* y) {
   const float d = half_at(p), dmin = half_at(p + 2);
   for (int sub = 0; sub < 8; ++sub) {

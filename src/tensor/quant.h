@@ -1,7 +1,7 @@
 // Block formats of GGUF: sizes, dequantisation to float32 and quantisation from it.
 //
 // Bit-equal with the `gguf` Python package (gguf/quants.py, MIT), which is the reference of
-// llama.cpp's own formats. A block of the legacy formats holds 32 weights, a K block 256.
+// llama.cpp's own formats. A block of the legacy formats has 32 weights, a K block 256.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@ const DTypeInfo& info(DType dtype);
 std::optional<DType> dtype_from_ggml(uint32_t ggml_id);
 std::optional<DType> dtype_from_name(std::string_view name);  // any case
 
-// `in` holds whole blocks, out.size() weights. CHECKs the sizes.
+// `in` has whole blocks, out.size() weights. CHECKs the sizes.
 void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out);
 // Errors: kUnsupported for a format that can only be read; kNumeric for NaN or infinity in a block.
 base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byte> out);

@@ -55,7 +55,7 @@ TEST_P(Writable, QuantisesBitForBit) {
   EXPECT_EQ(got, want);
 }
 
-// A block that stands exactly on its format's levels is found again.
+// A block with values exactly on its format's levels is reproduced.
 TEST_P(Writable, RepresentableValuesSurviveARoundTrip) {
   const DTypeInfo& type = info(GetParam());
   std::vector<float> values(type.block), back(type.block);

@@ -80,7 +80,7 @@ Result<TensorInfo> read_tensor(const std::string& name, const Json& entry,
 }
 
 // The reference implementation's rule: tensors fill the data without a gap or an overlap. A name
-// that stands twice in the header leaves a gap.
+// that occurs twice in the header leaves a gap.
 base::Status check_contiguous(const std::vector<TensorInfo>& tensors,
                               std::span<const std::byte> data) {
   std::vector<std::pair<size_t, const TensorInfo*>> order;

@@ -58,7 +58,7 @@ void start(int n_threads) {
   if (n_threads == 0) {
     cpu_set_t set;
     n_threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    // torchrun says how many processes share the machine.
+    // torchrun tells how many processes share the machine.
     const char* shared = std::getenv("LOCAL_WORLD_SIZE");
     if (const int n = shared ? std::atoi(shared) : 1; n > 1) n_threads = std::max(1, n_threads / n);
   }
@@ -70,7 +70,7 @@ void start(int n_threads) {
 void give_memory_back() { malloc_trim(0); }
 
 bool all_finite(const Tensor& t) {
-  // A NaN or infinity never leaves a sum, so a finite one settles it in one read.
+  // A NaN or infinity stays in a sum, so a finite sum proves finite values in one read.
   if (t.scalar_type() == at::kFloat && t.is_contiguous() && t.device().is_cpu() &&
       std::isfinite(kernels::read_all({t.data_ptr<float>(), static_cast<size_t>(t.numel())})))
     return true;

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/error.h"
-// c10 has a macro CHECK too; ours holds in this program.
+// c10 has a macro CHECK too; this program uses ours.
 #pragma push_macro("CHECK")
 #undef CHECK
 
@@ -129,12 +129,12 @@ inline at::TensorOptions i64() { return at::TensorOptions(at::kLong); }
 Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape);
 Tensor from_ids(const std::vector<int32_t>& ids);  // [n] int64
 
-// Once per process, before any tensor and any other thread; later calls do nothing. Allocator
+// Once per process, before any tensor and any other thread; later calls do nothing. Sets allocator
 // thresholds (25 to 40 % of a training step), the numbers of LibTorch's and of the kernels'
 // threads, which nothing changes afterwards, flush of denormals. n_threads 0 = the cores this
 // process may use, its share of them where LOCAL_WORLD_SIZE processes were started together.
 void start(int n_threads = 0);
-void give_memory_back();  // what was freed, to the system
+void give_memory_back();  // returns freed memory to the system
 
 // Fixed-seed generator-free uniform/normal fills go through base rng; see base/rng.h.
 bool all_finite(const Tensor& t);

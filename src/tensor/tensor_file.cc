@@ -14,7 +14,7 @@ using base::fail;
 // The shards of a Hugging Face folder, in name order.
 base::Result<std::vector<std::string>> shards(const std::string& dir) {
   const fs::path root(dir), index = root / "model.safetensors.index.json";
-  std::error_code ec;  // a path that cannot be looked at fails when it is opened
+  std::error_code ec;  // a path that cannot be examined fails when it is opened
   if (fs::exists(root / "model.safetensors", ec))
     return std::vector{(root / "model.safetensors").string()};
   if (!fs::exists(index, ec))

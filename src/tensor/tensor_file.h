@@ -1,7 +1,7 @@
 // Model files, memory-mapped and never written: GGUF v2/v3 and safetensors (one file or shards).
 //
 // Everything is validated when a file is opened; afterwards every TensorInfo's bytes lie inside the
-// map and have the size its shape and type ask for.
+// map and have the size its shape and type require.
 #pragma once
 
 #include <map>
@@ -65,7 +65,7 @@ enum class Format { kGguf, kSafetensors };
 
 class TensorFile {
  public:
-  // A .gguf or .safetensors file (told apart by content), or a Hugging Face folder.
+  // A .gguf or .safetensors file (recognised by content), or a Hugging Face folder.
   static base::Result<std::shared_ptr<const TensorFile>> open(const std::string& path);
   Format format() const { return format_; }
   const std::string& path() const { return path_; }
@@ -102,7 +102,7 @@ struct NamedBytes {
 };
 std::string safetensors_image(const std::vector<NamedBytes>& tensors,
                               const std::map<std::string, std::string>& metadata);
-// What comes before the tensors' bytes in it.
+// The header of that image, before the tensors' bytes.
 std::string safetensors_header(const std::vector<NamedBytes>& tensors,
                                const std::map<std::string, std::string>& metadata);
 // __metadata__ of a safetensors image that parse_safetensors accepts.

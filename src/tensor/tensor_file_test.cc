@@ -1,4 +1,4 @@
-// safetensors, shards, and telling the formats apart.
+// safetensors, shards, and how the formats are recognised.
 #include "tensor/tensor_file.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// Named tensors as a safetensors image and back: what caches are made of.
+// Named tensors as a safetensors image and back: the format of caches.
 #pragma once
 
 #include <map>
@@ -13,14 +13,14 @@ namespace expunge::tensor {
 
 using TensorMap = std::map<std::string, Tensor>;
 
-// The tensors, float32, with texts beside them.
+// The tensors, float32, with texts as metadata.
 std::string image(const TensorMap& tensors, const std::map<std::string, std::string>& metadata);
 
 // The same written to a file, atomically, without the image in memory. Errors: kIo.
 base::Status write_image(const std::string& path, const TensorMap& tensors,
                          const std::map<std::string, std::string>& metadata);
 
-// The same to a file that is written often. image_bytes: what it takes.
+// The same to a file that is written often. image_bytes: its size.
 base::Status write_image(base::TwinFile& file, const TensorMap& tensors,
                          const std::map<std::string, std::string>& metadata);
 uint64_t image_bytes(const TensorMap& tensors, const std::map<std::string, std::string>& metadata);
@@ -31,9 +31,9 @@ struct Image {
 };
 // Errors: kCorrupt.
 base::Result<Image> read_image(std::string_view bytes);
-// Of a file; the tensors are views of it, read when they are used.
+// From a file; the tensors are views of it, read when they are used.
 base::Result<Image> map_image(const std::string& path);
-// Float32 values at `bytes` of a map, which the tensor keeps; not to be written.
+// Float32 values at `bytes` of a map, which the tensor keeps alive; read-only.
 Tensor view_of(std::shared_ptr<const base::MappedFile> map, std::span<const std::byte> bytes,
                at::IntArrayRef shape);
 

@@ -8,8 +8,8 @@ namespace expunge::tensor {
 namespace {
 
 // Both numbers are a thread's own. at::set_num_threads sets them too, but also the number that
-// threads which come later begin with. LibTorch brings the libraries along, without headers;
-// where one is missing there is nothing to limit.
+// later threads begin with. LibTorch comes with the libraries, without headers;
+// if one is missing there is nothing to limit.
 int set_openmp(int n) {
   static const auto set =
       reinterpret_cast<void (*)(int)>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads"));

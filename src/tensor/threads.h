@@ -1,5 +1,5 @@
 // LibTorch's own threads (OpenMP, MKL). Their number is set once, by tensor::start(); the kernels'
-// threads are another matter (tensor/kernels/pool.h).
+// threads are separate (tensor/kernels/pool.h).
 #pragma once
 
 namespace expunge::tensor {

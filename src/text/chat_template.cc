@@ -12,7 +12,7 @@ using base::Json;
 using base::Result;
 
 // Noncharacters (U+FDD0 … U+FDEF) that no message contains. A breaker inside every special token
-// of a message's content keeps that spelling from being taken for a control token; a marker after
+// of a message's content prevents that spelling from becoming a control token; a marker after
 // the first and before the last character of a content shows where the template put it.
 struct Signs {
   std::string breaker, marker;
@@ -46,14 +46,14 @@ std::string break_specials(std::string text, const Tokenizer& tokenizer,
   return text;
 }
 
-// The rendered text in pieces: ids, the text without signs, and where markers stood in it.
+// The rendered text in pieces: ids, the text without signs, and the positions of markers in it.
 struct Cleaned {
   Encoding tokens;
   std::string text;
   std::vector<size_t> markers;
 };
 
-// Splits the rendered text at control tokens, removes the signs and encodes what lies between.
+// Splits the rendered text at control tokens, removes the signs and encodes the text between them.
 Result<Cleaned> encode_rendered(const Tokenizer& tokenizer, std::string_view rendered,
                                 const Signs& signs) {
   Cleaned result;
@@ -117,7 +117,7 @@ std::string mark(std::string content, const std::string& marker) {
   return content.insert(begin + ends.first, marker);
 }
 
-// Where each content stands, from the markers; nothing if the template hid or repeated one.
+// Where each content is, from the markers; nothing if the template hid or repeated one.
 std::vector<ByteRange> contents_by_markers(std::span<const Message> messages,
                                            const std::vector<size_t>& markers) {
   std::vector<ByteRange> ranges;
@@ -139,7 +139,7 @@ std::vector<ByteRange> contents_by_markers(std::span<const Message> messages,
   return next == markers.size() ? ranges : std::vector<ByteRange>();
 }
 
-// The first place of each content after the one before it.
+// The first occurrence of each content after the previous one.
 std::vector<ByteRange> contents_by_search(std::span<const Message> messages,
                                           std::string_view text) {
   std::vector<ByteRange> ranges;
@@ -181,7 +181,7 @@ Result<std::string> ChatTemplate::render(std::span<const Message> messages,
   std::string json;
   try {
     json = context.dump();
-  } catch (const Json::type_error&) {  // dump_json would put U+FFFD there
+  } catch (const Json::type_error&) {  // dump_json would insert U+FFFD
     return base::fail(base::Code::kInvalid, "a message is not valid UTF-8",
                       "the text must be UTF-8");
   }

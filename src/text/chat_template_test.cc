@@ -59,7 +59,7 @@ TEST(ChatTemplate, EqualsJinja2OnRealTemplates) {
   }
 }
 
-// tests/data/templates against what Jinja2 made of them.
+// tests/data/templates against Jinja2's output.
 TEST(ChatTemplate, RendersTemplatesThatWentWrong) {
   const std::string folder = EXPUNGE_SOURCE_DIR "/tests/data/templates/";
   const base::Json expected = base::read_json(folder + "rendered.json").value();
@@ -156,7 +156,7 @@ TEST(EncodeChat, ControlTokensInMessagesAndPrefillAreText) {
   EXPECT_EQ(tokenizer().decode(chat.tokens.ids, Specials::kKeep).value(), chat.text);
 }
 
-// A content that holds the sign which usually parts special tokens must not disarm the defence.
+// A content that contains the usual breaker of special tokens must not disarm the defence.
 TEST(EncodeChat, NoncharactersInMessagesDoNotHelpAnAttacker) {
   for (const char* sign : {"\uFDD0", "\uFDD1", "\uFDD0\uFDD1\uFDD2"}) {
     const std::string attack = std::string("<") + sign + "|im_end|>" + "<|im_end|>" + sign;
@@ -168,7 +168,7 @@ TEST(EncodeChat, NoncharactersInMessagesDoNotHelpAnAttacker) {
   }
 }
 
-// A special token that begins with a character of several bytes is parted between characters.
+// A special token that begins with a character of several bytes is split between characters.
 TEST(EncodeChat, SpecialTokensOfWideCharactersAreText) {
   tests::ByteVocab v;
   v.tokens[tests::kImEnd] = "｜end｜";

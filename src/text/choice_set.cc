@@ -31,7 +31,7 @@ std::string subject_of(const std::string& path) {
   return stem;
 }
 
-// "B" or "1" -> 1; kMaxOptions where it is neither.
+// "B" or "1" -> 1; kMaxOptions if it is neither.
 size_t index_of(std::string_view answer) {
   if (answer.size() == 1 && answer[0] >= 'A' && answer[0] <= 'Z')
     return static_cast<size_t>(answer[0] - 'A');

@@ -17,7 +17,7 @@ struct ChoiceItem {
   std::string subject, question;
   std::vector<std::string> options;  // 2 to kMaxOptions
   size_t right = 0;                  // index of the right one
-  std::string file = {};             // it was read from, for messages
+  std::string file = {};             // where it was read, for messages
 };
 
 // A file, or a folder of such files: .csv with question, options and answer, with or without a

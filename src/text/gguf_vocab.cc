@@ -1,4 +1,4 @@
-// A GGUF names its pre-tokenizer and lists tokens; this writes the tokenizer.json it stands for.
+// A GGUF names its pre-tokenizer and lists tokens; this writes the equivalent tokenizer.json.
 // The split expressions are those of llama.cpp (llama-vocab.cpp) and of the models' own files.
 #include <algorithm>
 #include <unordered_map>
@@ -66,7 +66,7 @@ Json vocab_object(const GgufVocab& v) {
   Json vocab = Json::object();
   auto& object = vocab.get_ref<Json::object_t&>();
   object.reserve(v.tokens.size());
-  // push_back: ordered_json's own insertion looks through all earlier keys.
+  // push_back: ordered_json's insertion searches all earlier keys.
   for (size_t id = 0; id < v.tokens.size(); ++id)
     object.push_back({std::string(v.tokens[id]), Json(id)});
   return vocab;

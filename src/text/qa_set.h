@@ -21,11 +21,11 @@ struct QaItem {
 };
 
 // The first `limit` items; 0 = all. Errors name file, line (item, in an array) and key; an empty
-// question or answer is one, since every figure would count it.
+// question or answer is an error, since every figure would count it.
 base::Result<std::vector<QaItem>> read_qa(const std::string& path, size_t limit = 0);
 
-// The file of a split: `split` itself if it names one, else split + an ending in the folder `data`,
-// the first that is there.
+// The file of a split: `split` itself if it names one, else the first of split + an ending in the
+// folder `data` that exists.
 inline constexpr std::string_view kPlainSet[] = {".json"};
 base::Result<std::string> qa_file(const std::string& data, const std::string& split,
                                   std::span<const std::string_view> endings = kPlainSet);

@@ -34,7 +34,7 @@ class Csv {
  private:
   bool next_is(char c) const { return at_ < text_.size() && text_[at_] == c; }
 
-  // Leaves at_ at the comma, at the line feed or at the end.
+  // Stops with at_ at the comma, at the line feed or at the end.
   Result<std::string> field() {
     if (next_is('"')) return quoted();
     const size_t end = std::min(text_.find_first_of(",\n", at_), text_.size());

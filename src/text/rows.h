@@ -1,5 +1,5 @@
 // Files of rows, CSV and JSON lines, each row with the line at which it begins. What a row means is
-// for choice_set.h and sequence_set.h to say.
+// defined in choice_set.h and sequence_set.h.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@ struct CsvRow {
   std::vector<std::string> fields;
 };
 // RFC 4180: fields between commas, quoted ones with commas, line ends and doubled quotes inside.
-// Besides, as pandas reads: line ends of either kind, a byte order mark, a quote within an unquoted
-// field is itself, empty lines are skipped. Errors name file and line.
+// Also, as pandas reads: line ends of either kind, a byte order mark, a quote within an unquoted
+// field is literal, empty lines are skipped. Errors name file and line.
 base::Result<std::vector<CsvRow>> parse_csv(std::string_view text, std::string_view file);
 base::Result<std::vector<CsvRow>> read_csv(const std::string& path);
 
@@ -24,7 +24,7 @@ struct JsonRow {
   size_t line = 0;
   base::Json json;
 };
-// base::read_jsonl with the lines' numbers. Errors name file and line: a key twice in an object,
+// base::read_jsonl with line numbers. Errors name file and line: a key twice in an object,
 // text that is UTF-16.
 base::Result<std::vector<JsonRow>> read_json_rows(const std::string& path);
 

@@ -35,7 +35,7 @@ struct Array {
   }
 };
 
-// Takes what a header must say next.
+// Reads what a header must contain next.
 bool take(std::string_view& header, std::string_view expected) {
   if (!header.starts_with(expected)) return false;
   header.remove_prefix(expected.size());
@@ -56,7 +56,7 @@ std::optional<size_t> take_number(std::string_view& header, size_t most_digits) 
   return digits > 0 ? std::optional(value) : std::nullopt;
 }
 
-// {'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), } and blanks; nothing for others.
+// {'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), } and blanks; nothing for other text.
 std::optional<Array> declared_by(std::string_view header) {
   Array array;
   if (!take(header, "{'descr': '") || !take_one_of(header, "<|")) return std::nullopt;

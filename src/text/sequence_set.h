@@ -11,7 +11,7 @@
 
 namespace expunge::text {
 
-// A .csv with a header and a column "text" (the sets of Jang et al., arXiv 2210.01504, come so), or
+// A .csv with a header and a column "text" (as the sets of Jang et al., arXiv 2210.01504), or
 // JSON lines of {"text": "…"}. The first `limit`; 0 = all. Errors name file and line.
 base::Result<std::vector<std::string>> read_texts(const std::string& path, size_t limit = 0);
 

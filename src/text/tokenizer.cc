@@ -96,7 +96,7 @@ int32_t Tokenizer::id_of(std::string_view token) const {
 Result<std::string> StreamDecoder::push(int32_t id) {
   ids_.push_back(id);
   const std::string text = TRY(tokenizer_.decode(ids_));
-  // U+FFFD at the end is a character whose bytes are not all there yet.
+  // U+FFFD at the end is a character whose bytes are incomplete so far.
   constexpr std::string_view kUnfinished = "\xEF\xBF\xBD";
   if (text.size() <= given_ || text.ends_with(kUnfinished)) return std::string();
   std::string fresh = text.substr(given_);

@@ -24,7 +24,7 @@ struct Encoding {
   std::vector<ByteRange> bytes;  // where each token stands in the text; a cut character repeats
 };
 
-// A vocabulary as a GGUF holds it (keys tokenizer.ggml.*).
+// A vocabulary as a GGUF stores it (keys tokenizer.ggml.*).
 struct GgufVocab {
   std::string model;  // "gpt2" (byte-level BPE) or "llama" (SentencePiece BPE)
   std::string pre;    // pre-tokenizer's name: smollm, gpt-2, qwen2, llama-bpe, …
@@ -35,7 +35,7 @@ struct GgufVocab {
   int64_t unk = -1;
   bool add_space_prefix = true;
 };
-// The tokenizer.json that a GGUF's vocabulary stands for.
+// The tokenizer.json equivalent to a GGUF's vocabulary.
 base::Result<std::string> tokenizer_json(const GgufVocab& vocab);
 
 enum class Specials { kKeep, kSkip };
@@ -47,7 +47,7 @@ class Tokenizer {
 
   // Errors: text is not UTF-8.
   base::Result<Encoding> encode(std::string_view text) const;
-  // Trusted text in which special tokens are meant as such.
+  // For trusted text, where a spelled special token is that token.
   base::Result<Encoding> encode_with_specials(std::string_view text) const;
   // Unknown ids are an error; bytes that form no character become U+FFFD.
   base::Result<std::string> decode(std::span<const int32_t> ids, Specials = Specials::kSkip) const;
@@ -70,7 +70,7 @@ class Tokenizer {
   std::vector<Special> specials_;
 };
 
-// Decodes a growing list of ids and gives only whole UTF-8 characters.
+// Decodes a growing list of ids and returns only whole UTF-8 characters.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}

@@ -209,7 +209,7 @@ TEST(StreamDecoder, BrokenBytesDoNotStopTheStream) {
                                   HasSubstr("a\uFFFD")));
 }
 
-// What the model's control tokens stand between must stream as it decodes.
+// Text between the model's control tokens must stream as it decodes.
 TEST(StreamDecoder, SpecialsInTheStreamPrintNothing) {
   const Tokenizer t = piece_tokenizer();
   StreamDecoder stream(t);

@@ -9,7 +9,7 @@ namespace {
 
 using Examples = std::span<const model::Example* const>;
 
-// States of frozen trunks beyond this are not kept: they are computed again each time.
+// States of frozen trunks beyond this are not stored: they are computed again each time.
 constexpr size_t kTrunkBytes = size_t{1} << 30;
 
 // The first layer with a variable; 0 if embeddings are trained, n_layers if only the final norm is.
@@ -180,7 +180,7 @@ Tensor Batches::reference_layer(Examples examples, model::Point point) {
   });
 }
 
-// The pass that all kinds of a micro-batch share; it is run when the first of them is asked for.
+// The pass that all kinds of a micro-batch share; it is run when the first of them is requested.
 struct MicroBatch::Pass {
   Batches& batches;
   std::vector<const model::Example*> examples;

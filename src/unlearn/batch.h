@@ -1,5 +1,5 @@
-// The examples of a step on their way through the model: packed, in micro-batches that bound the
-// memory, with what never changes (references, a frozen trunk's states) computed once and kept.
+// Runs the examples of a step through the model: packed, in micro-batches that bound the
+// memory, with what never changes (references, a frozen trunk's states) computed once and stored.
 #pragma once
 
 #include <map>
@@ -15,11 +15,11 @@ struct BatchExamples {
   std::vector<const model::Example*> forget, retain, refusal;
 };
 // A step's examples in micro-batches of about kMicroBatchTokens tokens; of fewer, so that there are
-// `least` if there are enough examples.
+// `least` micro-batches if there are enough examples.
 constexpr size_t kMicroBatchTokens = 768;
 std::vector<BatchExamples> divide(const BatchExamples& step, size_t least = 1);
 
-// What means over a whole step divide by.
+// The divisors of means over a whole step.
 struct Count {
   int64_t examples = 0, rows = 0, tokens = 0;
 };
@@ -31,7 +31,7 @@ Counts count(const std::vector<BatchExamples>& micro_batches);
 // The model as it is trained and as it was, for any examples.
 class Batches {
  public:
-  // Losses look at no layer beyond `last_layer`; -1: at the logits.
+  // Losses use no layer after `last_layer`; -1: they use the logits.
   Batches(const model::Model& model, const model::Variables& variables, int64_t last_layer);
 
   // Differentiable -> final hidden states [rows,D], or the residual stream after last_layer.
@@ -50,7 +50,7 @@ class Batches {
 
  private:
   using Kept = std::map<const model::Example*, Tensor>;
-  // Calls `compute` for those that are not kept yet, all at once -> all of them, concatenated.
+  // Calls `compute` for those that are not stored yet, all at once -> all of them, concatenated.
   template <class F>
   static Tensor kept(Kept& kept, std::span<const model::Example* const> examples, const F& compute);
   Tensor entering(std::span<const model::Example* const> examples, const model::Packed& packed);
@@ -63,7 +63,7 @@ class Batches {
   std::map<model::Point, Kept> layers_;  // of the last layer
 };
 
-// One micro-batch of a step, run once for whatever its loss asks for.
+// One micro-batch of a step, run once for all that its loss reads.
 class MicroBatch {
  public:
   MicroBatch(Batches& batches, const BatchExamples& examples, const Counts& counts);

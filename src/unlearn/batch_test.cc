@@ -1,5 +1,5 @@
-// The steps of a training: in micro-batches they are the whole step, and references are what they
-// say.
+// The steps of a training: micro-batches add up to the whole step, and references are what they
+// claim.
 #include "unlearn/batch.h"
 
 #include <gtest/gtest.h>
@@ -78,7 +78,7 @@ struct TinyStep {
 TEST(Steps, InMicroBatchesAreTheWholeStep) {
   const TinyStep step(0.1);
   for (const Method* m : methods()) {
-    // LUNAR's direction is that of a micro-batch's examples: a step in micro-batches is another
+    // LUNAR's direction comes from a micro-batch's examples: a step in micro-batches is a different
     // one.
     if (!m->objective() || m->name == "lunar") continue;
     const auto one = step.run(*m, {step.whole}),

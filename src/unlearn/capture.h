@@ -1,5 +1,5 @@
 // Activations of chosen tokens: forward passes only, the common beginning computed once, nothing
-// above the last layer that is asked for.
+// after the last layer that is requested.
 #pragma once
 
 #include <vector>

@@ -14,7 +14,7 @@ using tests::Ids;
 constexpr Point kPoints[] = {Point::kMlpInput, Point::kDownInput, Point::kMlpOutput,
                              Point::kBlockOutput};
 
-// What the plain pass has at a layer's point, one row a token.
+// The plain pass's values at a layer's point, one row per token.
 Tensor plain(const model::Model& model, const Ids& ids, Point point, int64_t layer) {
   const c10::InferenceMode no_grad;
   Tensor found;
@@ -65,7 +65,7 @@ TEST(Capture, AllLayersInOnePassEqualOneLayerAtATime) {
   }
 }
 
-// A shared beginning, several passes (more than 1024 tokens) and company change no row.
+// A shared beginning, several passes (more than 1024 tokens) and other prompts change no row.
 TEST(Capture, BatchingDoesNotMatter) {
   const auto model = tests::random_model(5);
   std::mt19937_64 rng(7);

@@ -28,7 +28,7 @@ constexpr std::string_view kRefusals[] = {
     "I couldn't tell you, I don't know.",
 };
 
-// An answer after its question as it is learnt, or why it is left out.
+// An answer after its question for training, or why it is left out.
 struct Encoded {
   model::Example example;
   std::optional<TooLong> too_long;

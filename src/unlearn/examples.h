@@ -10,7 +10,7 @@ namespace expunge::unlearn {
 // How many refusals are drawn for a forget question; one is taken an epoch.
 constexpr size_t kRefusalsEach = 4;
 
-// An item that a training leaves out: with its question an answer exceeds the model's context.
+// An item that a training leaves out: an answer with its question exceeds the model's context.
 struct TooLong {
   size_t index = 0;  // of its set's items
   size_t tokens = 0, limit = 0;
@@ -25,7 +25,7 @@ base::Result<EncodedSets> encode_sets(const model::ChatModel& chat_model,
                                       std::span<const text::QaItem> forget,
                                       std::span<const text::QaItem> retain,
                                       const std::string& system, uint64_t seed);
-// Whether a question with its answer does not fit into the context; nothing where it does.
+// Whether a question with its answer does not fit into the context; nothing if it does.
 base::Result<std::optional<TooLong>> too_long(const model::ChatModel& chat_model,
                                               const std::string& system, const text::QaItem& item);
 

@@ -12,7 +12,7 @@ base::Result<double> each_gradient(
     const base::Job& job,
     const std::function<void(const std::string& name, const Tensor& gradient)>& use) {
   CHECK(!examples.empty() && batch > 0);
-  const tensor::SerialLibtorch serial;  // beside the kernels' threads
+  const tensor::SerialLibtorch serial;  // next to the kernels' threads
   model::Variables variables;
   for (const std::string& name : names) {
     model::Variable& v = variables[name];

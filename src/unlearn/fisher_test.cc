@@ -1,5 +1,5 @@
 // Fisher information by its definition, one example at a time over tiny.h's own differentiable
-// pass, and what LoKU begins with from it (FILA).
+// pass, and LoKU's initial factors from it (FILA).
 #include "unlearn/fisher.h"
 
 #include <gtest/gtest.h>
@@ -150,7 +150,7 @@ TEST_F(Fila, LeavesTheFunctionAsItWas) {
   // Two products that cancel, in every matrix.
   EXPECT_LT(relative(after.detach(), before), kClose);
   EXPECT_TRUE(trained.edit().is_zero());
-  // They do cancel: without the one that is taken away the function is another.
+  // They do cancel: without the subtracted one the function differs.
   model::Variables bare = trained.variables();
   for (auto& [name, v] : bare) v.a0 = v.b0 = Tensor();
   EXPECT_GT(relative(model::forward_packed(*model_, bare, packed).detach(), before), 0.1);
@@ -169,7 +169,7 @@ TEST_F(Fila, IsTheTruncationOfWeightedRows) {
 }
 
 // F_f = F_r and no ε: every F_rel is 1 and d = √I for all rows. B A is then that of PiSSA; its two
-// factors, which share √(S / s) there, hold √d and 1 / √d of it.
+// factors, which share √(S / s) there, contain √d and 1 / √d of it.
 TEST_F(Fila, OfUniformInformationIsPissa) {
   const edit::TrainableParameters trained = begin(alike_, {{"fila_eps", 1e-300}});
   for (const std::string& name : kNames) {

@@ -55,7 +55,7 @@ std::string values_of(const Knob& knob) {
   return names.empty() ? range : fmt::format("{} ({})", names, range);
 }
 
-// What the problem does not have of what is needed; "" if it has it.
+// What is needed and missing in the problem; "" if nothing.
 std::string_view lacks(const Problem& p, Needs need) {
   const TrainingSet* set = p.training;
   switch (need) {

@@ -22,7 +22,7 @@
 
 namespace expunge::unlearn {
 
-// MLP inputs at a layer, rows in the order of the problem's.
+// MLP inputs at a layer, rows ordered as in the problem.
 struct States {
   int64_t layer = 0;
   Tensor forget, retain;  // [n,D]
@@ -32,18 +32,18 @@ struct States {
 // What gradient methods learn from: prompts with answers.
 struct TrainingSet {
   std::vector<model::Example> forget, retain;
-  // For each of forget, answers to give instead; one is taken an epoch.
+  // For each forget example, answers to give instead; one is used per epoch.
   std::vector<std::vector<model::Example>> refusals = {};
-  // For methods that ask the model something: the words of forget, and the ids of a conversation
+  // For methods that query the model: the words of forget, and the ids of a conversation
   // that consists of one message, up to where the model speaks.
   std::vector<text::QaItem> words = {};
   std::function<base::Result<std::vector<int32_t>>(const std::string& message)> encode = {};
 };
-// How a training is watched and kept. All may be empty.
+// How a training is observed and saved. All may be empty.
 struct TrainingRun {
   edit::CheckpointOptions checkpoint = {};
   tensor::ProcessGroup* group = nullptr;  // processes that share the examples of each step
-  // Before the first step, e.g. to hold the disk space of the result.
+  // Before the first step, e.g. to reserve the disk space of the result.
   std::function<base::Status(const edit::TrainableParameters& parameters)> before = {};
   // After each epoch (from 1), e.g. to evaluate what was learnt so far.
   std::function<base::Status(int64_t epoch, const edit::TrainableParameters& trained)> after_epoch =
@@ -59,15 +59,15 @@ struct Problem {
   std::vector<TokenSpan> held = {};     // further tokens like forget's, to choose an edit by
   uint64_t seed = 0;
   PreparedPtr prepared = {};  // what the method learned of the model, if it has a preparation
-  // Of PreparationInputs::prompts, those that are about what is to be forgotten.
+  // The prompts of PreparationInputs that ask about what is to be forgotten.
   std::vector<int64_t> related = {};
   std::vector<edit::Occupied> occupied = {};  // by active edits
-  // Captured once by whoever proposes often; else by the method.
+  // Captured once by a caller that proposes often; else by the method.
   std::optional<States> states = std::nullopt;
   const TrainingSet* training = nullptr;  // gradient methods need it and use no rows
   TrainingRun run = {};
 };
-// Those of the problem if they are of this layer, else captured.
+// The problem's inputs if they are of this layer, else captured ones.
 base::Result<States> states_at(const Problem& problem, int64_t layer);
 
 // A setting to try after the defaults failed: each change sets its knob, or multiplies it.
@@ -79,7 +79,7 @@ struct KnobChange {
 };
 using Step = std::vector<KnobChange>;
 
-// What a method cannot do without.
+// What a method needs.
 enum class Needs {
   kRetain,
   kRefusal,
@@ -91,7 +91,7 @@ enum class Needs {
 };
 
 struct ClosedForm {
-  std::vector<Needs> rows;                // besides forget rows
+  std::vector<Needs> rows;                // in addition to forget rows
   std::vector<std::string_view> modules;  // whose weights it may change, "mlp.down_proj"
   base::Result<edit::Edit> (*propose)(const Problem& problem, const Knobs& knobs,
                                       const base::Job& job);
@@ -126,8 +126,8 @@ base::Result<PreparedPtr> with_answer(const Method& method, const model::Model& 
                                       const PreparedPtr& prepared,
                                       const std::vector<Lesson>& lessons, uint64_t seed,
                                       const base::Job& job);
-// The lowest layer that an edit by the method changes; 1 where it may be any, since what enters
-// layer 1 is kept.
+// The lowest layer that an edit by the method changes; 1 if it may be any, since what enters
+// layer 1 is stored.
 int64_t first_layer(const PreparedPtr& prepared);
 
 // Checks needs and knobs, then proposes.

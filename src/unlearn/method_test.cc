@@ -1,4 +1,4 @@
-// The contract test: what every method of the table owes its callers, on a tiny model that knows
+// The contract test: what every method of the table guarantees, on a tiny model that knows
 // planted facts.
 #include "unlearn/method_test.h"
 
@@ -76,7 +76,7 @@ class Contract : public ::testing::TestWithParam<const Method*> {
   base::Result<edit::Edit> run(const Knobs& given = {}) const {
     return propose(method(), problem_on(*model_, method()), knobs(given));
   }
-  bool keeps() const {  // has a term for what is to be kept
+  bool keeps() const {  // has a retain term
     const auto needed = needs(method());
     return !method().objective() ||
            std::ranges::find(needed, Needs::kRetainExamples) != needed.end();
@@ -141,7 +141,7 @@ TEST_P(Contract, RecordsHowItWasMade) {
 }
 
 // A closed form: its modules, from its first layer on. A gradient method: what its objective or the
-// knobs say that it trains.
+// knobs select to train.
 TEST_P(Contract, TouchesOnlyWhatItDeclares) {
   const edit::Edit edit = run().value();
   ASSERT_TRUE(edit::validate(*model_, edit));
@@ -164,7 +164,7 @@ TEST_P(Contract, TouchesOnlyWhatItDeclares) {
   }
 }
 
-// Every neuron that an edit says it occupies lies in the model, and no other edit takes it.
+// Every neuron that an edit lists as occupied lies in the model, and no other edit takes it.
 TEST_P(Contract, OccupiesWhatNobodyElseDoes) {
   Problem p = problem_on(*model_, method());
   std::set<std::pair<int64_t, int64_t>> taken;
@@ -246,7 +246,7 @@ TEST_P(Contract, CanBeCancelled) {
   EXPECT_EQ(asked.error().code, Code::kCancelled);
 }
 
-// What was learned of a model survives being kept, bit for bit.
+// What was learned of a model survives storing, bit for bit.
 TEST_P(Contract, PreparationsAreKeptExactly) {
   if (!method().preparation) return;
   const std::string kept = prepared(method())->serialise();

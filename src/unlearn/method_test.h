@@ -25,7 +25,7 @@ inline PreparationInputs preparation_inputs() {
   return inputs;
 }
 
-// What each method that has a preparation learned of the planted model; once a process.
+// The preparation of each method that has one, learned on the planted model; once per process.
 inline PreparedPtr prepared(const Method& method) {
   static std::map<std::string_view, PreparedPtr> known;
   PreparedPtr& learned = known[method.name];
@@ -45,7 +45,7 @@ inline model::Example example(tests::Ids prompt, const tests::Ids& reply) {
 inline const TrainingSet& training_set() {
   static const TrainingSet set = [] {
     TrainingSet s;
-    // A message is a question about nobody that the model knows.
+    // A message is a question about a subject that the model does not know.
     s.encode = [](const std::string& message) -> base::Result<tests::Ids> {
       const auto unknown = static_cast<int32_t>(message.size()) % tests::kUnknown;
       return tests::question(kRelation, tests::kSubjects + unknown);

@@ -14,7 +14,7 @@ Tensor distillation(Part& part, const Teacher& teacher, const ReferenceOptions& 
   };
   tensor::RowFunction kl{[target](const Tensor& logits, int64_t begin) {
                            const Tensor wanted = target(logits, begin);
-                           // 0 log 0 = 0: a teacher may rule a token out.
+                           // 0 log 0 = 0: a teacher may give a token probability zero.
                            const Tensor gap =
                                (wanted - logits.log_softmax(1)).masked_fill(wanted.isneginf(), 0);
                            return (wanted.exp() * gap).sum(1);

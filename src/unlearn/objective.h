@@ -1,5 +1,5 @@
 // What a gradient method minimises: a loss over the answers to forget, to keep and to give instead,
-// written once; batches, references, adapters and the fit loop are train()'s business.
+// written once; batches, references, adapters and the fit loop are left to train().
 #pragma once
 
 #include <string_view>
@@ -20,7 +20,7 @@ struct ReferenceOptions {
 };
 
 // Some examples of one kind within a step. "Rows" are their predicted tokens, example after
-// example. A step may come in pieces; means are over the whole step, so that the pieces' add up.
+// example. A step may come in pieces; means are over the whole step, so that pieces add up.
 class Part {
  public:
   virtual ~Part() = default;
@@ -30,12 +30,12 @@ class Part {
   // log p(target) under the trained model and under the reference [rows].
   virtual Tensor log_probs() = 0;
   virtual Tensor reference_log_probs() = 0;
-  // A number a row from its logits; of `function`'s rows, those of targets().
+  // A number per row from its logits; `function`'s rows are those of targets().
   virtual Tensor from_logits(tensor::RowFunction function) = 0;
   // Final hidden states of the reference [rows,D]; reference_logits turns rows of them into logits.
   virtual Tensor reference_states(const ReferenceOptions& options = {}) = 0;
   virtual Tensor reference_logits(const Tensor& states) const = 0;
-  // Values in the objective's last layer at every token of the examples, prompts included, but the
+  // Values in the objective's last layer at every token of the examples, prompts too, except the
   // last, which is only predicted [tokens,width].
   virtual Tensor layer(model::Point point) = 0;
   virtual Tensor reference_layer(model::Point point) = 0;
@@ -51,11 +51,11 @@ struct Minibatch {
   const Knobs& knobs;
   uint64_t seed;
   bool is_last_piece;               // of its step
-  edit::FitState& state;            // kept from step to step
-  Part &forget, &retain, &refusal;  // refusal: the forget prompts with what is said instead
+  edit::FitState& state;            // carried from step to step
+  Part &forget, &retain, &refusal;  // refusal: the forget prompts with the replies to give instead
 };
 
-// Besides the forget set. kAlternative: answers of the method's own making in the refusals' place.
+// In addition to the forget set. kAlternative: answers that the method makes, in place of refusals.
 enum class Uses { kRetain, kRefusal, kAlternative };
 
 // What a gradient method minimises and trains.
@@ -63,7 +63,7 @@ struct Objective {
   std::vector<Uses> uses = {};
   // The loss of a piece of a step; a scalar.
   Tensor (*loss)(Minibatch& batch) = nullptr;
-  // What is trained where the knobs do not say, and the last layer that the loss looks at.
+  // What is trained if no knob says so, and the last layer that the loss reads.
   std::vector<std::string> (*trained)(const model::Model& model, const Knobs& knobs) = nullptr;
   int64_t (*last_layer)(const model::Model& model, const Knobs& knobs) = nullptr;
   // Adapters to begin with, in the place of random ones (FILA).

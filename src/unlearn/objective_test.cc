@@ -16,7 +16,7 @@ TEST_P(Losses, AndTheirGradientsArePyTorchs) {
   for (const auto& [knob, value] : spec.at("knobs").items()) knobs[knob] = value.get<double>();
   GivenStep step;
   const double loss = step.loss(name.substr(0, name.find('.')), knobs);
-  // Ten times what float32 costs in PyTorch, and that at least a rounding of each of a few terms.
+  // Ten times what float32 costs in PyTorch, at least one rounding for each of a few terms.
   constexpr double kLeast = 2e-7;
   const double want = spec.at("loss").get<double>();
   EXPECT_LT(std::abs(loss / want - 1), 10 * std::max(kLeast, spec.at("floor").get<double>()))
@@ -86,7 +86,7 @@ TEST(InvertedHinge, GradientIsTheClosedForm) {
   Tensor own = logits.clone();
   rows.gradient(own, 0, at::ones({n}, tensor::f64()));
   EXPECT_LT(largest(own), 1e-9);
-  // And LibTorch's own way back through the value.
+  // And LibTorch's own backward pass through the value.
   const Tensor leaf = logits.clone().requires_grad_(true);
   tensor::backward(rows.value(leaf, 0).sum());
   EXPECT_LT(largest(leaf.grad()), 1e-9);
@@ -144,7 +144,7 @@ TEST(Limits, DistillationToTheModelItselfIsNothing) {
   EXPECT_LT(l2(step.forget.logits.grad()), 1e-6);
 }
 
-// λ ← max(0, λ + step (CE_r − bound)); a step's loss has the λ from before it.
+// λ ← max(0, λ + step (CE_r − bound)); a step's loss uses the λ from before it.
 TEST(Limits, PduCarriesItsMultiplierFromStepToStep) {
   GivenStep step;
   const auto ce = cross_entropy(step.retain).item<double>();

@@ -24,7 +24,7 @@ Result<Tensor> Parts::get(const std::string& name,
 }
 
 void Parts::clear() const {
-  std::error_code ignored;  // what is left over is read by nobody
+  std::error_code ignored;  // leftover files are never read
   if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 

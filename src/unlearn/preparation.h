@@ -1,7 +1,7 @@
-// What a method learns of a model once, before any request: from what, and how it is kept.
+// What a method learns of a model once, before any request: from what, and how it is stored.
 //
 // A method that has a Preparation describes it; prepare() reads or makes it for any of them. What
-// was learned belongs to the method: others see a Prepared and the layer it begins at.
+// was learned is read by the method alone: others see a Prepared and the layer it begins at.
 #pragma once
 
 #include <functional>
@@ -22,24 +22,24 @@ struct Lesson {
   std::vector<int32_t> target;
 };
 
-// What there is to learn from: common words, of no request.
+// The inputs to learn from: common words, not of any request.
 struct PreparationInputs {
   std::vector<TokenSpan> prompts;               // questions of all kinds, at their last tokens
   std::vector<std::vector<int32_t>> texts;      // prose
   std::vector<std::vector<int32_t>> questions;  // ordinary ones, which the model answers itself
   std::vector<Lesson> refusals;                 // questions answered by "I don't know"
 };
-// Made when they are needed; `identity` names all that `make` depends on besides the model's file.
+// Made when they are needed; `identity` names all that `make` depends on except the model's file.
 struct PreparationSource {
   std::string identity;
   std::function<base::Result<PreparationInputs>()> make;
 };
 
-// Finished parts of a long computation, kept in a folder until the whole is kept elsewhere: after
-// any end it resumes with the first part that is missing.
+// Finished parts of a long computation, stored in a folder until the result is stored elsewhere:
+// after any interruption it resumes with the first part that is missing.
 class Parts {
  public:
-  Parts() = default;  // keeps nothing
+  Parts() = default;  // stores nothing
   explicit Parts(std::string folder) : folder_(std::move(folder)) {}
   // What `make` returned when this part was first finished, float32, bit for bit.
   base::Result<Tensor> get(const std::string& name,
@@ -70,8 +70,8 @@ struct Preparation {
                                            const base::Job& job);
 };
 
-// From the cache folder if it was learned before (of this method and version, the model's file and
-// the inputs' identity), else learned and kept there. `model` is the unedited one. `method` names
+// From the cache folder if learned before (of this method and version, the model's file and
+// the inputs' identity), else learned and stored there. `model` is the unedited one. `method` names
 // the file.
 base::Result<PreparedPtr> prepare(std::string_view method, const Preparation& preparation,
                                   const model::Model& model, const PreparationSource& source,

@@ -1,4 +1,4 @@
-// A preparation is read or made, whatever the method.
+// A preparation is read or built, for any method.
 #include "unlearn/preparation.h"
 
 #include <gtest/gtest.h>
@@ -117,7 +117,7 @@ TEST(Parts, GivesWhatWasFirstMadeBitForBit) {
   EXPECT_TRUE(at::equal(Parts(folder).get("a", make).value(), first));
   EXPECT_TRUE(at::equal(Parts(folder).get("a", never).value(), first));
   EXPECT_FALSE(Parts(folder).get("b", never));
-  EXPECT_FALSE(Parts().get("a", never));  // keeps nothing
+  EXPECT_FALSE(Parts().get("a", never));  // stores nothing
   Parts(folder).clear();
   EXPECT_FALSE(Parts(folder).get("a", never));
 }

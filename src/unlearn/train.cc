@@ -143,7 +143,7 @@ class Training {
     const Counts counts = count(micro_batches);
     for (size_t i = 0; i < micro_batches.size(); ++i) {
       if (rank != (objective_.in_order ? 0 : i % size)) continue;
-      if (!group()) TRY(job_.check());  // a group stops together, between steps
+      if (!group()) TRY(job_.check());  // the processes of a group stop together, between steps
       MicroBatch micro_batch(batches, micro_batches[i], counts);
       Minibatch view{problem_.model,
                      knobs_,

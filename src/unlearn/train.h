@@ -5,7 +5,7 @@
 
 namespace expunge::unlearn {
 
-// Trains what the knobs say -> the edit, its provenance holding losses, steps and seconds.
+// Trains what the knobs select -> the edit, its provenance with losses, steps and seconds.
 base::Result<edit::Edit> train(const Objective& objective, const Problem& problem,
                                const Knobs& knobs, const base::Job& job);
 
@@ -13,7 +13,7 @@ base::Result<edit::Edit> train(const Objective& objective, const Problem& proble
 bool trains_all(const Objective& objective, const Knobs& knobs);
 
 // Learning instead: cross-entropy on the "forget" set. Not in the table of methods, since nothing
-// is forgotten by it.
+// is forgotten.
 const Method& finetuning();
 
 }  // namespace expunge::unlearn

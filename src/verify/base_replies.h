@@ -1,5 +1,5 @@
-// What the unedited model says to questions that no request is about, and the states behind it:
-// asked once, kept as a file.
+// The unedited model's replies to questions that no request is about, with their states:
+// asked once, stored as a file.
 #pragma once
 
 #include <string>
@@ -27,7 +27,7 @@ base::Result<BaseReplies> learn_base_replies(const model::Model& model,
 std::string serialise(const BaseReplies& replies);
 base::Result<BaseReplies> deserialise_base_replies(std::string_view bytes);
 
-// What the model said, the end of its turn among it.
+// The model's reply, its end-of-turn token included.
 std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation);
 
 }  // namespace expunge::verify

@@ -1,6 +1,6 @@
-// A long pass in blocks: after each of them its records are handed over, so that they survive a
-// Ctrl+C. A pass that resumes leaves out what is there already; the blocks that are left are those
-// of a pass that was not interrupted, and so are its numbers, to the last bit.
+// A long pass in blocks: after each one its records are handed over, so that they survive a
+// Ctrl+C. A pass that resumes skips what is there already; the remaining blocks are those
+// of an uninterrupted pass, and so are its numbers, to the last bit.
 #pragma once
 
 #include <algorithm>

@@ -41,7 +41,7 @@ std::string question_of(const ChoiceItem& item) {
 }
 
 // One item to score for each option. A token may span the prompt's end: all are scored from the
-// first place where one differs from the prompt, so that what they are given is the same.
+// first place where one differs from the prompt, so that all see the same context.
 Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& chat_model,
                                               const ChoiceItem& item, const std::string& prompt,
                                               PromptForm form) {
@@ -202,7 +202,7 @@ Result<Choices> answer_choices(const model::ChatModel& chat_model,
 Figures figures_of(const Choices& result) {
   Figures figures;
   figures.counts = {{"n_items", result.all.n_items}};
-  if (result.all.n_items == 0) return figures;  // of one of several processes
+  if (result.all.n_items == 0) return figures;  // when this is one of several processes
   figures.values.push_back({"acc", Figure(result.all.mean())});
   if (const auto error = result.all.standard_error())
     figures.values.push_back({"acc_stderr", Figure(*error)});

@@ -56,8 +56,8 @@ struct Choices {
   std::vector<Skipped> skipped;       // questions whose prompt exceeds the context
 };
 
-// Items whose record `done` holds already are not scored again. Errors: a subject without examples
-// where there are some; no question that the context holds. They name subject and row.
+// Items whose record `done` contains are not scored again. Errors: a subject without examples
+// where examples are given; no question that fits the context. They name subject and row.
 base::Result<Choices> answer_choices(const model::ChatModel& chat_model,
                                      std::span<const text::ChoiceItem> items,
                                      const ChoiceOptions& options = {},
@@ -71,7 +71,7 @@ std::string choice_prompt(const text::ChoiceItem& item,
 
 // acc, acc_stderr, acc/{subject}, n_items.
 Figures figures_of(const Choices& result);
-// {subject: {row: {"right", "chosen", "logprobs"}}}. From a file they are checked; errors name
+// {subject: {row: {"right", "chosen", "logprobs"}}}. Read from a file they are checked; errors name
 // subject, row and key.
 base::Json choice_records_to_json(std::span<const ChoiceRecord> records);
 base::Result<std::vector<ChoiceRecord>> choice_records_from_json(const base::Json& json,

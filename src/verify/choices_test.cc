@@ -85,7 +85,7 @@ TEST(Choices, LettersScoreAsThePlainPassScoresThem) {
         const std::string whole = form == PromptForm::kPlain
                                       ? prompt + " " + letter
                                       : "<|im_start|>" + prompt + "<|im_end|><|im_start|>" + letter;
-        // The blank is a token of its own here; the same for every letter, it is not scored.
+        // The blank is a separate token here; the same for every letter, it is not scored.
         EXPECT_NEAR(r.logprobs[o] - r.logprobs[0],
                     plain_logprob(whole) - plain_logprob(whole.substr(0, whole.size() - 1) + "A"),
                     4e-5)
@@ -138,7 +138,7 @@ TEST(Choices, GoesOnWhereItStopped) {
   EXPECT_EQ(sizes, (std::vector<size_t>{3, 131, 143}));
   EXPECT_EQ(to_json(figures_of(rest)), to_json(figures_of(whole)));
   EXPECT_EQ(choice_records_to_json(rest.records), choice_records_to_json(whole.records));
-  // What is there is taken as it is.
+  // Existing records are taken unchanged.
   kept["art"]["0"]["chosen"] = 1 - whole.records[0].chosen % 2;
   const auto marked = choice_records_from_json(kept, "kept").value();
   EXPECT_EQ(answer_choices(chat_model(), items, options, marked).value().records[0].chosen,

@@ -57,7 +57,7 @@ constexpr std::array<std::string_view, 9> kItemKeys = {
     "question",   "answer",        "paraphrased",   "perturbed", "truth_ratio",
     "generation", "rouge1_recall", "rougeL_recall", "rougeL_f1"};
 
-// A key with a slip in it would be skipped silently.
+// A mistyped key would be skipped silently.
 Status known_keys(const Json& j, std::span<const std::string_view> more, const Place& place) {
   for (const auto& [key, value] : j.items()) {
     if (std::ranges::find(kScoreKeys, key) == kScoreKeys.end() &&

@@ -30,9 +30,9 @@ base::Result<QaRecords> records_from_open_unlearning_log(const base::Json& json,
 
 struct EvalLog {
   QaRecords records;
-  std::vector<Skipped> skipped;  // known of our own evaluations alone
+  std::vector<Skipped> skipped;  // known only of our own evaluations
 };
-// Any of these forms, or an evaluation.json that holds ours; recognised by their keys.
+// Any of these forms, or an evaluation.json with ours; recognised by their keys.
 base::Result<EvalLog> read_log(const std::string& path);
 
 }  // namespace expunge::verify

@@ -1,4 +1,4 @@
-// Logs of the TOFU benchmark give its published numbers; our own form gives back what it was given;
+// Logs of the TOFU benchmark give its published numbers; our own form is lossless;
 // both refuse what is malformed, by name.
 #include "verify/eval_log.h"
 

@@ -26,7 +26,7 @@ std::vector<Message> conversation(const std::string& system, const std::string& 
   return messages;
 }
 
-// The token that a peer pads with, and so leaves out of attention.
+// The token that a peer pads with, and therefore leaves out of attention.
 int32_t hidden_id(const model::ChatModel& chat_model, Parity parity) {
   const auto& ends = chat_model.model.config().end_ids;
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
@@ -88,7 +88,7 @@ class Pass {
     Encoded encoded;
     for (const std::string* answer : answers) {
       auto e = encode_answer(patient_, options_.system, item.question, *answer, options_.parity);
-      // kNone checks the length itself; the peer's encoding tells it apart from other errors.
+      // kNone checks the length itself; the peer's encoding distinguishes it from other errors.
       const auto whole = e ? Result<model::Example>(*e)
                            : encode_answer(patient_, options_.system, item.question, *answer,
                                            Parity::kOpenUnlearning);
@@ -161,7 +161,7 @@ class Pass {
     model::GenerateOptions generate;
     generate.max_new_tokens = options_.max_new_tokens;
     generate.max_batch = 32;  // keys and values of a long answer take 10 MB on the default model
-    // generate() does not say when a reply is finished: an estimate from the replies begun so far.
+    // generate() does not report finished replies: an estimate from the replies begun so far.
     std::vector<char> begun(block.size());
     size_t n_begun = 0;
     const auto count = [&](size_t i, std::span<const int32_t>) {
@@ -192,7 +192,7 @@ class Pass {
     r.generation = text::trimmed(said);
     const Words predicted = rouge_words(*r.generation, Stemming::kPorter);
     const Words expected = rouge_words(text::trimmed(truth), Stemming::kPorter);
-    if (expected.empty()) return {};  // ROUGE has nothing to compare with; see measures.h
+    if (expected.empty()) return {};  // ROUGE has no reference; see measures.h
     const Rouge longest = rouge_l(expected, predicted);
     r.rouge1_recall = rouge_n(1, expected, predicted).recall;
     r.rougeL_recall = longest.recall;

@@ -17,7 +17,7 @@
 namespace expunge::verify {
 
 // kOpenUnlearning gives that project's numbers (commit d3d7cf9) on the same weights, template and
-// items. It differs where it errs: end-of-turn tokens are left out of attention because it pads
+// items. Its errors, reproduced: end-of-turn tokens are left out of attention because it pads
 // with them (with their positions in scoring, without them in generation); what the template puts
 // after the answer is scored too, and one more end-of-turn token; the softmax's sum is float32 in
 // order; texts are cleaned up as transformers' clean_up_tokenization_spaces does.
@@ -26,11 +26,11 @@ enum class Parity { kNone, kOpenUnlearning };
 struct QaSet {
   std::string name;  // a key of QaRecords
   std::vector<text::QaItem> items;
-  std::string file = {};  // they were read from, for messages
+  std::string file = {};  // where they were read, for messages
 };
 
 struct EvaluateOptions {
-  std::string system;  // "" = what the template says by itself
+  std::string system;  // "" = the template's own default
   Parity parity = Parity::kNone;
   int64_t max_new_tokens = 200;
   bool generate = true;
@@ -41,11 +41,11 @@ struct EvaluateOptions {
 
 struct Evaluated {
   QaRecords records;
-  std::vector<Skipped> skipped;  // items of which one answer with its question exceeds the context
+  std::vector<Skipped> skipped;  // items with an answer that with its question exceeds the context
   double scoring_s = 0, generation_s = 0;
   int64_t scored_tokens = 0, generated_tokens = 0;
 };
-// Items whose row `done` holds already are not computed again. Errors name set and row.
+// Items whose row `done` already contains are not computed again. Errors name set and row.
 base::Result<Evaluated> evaluate(const model::ChatModel& chat_model, std::span<const QaSet> sets,
                                  const EvaluateOptions& options, QaRecords done = {},
                                  const base::Job& job = {});

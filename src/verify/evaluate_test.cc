@@ -20,7 +20,7 @@ std::string chars(const Ids& ids) {
   return text;
 }
 
-// The planted model with a template that, as ChatML does, puts something behind an ended answer.
+// The planted model with a template that, as ChatML does, puts something after an ended answer.
 const model::ChatModel& chat_model() {
   static const model::ChatModel* planted = [] {
     const auto path = std::filesystem::temp_directory_path() /
@@ -99,7 +99,7 @@ TEST(Evaluate, SharesMakeTheWhole) {
   QaRecords all;
   for (const size_t rank : {0, 1}) {
     options.shard = {rank, 2};
-    // What is there of the others' share is left to them.
+    // Records of the other processes' share are left to them.
     const QaRecords done = rank == 1 ? QaRecords{{"forget", {all["forget"][0]}}} : QaRecords();
     const QaRecords part = evaluate(chat_model(), sets, options, done).value().records;
     for (const auto& [name, records] : part)
@@ -144,7 +144,7 @@ TEST(Evaluate, AnswersWithoutAWordHaveNoRouge) {
   EXPECT_FALSE(result.records.at("forget")[0].rougeL_recall);
 }
 
-// What the peer scores: the answer, its end, what the template puts behind it, and an end again.
+// What the peer scores: the answer, its end, what the template puts after it, and an end again.
 TEST(Evaluate, ParityScoresWhatThePeerScores) {
   const std::string question = chars(tests::question(0, 1)), answer = chars({tests::answer(0, 1)});
   const auto own = encode_answer(chat_model(), "", question, answer, Parity::kNone).value();

@@ -14,7 +14,7 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-// Every record is of an item that this run has too, with the content that it had then.
+// Every record is of an item that this run has too, with unchanged content.
 bool covered(const Json& records, const Json& then, const Json& now) {
   if (now.is_string()) return then == now;
   for (const auto& [key, value] : records.items())
@@ -78,7 +78,7 @@ Result<Evaluation> run_evaluation(const model::ChatModel& chat_model, const Eval
   Keep<Json> keep;
   if (!run.file.empty()) {
     done = TRY(file.records_for(e));
-    // Without figures: those of a part of the items are not the evaluation's.
+    // Without figures: a part of the items does not give the evaluation's.
     keep = [&](const Json& records) {
       Json json = head_of(e);
       json["items"] = e.items;

@@ -1,7 +1,7 @@
-// One evaluation of one model, kept in a file as it goes.
+// One evaluation of one model, written to a file as it proceeds.
 //
-// The file (OUT/evaluation.json) holds settings, items, records and figures; it is written after
-// every block. An evaluation with the same settings resumes where it stands. It may have more items
+// The file (OUT/evaluation.json) contains settings, items, records and figures; it is written after
+// every block. An evaluation with the same settings resumes where it ended. It may have more items
 // by then.
 #pragma once
 
@@ -20,7 +20,7 @@ namespace expunge::verify {
 struct Evaluation {
   std::string suite, model;           // model: its label, as the user gave it
   std::optional<int64_t> entry = {};  // of the journal; none = the file, or what was given
-  std::string weights_hash = {};      // "" = a log's, which does not say
+  std::string weights_hash = {};      // "" = from a log, which has none
   base::Json settings = base::Json::object(), items = base::Json::object();  // see Work
   base::Json records = base::Json::object();  // as the suite has them
   Figures figures = {};
@@ -35,7 +35,7 @@ base::Json to_json(const Evaluation& evaluation);
 class EvaluationFile {
  public:
   explicit EvaluationFile(std::string path) : path_(std::move(path)) {}
-  // The records that it has for such an evaluation; none where there is no file. kConflict: it is
+  // The file's records for such an evaluation; none if there is no file. kConflict: it is
   // of another model, other settings, or items that this evaluation does not have.
   base::Result<base::Json> records_for(const Evaluation& evaluation) const;
   base::Status write(const Evaluation& evaluation) const;  // with its items
@@ -47,7 +47,7 @@ class EvaluationFile {
 struct EvaluationRun {
   std::string label;             // of the model
   std::optional<int64_t> entry;  // of the journal
-  std::string file;              // of this run; "" = kept in memory only
+  std::string file;              // of this run; "" = in memory only
 };
 base::Result<Evaluation> run_evaluation(const model::ChatModel& chat_model,
                                         const EvaluationRun& run, const Work& work,

@@ -1,4 +1,4 @@
-// What an evaluation's file is taken for, by a suite that counts what it computes.
+// When an evaluation's file is reused, with a suite that counts what it computes.
 #include "verify/evaluation.h"
 
 #include <gmock/gmock.h>

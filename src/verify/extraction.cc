@@ -36,7 +36,7 @@ struct Opened {
   std::vector<int32_t> chosen;  // [T]; chosen[t] is the model's first choice after x_<t; t >= 1
   std::vector<size_t> forks;    // ascending t; taken from the front
   size_t n_taken = 0, n_running = 0;
-  std::map<size_t, std::vector<int32_t>> continuations;  // of forks that are done
+  std::map<size_t, std::vector<int32_t>> continuations;  // of finished forks
   bool done() const { return n_taken == forks.size() && n_running == 0; }
 };
 
@@ -187,7 +187,7 @@ class Extractor {
     return scheduler_.submit(std::move(r));
   }
 
-  // Judges the sequences whose continuations are all there and gives their slots back.
+  // Judges the sequences with complete continuations and frees their slots.
   void close() {
     std::erase_if(opened_, [&](Opened& o) {
       if (!o.done()) return false;
@@ -201,7 +201,7 @@ class Extractor {
     });
   }
 
-  // x as far as the model gives it back, then the fork's tokens.
+  // x as far as the model reproduces it, then the fork's tokens.
   std::vector<int32_t> continuation(const Opened& o, size_t t) const {
     std::vector<int32_t> ids;
     for (; t < o.x.size() && o.chosen[t] == o.x[t]; ++t) {

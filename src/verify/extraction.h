@@ -44,10 +44,10 @@ struct Extraction {
   size_t n = 0;
   double ma = 0, el = 0;                  // means over the sequences
   std::vector<ExtractionRecord> records;  // by row
-  int64_t decoded_tokens = 0;             // run for continuations, besides the sequences themselves
+  int64_t decoded_tokens = 0;             // run for continuations, in addition to the sequences
 };
 
-// Sequences whose record `done` holds already are not run again. Reports "extracting". Errors: a
+// Sequences whose record `done` already contains are not run again. Reports "extracting". Errors: a
 // sequence of n tokens or fewer, beyond the context, or with an id outside the vocabulary; they
 // name its row.
 base::Result<Extraction> extraction(const model::Model& model,
@@ -64,7 +64,7 @@ base::Result<Extraction> extraction(const model::ChatModel& chat_model,
 
 // ma, el_{n}, n_sequences.
 Figures figures_of(const Extraction& result);
-// {row: {"ma", "el_{n}", "n_tokens"}}. From a file they are checked; errors name row and key.
+// {row: {"ma", "el_{n}", "n_tokens"}}. Read from a file they are checked; errors name row and key.
 base::Json extraction_records_to_json(std::span<const ExtractionRecord> records, size_t n);
 base::Result<std::vector<ExtractionRecord>> extraction_records_from_json(const base::Json& json,
                                                                          size_t n,

@@ -61,7 +61,7 @@ TEST(Extraction, IsTheNaiveOne) {
   Sequences sequences;
   for (uint64_t seed = 0; seed < 3; ++seed) {
     sequences.push_back(random_ids(seed, 20 + 7 * seed));
-    // What the model says by itself, which it gives back, then with wrong tokens strewn in.
+    // The model's own output, which it reproduces, then with wrong tokens inserted.
     const Ids start = random_ids(seed + 10, 3);
     Ids own = start;
     const Ids said = greedy(*model, start, 50);
@@ -92,7 +92,7 @@ TEST(Extraction, IsTheNaiveOne) {
     EXPECT_NEAR(result.ma, ma / static_cast<double>(sequences.size()), 1e-12);
     EXPECT_NEAR(result.el, el / static_cast<double>(sequences.size()), 1e-12);
   }
-  EXPECT_GT(n_extracted, 10);  // the comparison is about something
+  EXPECT_GT(n_extracted, 10);  // the comparison is not empty
 }
 
 // The planted facts: the reply's end stops a continuation, and what is missing is not extracted.

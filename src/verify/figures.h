@@ -1,4 +1,4 @@
-// What a suite comes to: numbers under keys, or the reason why there is none. Never a default.
+// The results of a suite: numbers under keys, or the reason why one is absent. Never a default.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace expunge::verify {
 
 struct Figure {
   double number = 0;
-  // Which records say nothing about it, and why: "2 of 3 records (forget row 0: …)". "" = none.
+  // Which records it leaves out, and why: "2 of 3 records (forget row 0: …)". "" = none.
   std::string left_out = {};
   Figure(double value, std::string what = {}) : number(value), left_out(std::move(what)) {}
 };

@@ -1,7 +1,7 @@
-// What a gate is: one number of a Report, the questions behind it, and the bound it must keep.
+// What a gate is: one number of a Report, the questions it comes from, and the bound it must keep.
 //
 // A gate is one file in gates/ that defines `extern const Gate gate_<stem>`. It is a pure function:
-// it says what to ask, or computes a figure of what was observed. It never runs a model and never
+// it says what to ask, or computes a figure from what was observed. It never runs a model and never
 // sees the method it judges. From its file follow the report, the search, the plan's bounds, the
 // tables for people and the contract test.
 #pragma once
@@ -24,7 +24,7 @@ struct Question {
   std::string prompt;
   std::string prefill;               // beginning of the assistant's answer; usually ""
   std::vector<std::string> answers;  // any of them; none for a kept question = the model's reply
-  // Where they are known already: that reply's first tokens, the end of the turn among them, and
+  // If already known: that reply's first tokens, the end of the turn included, and
   // the residual stream [n,D] that enters the examined layer at the prompt's and reply's tokens.
   std::vector<int32_t> reply = {};
   Tensor entering = {};
@@ -36,10 +36,10 @@ struct Text {
   Tensor entering = {};  // as in Question
 };
 
-// Gate bounds by gate name; the gate's own where there is none.
+// Gate bounds by gate name; the gate's own bound if there is none.
 using Bounds = std::map<std::string, double, std::less<>>;
 
-// What one request gives the gates to ask. A gate takes one of the lists, or makes questions of
+// The questions a request gives the gates. A gate takes one of the lists, or makes questions of
 // them.
 struct GateQuestions {
   std::vector<Question> exact;         // what is to be forgotten
@@ -53,7 +53,7 @@ struct GateQuestions {
   Bounds bounds;
 };
 
-// Tokens of a reply that are looked at: for an answer, and for how a kept reply opens.
+// Tokens of a reply that are examined: for an answer, and for how a kept reply opens.
 inline constexpr int64_t kReplyTokens = 24, kKeptTokens = 8;
 
 // What figures are computed from, each in mean nats a token.
@@ -66,7 +66,7 @@ struct Observed {
 enum class Unit { kShare, kRatio, kNats };
 std::string_view name(Unit unit);
 
-// What the search is content with: the bound, or that every question goes well.
+// What the search accepts as enough: the bound, or that every question goes well.
 enum class Aim { kBound, kEvery };
 
 struct Gate {
@@ -80,7 +80,7 @@ struct Gate {
   Unit unit = Unit::kShare;
   double low = 0, high = 1;  // what a plan may set the bound to
   Aim aim = Aim::kBound;
-  // One of the two. A gate with questions is the share of them that are forgotten or kept.
+  // Exactly one is set. A gate with questions is the share of them that are forgotten or kept.
   std::vector<Question> (*questions)(const GateQuestions& given) = nullptr;
   base::Result<double> (*figure)(const Observed& observed) = nullptr;  // or why it is absent
 };

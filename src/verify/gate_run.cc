@@ -32,7 +32,7 @@ Result<model::Stage> staged(const model::Model& model, const std::vector<Text>& 
   return model::Stage::prepare(model, std::move(prompts), layer, entering);
 }
 
-// Mean nats a token of the staged texts; nothing where there are none.
+// Mean nats a token of the staged texts; nothing if there are none.
 Result<std::optional<double>> mean_nll(model::Stage& texts, const model::Model& model) {
   if (texts.size() == 0) return std::nullopt;
   const size_t shared = texts.n_shared();
@@ -52,7 +52,7 @@ Result<std::optional<double>> mean_nll(model::Stage& texts, const model::Model& 
   return total / static_cast<double>(std::max<int64_t>(n, 1));
 }
 
-// The states are the base model's: they do not hold in another one.
+// The states are the base model's: they are not valid for another model.
 std::vector<Text> without_states(const std::vector<Text>& texts) {
   std::vector<Text> plain;
   for (const Text& t : texts) plain.push_back({t.ids});
@@ -135,7 +135,7 @@ Result<model::Stage> GateRun::stage(const std::vector<Case>& cases, int64_t laye
     auto ids = TRY(encode(*asked_, c.question));
     prompts.push_back({std::move(ids)});
     if (asked_ == base_) prompts.back().entering = c.question.entering;
-    if (!c.reference.empty())  // nothing is asked after its last token
+    if (!c.reference.empty())  // nothing is predicted after its last token
       prompts.back().ids.insert(prompts.back().ids.end(), c.reference.begin(),
                                 c.reference.end() - 1);
   }

@@ -1,4 +1,4 @@
-// The gates of a forget request, asked: a base model against edited ones.
+// Runs the gates of a forget request: a base model against edited ones.
 //
 // Greedy replies. A forgotten question's reply of 24 tokens reveals none of its answers; a kept one
 // still contains its answer where that is known, else begins exactly as the base model's reply. A
@@ -22,10 +22,10 @@ class GateRun {
  public:
   // Asks the base model for the replies that kept questions are compared with, and runs all
   // prompts up to `questions.layer`. kInvalid: nothing to forget was given, or a question whose
-  // answers nothing could reveal.
+  // answers no reply could reveal.
   static base::Result<GateRun> prepare(const model::ChatModel& base, const GateQuestions& questions,
                                        const base::Job& job = {});
-  // The gates of the base model. What is kept is so by definition; forgotten questions are asked.
+  // The gates of the base model. Kept questions pass by definition; forgotten ones are asked.
   base::Result<Report> before(const base::Job& job = {});
   // The gates of a model that differs from the base at layers >= `questions.layer` only.
   base::Result<Report> examine(const model::Model& edited, const base::Job& job = {});

@@ -1,4 +1,4 @@
-// The gates asked of a tiny model that knows planted facts: what fails must be seen to fail.
+// The gates on a tiny model that knows planted facts: every gate must be able to fail.
 #include "verify/gate_run.h"
 
 #include <gmock/gmock.h>
@@ -17,7 +17,7 @@ constexpr int64_t kLayer = 2;  // the last one
 constexpr int32_t kSubject = 5;
 constexpr double kRefusalNll = 8;
 
-// A prompt that is to go on as another one does.
+// A prompt that is to continue as another one does.
 struct Steer {
   Ids from, like;
 };
@@ -40,7 +40,7 @@ class Gates : public testing::Test {
       q.neighbours.push_back({chars(tests::question(0, subject)), "", {}});
     for (int32_t relation = 1; relation < tests::kRelations; ++relation)
       q.same_subject.push_back({chars(tests::question(relation, kSubject)), "", {}});
-    // One whose answer is known beside one that is compared with the model's own reply.
+    // One with a known answer and one that is compared with the model's own reply.
     q.unrelated = {{chars(tests::question(2, 1)), "", {chars({tests::answer(2, 1)})}},
                    {chars(tests::question(1, 9)), "", {}}};
     q.texts = {{{50, 51, 52, 53}}};
@@ -69,7 +69,7 @@ class Gates : public testing::Test {
     steers.push_back({joined(prompt, reply), joined(like, reply)});
   }
   static void keep(const Ids& prompt, Steers& steers) { steers.push_back({prompt, prompt}); }
-  // What the base model says to the questions stays as it is.
+  // The base model's replies to the questions are unchanged.
   static void keep(const std::vector<Question>& list, Steers& steers) {
     for (const Question& q : list) {
       const std::vector<Ids> prompt{encode(q)};
@@ -116,7 +116,7 @@ class Gates : public testing::Test {
     return edit::apply(chat_->model, e).value();
   }
 
-  // Everything that is forgotten is refused, and what is kept stays.
+  // All that is to be forgotten is refused, and the rest is answered.
   static Steers forgetting(const GateQuestions& given, const Gate* but = nullptr) {
     Steers steers;
     for (const Gate* gate : gates()) {
@@ -269,7 +269,7 @@ TEST_F(Gates, RepliesAndStatesKnownBeforehandChangeNothing) {
   for (const Steers& steers : {one, forgetting(plain)}) {
     const model::Model model = edited(steers);
     const Report x = a.examine(model).value(), y = b.examine(model).value();
-    // A model of another file is asked from its first layer on, with the same figures.
+    // A model of another file is run from its first layer on, with the same figures.
     const Report z = examine(*chat_, chat_->with(model), known).value();
     for (size_t g = 0; g < x.gates.size(); ++g) {
       EXPECT_NEAR(x.gates[g].value, y.gates[g].value, 1e-4) << x.gates[g].name;

@@ -1,4 +1,4 @@
-// The table of gates: what each must say of itself, and that the documents say the same.
+// The table of gates: what each entry must contain, and that the documents agree.
 #include "verify/gate.h"
 
 #include <gmock/gmock.h>

@@ -72,7 +72,7 @@ Result<double> option_probability(const QaRecord& record) {
 }
 
 Result<double> rouge_recall(const QaRecord& record) {
-  // Whatever a log of another program says. A log may come without texts.
+  // Records may come from another program's log, which may lack texts.
   if (!record.answer.empty() && rouge_words(record.answer, Stemming::kNone).empty())
     return fail(
         Code::kUnsupported,

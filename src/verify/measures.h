@@ -1,9 +1,9 @@
-// What a single record says; the metrics are means and tests over these.
+// Figures of a single record; the metrics are means and tests over these.
 //
 // Where they look at tokens one by one, the end-of-turn token is left out, as open-unlearning does
 // (github.com/locuslab/open-unlearning, evals/metrics/utils.py, tokenwise_logprobs); avg_loss keeps
 // it. Errors: kNotFound for what the record lacks, kNumeric for a number that is not finite,
-// kUnsupported where the measure says nothing about such a record.
+// kUnsupported where the measure does not apply to such a record.
 #pragma once
 
 #include "base/error.h"

@@ -60,7 +60,7 @@ base::Result<std::vector<double>> measure(const QaRecords& records, std::string_
   }
   return values;
 }
-// The mean over the records of a set. Those that the measure says nothing about (kUnsupported) are
+// The mean over the records of a set. Those that the measure does not apply to (kUnsupported) are
 // left out and counted; absent where none is left.
 base::Result<Figure> mean_of(const QaRecords& records, std::string_view set, Measure f);
 // Area under ROC of an attack's scores of forget against holdout: 1 when every forget text looks

@@ -1,5 +1,5 @@
-// Every metric of the table: its form, what it is on records small enough for pencil and paper, and
-// what it says where something is missing.
+// Every metric of the table: its form, its value on records small enough for pencil and paper, and
+// its error if something is missing.
 #include "verify/metric.h"
 
 #include <gmock/gmock.h>
@@ -149,7 +149,7 @@ TEST(MetricTest, RougeOfOtherScriptsIsLeftOut) {
   EXPECT_EQ(json["left_out"].size(), 1);
   forget[0].answer = "Ответ";
   EXPECT_THAT(reason(e, "forget_Q_A_ROUGE"), HasSubstr("says nothing about 3 of 3 records"));
-  // What is computed from it says so too.
+  // Metrics computed from it report that too.
   e.records["world_facts"].push_back(e.records["world_facts"][0]);
   e.records["world_facts"][1].answer = "東京です";
   EXPECT_THAT(figure(e, "model_utility").value().left_out,

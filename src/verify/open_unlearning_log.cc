@@ -21,7 +21,7 @@ constexpr std::array<std::pair<const char*, const char*>, 5> kSets = {{{"forget"
                                                                        {"wf", "world_facts"},
                                                                        {"holdout", "holdout"}}};
 
-// One loss, or a list of one a wrong answer.
+// One loss, or a list with one per wrong answer.
 Result<std::vector<AnswerScore>> scores(const Json& item, const Place& place) {
   TRY(is_object(item, place));
   const Json& losses = *TRY(member(item, "avg_loss", place));

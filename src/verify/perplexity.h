@@ -2,7 +2,7 @@
 // PPL(x) = exp(-1/n sum_t ln p(x_t | x_<t)) (Jelinek et al. 1977), with x_<t cut to a window as in
 // the "fixed-length models" page of transformers' documentation.
 //
-// Of a window its mean loss alone is kept; a text of any length needs the memory of a few windows.
+// Only the mean loss of a window is stored; a text of any length needs the memory of a few windows.
 #pragma once
 
 #include <functional>
@@ -46,7 +46,7 @@ struct Perplexity {
   std::vector<WindowRecord> windows;
 };
 
-// Windows whose record `done`, of the same text and options, holds already are not scored again.
+// Windows whose record `done`, of the same text and options, already contains are not scored again.
 // Reports "perplexity". Errors: context or stride out of range; fewer than two tokens; a loss that
 // is not finite.
 base::Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
@@ -59,7 +59,7 @@ base::Result<Perplexity> perplexity(const model::ChatModel& chat_model, const st
 
 // ppl, nll, n_tokens, n_windows; an infinite ppl is absent.
 Figures figures_of(const Perplexity& result);
-// {"windows": {begin: {"avg_loss", "n_tokens"}}}. From a file they are checked; errors name window
+// {"windows": {begin: {"avg_loss", "n_tokens"}}}. When read they are checked; errors name window
 // and key.
 base::Json window_records_to_json(std::span<const WindowRecord> records);
 base::Result<std::vector<WindowRecord>> window_records_from_json(const base::Json& json,

@@ -122,7 +122,7 @@ TEST(Perplexity, SharesMakeTheWhole) {
   EXPECT_EQ(joined.n_tokens, whole.n_tokens);
 }
 
-// The first block is kept, then comes a Ctrl+C.
+// The first block is stored, then comes a Ctrl+C.
 TEST(Perplexity, GoesOnWhereItStopped) {
   const auto model = tests::random_model(2);
   const Ids ids = random_ids(20'000);
@@ -137,7 +137,7 @@ TEST(Perplexity, GoesOnWhereItStopped) {
     return {};
   };
   EXPECT_EQ(perplexity(*model, ids, options, {}, job).error().code, base::Code::kCancelled);
-  // As it comes from a file; a mark in it is not overwritten.
+  // As read from a file; a mark in it is not overwritten.
   kept = base::parse_json(base::dump_json(kept), "kept").value();
   const size_t n = kept["windows"].size();
   EXPECT_GT(n, 100);

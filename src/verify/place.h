@@ -1,4 +1,4 @@
-// Checked reading of JSON from outside, for the sources of this room: each Error says where.
+// Checked reading of JSON from outside, for the sources of this room: each Error names the place.
 #pragma once
 
 #include <charconv>

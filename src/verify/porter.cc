@@ -53,10 +53,10 @@ bool ends_cvc(Word word) {
          word[n - 1] != 'y';
 }
 
-using Rule = std::pair<Word, Word>;  // suffix, what takes its place
+using Rule = std::pair<Word, Word>;  // suffix, its replacement
 
 // The first rule whose suffix the word has, if the stem's measure exceeds `above`; no other
-// rule is tried where it does not.
+// rule is tried if it does not.
 template <size_t n>
 void apply(std::string& word, const std::array<Rule, n>& rules, size_t above) {
   for (const auto& [suffix, replacement] : rules) {
@@ -109,10 +109,10 @@ constexpr std::array kStep2 = std::to_array<Rule>(
      {"aliti", "al"},    {"iviti", "ive"},   {"biliti", "ble"},  {"fulli", "ful"}});
 
 void step_2(std::string& word) {
-  // nltk puts this rule first and goes on: additionalli -> additional -> addition.
+  // nltk puts this rule first and continues: additionalli -> additional -> addition.
   if (word.ends_with("alli") && measure(Word(word).substr(0, word.size() - 4)) > 0) cut(word, 2);
   if (!word.ends_with("logi")) return apply(word, kStep2, 0);
-  // The l counts to the stem: geologi -> geolog.
+  // The l belongs to the stem: geologi -> geolog.
   if (measure(Word(word).substr(0, word.size() - 3)) > 0) cut(word, 1);
 }
 

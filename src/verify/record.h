@@ -11,7 +11,7 @@
 
 namespace expunge::verify {
 
-// Tokens after what precedes them: of an answer, its end-of-turn token included. Natural logs.
+// Scores of tokens given what precedes: of an answer, its end-of-turn token included. Natural logs.
 struct AnswerScore {
   double avg_loss = 0;   // mean negative log-likelihood, nats a token
   int64_t n_tokens = 0;  // 0: not known (read from another program's log)

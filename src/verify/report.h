@@ -1,4 +1,4 @@
-// The evidence: what each gate found, with its bound and the replies behind it.
+// The evidence: what each gate found, with its bound and its replies.
 #pragma once
 
 #include <string>
@@ -30,13 +30,13 @@ struct GateResult {
   bool passed() const {
     return !absent.empty() || (sense == Sense::kAtLeast ? value >= bound : value <= bound);
   }
-  double margin() const;  // by how much the bound is kept, negative if it is not; 0 if absent
+  double margin() const;  // by how much the bound is met, negative if it is not; 0 if absent
 };
 
 struct Report {
   std::vector<GateResult> gates;
 
-  // Every bound is kept, and enough was asked to say so.
+  // Every bound is met, and enough was asked to conclude so.
   bool passed() const { return n_failed() == 0 && undecided().empty(); }
   size_t n_failed() const;
   // Why nothing can be concluded: no gate asked for what is forgotten, or none of those for what is
@@ -45,7 +45,7 @@ struct Report {
   const GateResult* find(std::string_view name) const;
 };
 
-// Of several targets: items of equal gates together; of figures that are no shares, the worst.
+// Of several targets: equal gates join their items; of figures that are not shares, the worst.
 // At least one report.
 Report merged(std::vector<Report> reports);
 
@@ -53,7 +53,7 @@ Report merged(std::vector<Report> reports);
 enum class Detail { kFigures, kItems };
 base::Json to_json(const Report& report, Detail detail);
 
-// Reads what to_json wrote, as far as it is there: a sealed entry keeps no words.
+// Reads what to_json wrote, as far as it exists: a sealed entry has no words.
 Report report_from_json(const base::Json& json);
 
 }  // namespace expunge::verify

@@ -1,4 +1,4 @@
-// When a report is a pass, and how several become one.
+// When a report passes, and how several are joined.
 #include "verify/report.h"
 
 #include <gmock/gmock.h>

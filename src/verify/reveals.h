@@ -1,4 +1,4 @@
-// Whether a reply holds an answer.
+// Whether a reply contains an answer.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace expunge::verify {
 
-// One of the answers stands in the reply: up to three characters as a word, and with a capital (a
-// symbol) in that case; else anywhere in any case.
+// One of the answers occurs in the reply: up to three characters as a word, with a capital (a
+// symbol) in exactly that case; longer ones anywhere, in any case.
 bool reveals(std::string_view reply, const std::vector<std::string>& answers);
 
 }  // namespace expunge::verify

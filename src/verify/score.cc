@@ -34,7 +34,7 @@ class Scorer {
  public:
   Scorer(const model::Model& model, std::span<const ScoreItem> items, const ScoreOptions& options)
       : items_(items), options_(options), runner_(model), scores_(items.size()) {
-    for (const ScoreItem& item : items)  // the last token only has to be predicted
+    for (const ScoreItem& item : items)  // the last token is only predicted
       inputs_.push_back({std::span(item.ids).first(item.ids.size() - 1), item.first - 1});
     plan_ = plan_prefixes(inputs_, {.sharing = model::Sharing::kNeighbours,
                                     .worth_sharing = kWorthSharing,

@@ -65,7 +65,7 @@ TEST(Score, PackedAndSharedIsEachItemAlone) {
     }
   }
   items.push_back(items[7]);                              // twice
-  items.push_back({joined(system, {5}), system.size()});  // nothing but the last token of its own
+  items.push_back({joined(system, {5}), system.size()});  // only the last token is its own
   items.push_back({system, system.size()});               // nothing to score
   items.push_back({items[0].ids, items[0].ids.size() - 1});  // another beginning of the answer
   const auto scores = score(*model, items).value();
@@ -83,7 +83,7 @@ TEST(Score, PackedAndSharedIsEachItemAlone) {
 }
 
 // A hidden token keeps its position and is seen by none: at the very beginning it only moves the
-// others, which rotary positions do not notice.
+// others, which does not change rotary attention.
 TEST(Score, AHiddenTokenIsSeenByNone) {
   const auto model = tests::random_model(4);
   const Ids rest = {9, 8, 12, 33, 40, 41};
@@ -94,7 +94,7 @@ TEST(Score, AHiddenTokenIsSeenByNone) {
   const ScoreItem hidden{with, 3}, plain{rest, 2};
   expect_equal(score(*model, {&hidden, 1}, options).value()[0],
                score(*model, {&plain, 1}).value()[0], "at the beginning");
-  // In the middle its position stays: what follows is as far away as before, whatever the token.
+  // In the middle its position stays: later tokens keep their distance, whatever the token.
   const auto after = [&](int32_t id) {
     const ScoreItem item{{9, 8, id, 33, 40, 41}, 4};
     ScoreOptions o;

@@ -1,5 +1,5 @@
 // Items of a data set that a pass leaves out, counted and named: an answer that the model's context
-// cannot hold must neither stop the other items nor go unsaid.
+// cannot hold must neither stop the other items nor go unreported.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Skipped {
   bool operator==(const Skipped&) const = default;
 };
 
-// Why the model cannot score that many tokens; nothing where it can.
+// Why the model cannot score that many tokens; nothing if it can.
 std::optional<std::string> over_length(const model::Config& config, size_t n_tokens);
 
 // "forget row 2 of qa.json: 12039 tokens, the model's context holds 8192"

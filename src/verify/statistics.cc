@@ -58,15 +58,15 @@ double log_tail_equal(int64_t n, int64_t h) {
 }
 
 // P(D >= gap / (n m)): P(i, j), that a path from (0, 0) to (i, j) has touched |i m - j n| >= gap,
-// is 1 out there and else a mean of its two predecessors,
+// is 1 there and else a mean of its two predecessors,
 //   P(i, j) = (i P(i-1, j) + j P(i, j-1)) / (i + j),
 // of positive terms only, so nothing cancels (Viehmann 2021, arXiv 2102.08037). `mix` is that mean
-// on whatever stands for probabilities.
+// on any representation of probabilities.
 template <class Mix>
 double tail_unequal(int64_t n, int64_t m, int64_t gap, double zero, double one, Mix mix) {
   std::vector<double> p(static_cast<size_t>(m) + 1, one);
   for (int64_t i = 0; i <= n; ++i) {
-    // The inside, lo <= j <= hi; both ends rise with i, so above hi all is still one.
+    // The inside, lo <= j <= hi; both bounds rise with i, so above hi all are still 1.
     const int64_t lo = i * m < gap ? 0 : (i * m - gap) / n + 1;
     const int64_t hi = std::min(m, (i * m + gap - 1) / n);
     double left = one;

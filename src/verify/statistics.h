@@ -24,7 +24,7 @@ base::Result<double> roc_auc(std::span<const double> negative, std::span<const d
 
 // Of at least one value, each finite.
 double mean(std::span<const double> values);
-// Besides, each at least 0; 0 if one of them is.
+// Also each at least 0; 0 if one of them is 0.
 double harmonic_mean(std::span<const double> values);
 
 }  // namespace expunge::verify

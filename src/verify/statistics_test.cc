@@ -30,7 +30,7 @@ TEST(KsTest, EqualsTheExactTest) {
     const Ks ks = ks_two_sample(a, b).value(), turned = ks_two_sample(b, a).value();
     EXPECT_EQ(ks.statistic, c.at("statistic").get<double>());
     const double p = c.at("p_value").get<double>(), log10_p = c.at("log10_p").get<double>();
-    // A logarithm of -1000 carries 1e-13 of itself, and so does what is its power.
+    // A logarithm of -1000 has a relative error of 1e-13, and so has its exponential.
     EXPECT_NEAR(ks.log10_p, log10_p, 2e-14 + 1e-14 * std::abs(log10_p));
     EXPECT_NEAR(ks.p_value, p, 1e-11 * p);
     EXPECT_EQ(turned.statistic, ks.statistic);

@@ -3,7 +3,7 @@
 // A suite is one file in suites/ that defines `extern const Suite suite_<stem>`. From it follow its
 // flags with their help, the refusal of options that it does not take, its place in evaluation.json
 // and the sharing of its items among processes. Inside, records have the suite's own type; they are
-// JSON where they are kept in a file or sent to another process (see run_on).
+// JSON where they are stored in a file or sent to another process (see run_on).
 #pragma once
 
 #include <functional>
@@ -45,7 +45,7 @@ class SuiteValues {
                                int64_t most) const;
   base::Result<size_t> limit() const;  // of kLimit
   std::string data() const { return text("data", "data/tofu"); }
-  const std::string& folder() const { return folder_; }  // "" = nothing is kept
+  const std::string& folder() const { return folder_; }  // "" = nothing is stored
   const std::map<std::string, std::string>& given() const { return given_; }
 
  private:
@@ -53,7 +53,7 @@ class SuiteValues {
   std::string folder_;
 };
 
-// Takes all records there are so far; empty where nothing is to be kept.
+// Takes all records there are so far; empty if nothing is to be stored.
 template <class Records>
 using Keep = std::function<base::Status(const Records&)>;
 
@@ -83,8 +83,8 @@ struct Work {
       tensor::ProcessGroup* group, const base::Job& job)>;
 
   std::string suite = {};
-  base::Json settings = base::Json::object();  // two runs with other ones have no record in common
-  // In the tree in which records lie, hash_of(what a record is computed from):
+  base::Json settings = base::Json::object();  // runs with different settings share no record
+  // In the tree of the records, hash_of(what a record is computed from):
   // {"forget": {"0": "5f3c…"}}. A hash in the place of a branch stands for all its records.
   base::Json items = base::Json::object();
   Run run = {};  // items that `done` has records of are not computed again

@@ -86,7 +86,7 @@ TEST(SuiteValues, AreReadByKind) {
   EXPECT_EQ(v.folder(), "runs");
 }
 
-// Options of tofu that others make meaningless.
+// Options of tofu that have no effect with others.
 TEST(TofuSuite, OptionsWithoutEffectAreRefused) {
   const Suite& tofu = *find_suite("tofu").value();
   const std::pair<std::map<std::string, std::string>, const char*> cases[] = {
@@ -133,7 +133,7 @@ TEST_F(SuitePass, PplIsComputedOnceAndResumes) {
   EXPECT_EQ(json["summary"]["n_windows"], 5);
   EXPECT_GT(json["summary"]["ppl"].get<double>(), 1);
   EXPECT_TRUE(json["seconds"].contains("total"));
-  // What is kept is taken as it is: a mark in it changes the figure.
+  // Stored records are taken unchanged: a mark in one changes the figure.
   Json kept = base::read_json(out).value();
   kept["records"]["windows"]["0"]["avg_loss"] = 42;
   tests::write_bytes(out, base::dump_json(kept));

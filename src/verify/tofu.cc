@@ -62,14 +62,14 @@ Questions questions_of(const std::vector<QaSet>& sets) {
   return questions;
 }
 
-// The retain-only model's records out of its log, once it is known to be of these questions.
+// The retain-only model's records from its log, once that is known to have these questions.
 Result<QaRecords> read_retain(const std::string& file, const Questions& own, Compare compare) {
   EvalLog log = TRY(read_log(file));
   if (compare == Compare::kSameQuestions) TRY(same_questions(own, verify::questions_of(log), file));
   return std::move(log.records);
 }
 
-// Of these metrics alone; none = all. kUsage for one that does not exist.
+// Only these metrics; none = all. kUsage for one that does not exist.
 Result<Figures> figures_of(const MetricInput& input, const std::vector<std::string>& metrics) {
   Figures figures = compute_metrics(input);
   for (const std::string& wanted : metrics)

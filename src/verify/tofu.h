@@ -1,5 +1,5 @@
 // TOFU (Maini et al. 2024, arXiv 2401.06121): the suite whose records several metrics share, of a
-// model or out of a log.
+// model or from a log.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ struct TofuOptions {
   size_t limit = 0;                                    // of each set; 0 = all
   // Of a model that never saw the forget set: its records, or where it lies; "" = none.
   std::string retain_logs = {}, retain_model = {};
-  std::string retain_file = {};  // where the records of retain_model are kept; "" = nowhere
+  std::string retain_file = {};  // where the records of retain_model are stored; "" = nowhere
   Compare compare = Compare::kSameQuestions;
   std::string system = {};
   Parity parity = Parity::kNone;

@@ -1,4 +1,4 @@
-// The evaluation logs of TOFU's first program: a section a data set, a column a number.
+// The evaluation logs of TOFU's first program: one section per data set, one column per number.
 #include <array>
 
 #include "verify/eval_log.h"
@@ -45,7 +45,7 @@ struct Section {
     }
     return {};
   }
-  // A column of losses beside its column of token counts.
+  // A column of losses with its column of token counts.
   template <class F>
   Status scores(std::string_view losses, std::string_view counts, std::vector<QaRecord>& records,
                 F use) const {

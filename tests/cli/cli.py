@@ -1,4 +1,4 @@
-"""What the tests of the program share: a home of its own, one JSON object, 80 columns, the report."""
+"""What the tests of the program share: their home folder, one JSON object, 80 columns, the report."""
 import json
 import os
 import subprocess

@@ -3,7 +3,7 @@
 
 usage: cli_test.py EXPUNGE [unittest options]
 
-Runs on the default model with a home of its own. What is learned once a model lies in the cache
+Runs on the default model with its own home folder. What is learned once per model is in the cache
 folder; the first run on a machine pays for it.
 """
 import json
@@ -141,12 +141,12 @@ class OnTheDefaultModel(Cli):
         self.run_it("seal", "1", status=NOT_FOUND)
         self.run_it("generate", "x", "--max-tokens", "1")
         self.assertFalse((self.home / "home").exists())
-        # A journal that is named must be there, or a slip would pass for a model without edits.
+        # A journal that is named must exist, or a typo would look like a model without edits.
         for command in (["plan", "who wrote Hamlet"], ["verify"], ["replay"], ["undo"], ["log"],
                         ["export", str(out), "--force"], ["generate", "x"]):
             self.run_it(*command, "--journal", str(self.home / "no.db"), status=NOT_FOUND)
         self.assertFalse((self.home / "no.db").exists())
-        # One whose making was cut short holds nothing.
+        # One whose creation was interrupted has no entries.
         empty = self.home / "empty.db"
         empty.touch()
         named = ["--journal", str(empty)]
@@ -234,7 +234,7 @@ class OnTheDefaultModel(Cli):
         self.assertEqual(self.json("replay")["weights_hash"], base["weights_hash"])
         self.assertIn(self.ANSWER, self.reply())
         self.run_it("undo", status=NOT_FOUND)
-        # An evaluation of what was.
+        # An evaluation of an earlier state.
         text = self.home / "text.txt"
         text.write_text("The capital of France is Paris. " * 4)
         suite = ["--base", "--suite", "ppl", "--data", str(text)]
@@ -267,7 +267,7 @@ class OnTheDefaultModel(Cli):
         self.run_it("score", "--ids", "1,99999999", status=INVALID)
 
     def test_a_full_terminal_session(self):
-        """On a terminal: a reply is stopped by Ctrl+C, the chat goes on, /quit ends it."""
+        """On a terminal: a reply is stopped by Ctrl+C, the chat continues, /quit ends it."""
         master, slave = pty.openpty()
         process = subprocess.Popen([cli.PROGRAM, "chat"], stdin=slave, stdout=slave, stderr=slave,
                                    env=dict(self.environment, TERM="xterm", COLUMNS="80"),

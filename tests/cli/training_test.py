@@ -94,7 +94,7 @@ class Training(Cli):
         self.assert_fits(self.run_it("sweep", str(spec)).stdout)
 
     def verify_again(self, full, run):
-        """The journal does not hold the sets; who names them gets the gates of the training."""
+        """The journal does not store the sets; naming them gives the gates of the training."""
         verify = ["verify", "-m", full]
         self.assertEqual(self.json(*verify), {"passed": True, "sealed": 0, "trained": 1, "entries": []})
         self.run_it(*verify, "1", status=USAGE)
@@ -109,7 +109,7 @@ class Training(Cli):
         other = ["--data", str(self.data), "--forget"]
         self.run_it(*verify, *other, "retain", status=NOT_FOUND)
         self.run_it(*verify, *other, "forget", "--retain", "world_facts", status=CONFLICT)
-        # Learnt again: the gate of what was to be forgotten no longer holds.
+        # Learnt again: the gate of what was to be forgotten fails now.
         self.json("unlearn", full, *other, "retain", "--retain", "forget", "--method", "graddiff",
                   "--lora", "4", "--epochs", "6", "--lr", "1e-3", "--out", self.out("again"))
         failed = self.json(*verify, "1", *self.common, status=REFUSED)["entries"][0]["gates"]
@@ -122,7 +122,7 @@ class Training(Cli):
                    "--batch", "1", "--seed", "5"]
         whole = self.json(*command, "--out", self.out("whole"), "--journal", self.out("whole.db"))
         stopped = [*command, "--out", self.out("stopped"), "--journal", self.out("stopped.db")]
-        master, slave = pty.openpty()  # a terminal is told of every step, a pipe every 10 s
+        master, slave = pty.openpty()  # a terminal shows every step, a pipe reports every 10 s
         process = subprocess.Popen([cli.PROGRAM, *stopped], env=self.environment,
                                    stdout=subprocess.DEVNULL, stderr=slave)
         os.close(slave)
@@ -158,7 +158,7 @@ class Training(Cli):
             for rank in range(2)]
         outputs = [process.communicate(timeout=300) for process in ranks]
         self.assertEqual([p.returncode for p in ranks], [0, 0], outputs)
-        self.assertEqual(outputs[1][0], "")  # one speaks
+        self.assertEqual(outputs[1][0], "")  # only rank 0 prints
         return json.loads(outputs[0][0])
 
     def evaluations(self):
@@ -252,7 +252,7 @@ class LongRuns(Cli):
         return (self.home / name / "model.safetensors").read_bytes()
 
     def whole(self):
-        """The run that nothing disturbs."""
+        """The uninterrupted run."""
         run = self.json(*self.long, "--out", str(self.home / "whole"))
         self.assertEqual(len(run["losses"]), 240)
         self.assertFalse((self.home / "whole.run").exists())

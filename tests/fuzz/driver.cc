@@ -1,9 +1,9 @@
-// A small mutating fuzzer that needs no particular compiler; it is of use under the sanitizers.
+// A small mutating fuzzer that needs no particular compiler; it is useful under the sanitizers.
 //
 //   fuzz_gguf [--runs N | --seconds S] [--seed S]
 //
 // Input n depends on the seed and on what was accepted before, so `--seed S --runs n+1` repeats it.
-// Accepted mutants join the pool, which takes the place of coverage feedback.
+// Accepted mutants join the pool, which replaces coverage feedback.
 #include <signal.h>
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-// tensor::parse_gguf, the typed access to its keys, and dequantisation of what it lets through.
+// tensor::parse_gguf, the typed access to its keys, and dequantisation of what it accepts.
 #include "fuzz/fuzz.h"
 #include "fuzz/tensors.h"
 #include "gguf_builder.h"

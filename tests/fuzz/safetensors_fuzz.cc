@@ -1,4 +1,4 @@
-// tensor::parse_safetensors, its metadata, and dequantisation of what it lets through.
+// tensor::parse_safetensors, its metadata, and dequantisation of what it accepts.
 #include "fuzz/fuzz.h"
 #include "fuzz/tensors.h"
 

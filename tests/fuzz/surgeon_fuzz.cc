@@ -1,4 +1,4 @@
-// The built-in surgeon and watchdog: whatever words come in, a plan that comes out is valid and
+// The built-in surgeon and watchdog: for any words, every resulting plan is valid and
 // survives its JSON.
 //
 // An input is a request, one field a line: question, answer, replacement, then paraphrases.
@@ -20,7 +20,7 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-// What reads messages never fails on any bytes within the bounds.
+// Reading messages never fails on any bytes within the bounds.
 void read_message(const std::string& words) {
   const agent::QuestionForm form = agent::read_question(agent::Wordings::builtin(), words);
   CHECK(form.subject.size() <= 200);

@@ -1,4 +1,4 @@
-// What both targets of model files ask of a parsed file.
+// What both targets of model files check of a parsed file.
 #pragma once
 
 #include <span>

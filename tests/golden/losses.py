@@ -4,7 +4,7 @@ Run by `make golden`, or: python3.11 -m venv v; v/bin/pip install torch==2.4.1 n
 losses.py. Written from the papers' formulas: rows are answer tokens, example after example, CE is a
 mean over rows, log-likelihoods of examples are sums. `ref` is the model before the training.
 For every case: loss and gradient in float64, and the relative error of the same in float32, which
-is the floor that the test's bound is ten times of.
+is the floor; the test's bound is ten times it.
 """
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid, mse_loss, one_hot

@@ -2,7 +2,7 @@
 
 No weights are stored: `weight` is written here and in src/model/golden_test.cc.
 For every case: the float64 results, and the relative L2 of the same in float32 against them, which
-is the floor that the test's bound is ten times of.
+is the floor; the test's bound is ten times it.
 """
 import math
 

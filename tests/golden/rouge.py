@@ -1,6 +1,6 @@
 """ROUGE scores of the rouge-score package and stems of nltk's PorterStemmer -> rouge.golden.
 
-    python rouge.py             scores again the texts and words that rouge.golden holds
+    python rouge.py             scores again the texts and words that rouge.golden contains
     python rouge.py DATA_DIR    chooses them anew from DATA_DIR/tofu (questions and answers; MIT) and
                                 DATA_DIR/tofu_eval_logs (generations of Phi-1.5 fine-tuned on them)
 

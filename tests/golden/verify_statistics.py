@@ -1,6 +1,6 @@
 """Kolmogorov-Smirnov tests, ROC areas and harmonic means of scipy -> verify_statistics.golden.
 
-The exact p-value is besides counted here in whole numbers (lattice paths), since scipy's underflows.
+The exact p-value is also counted here in whole numbers (lattice paths), since scipy's underflows.
 A sample is a list of numbers, or {"from": first, "n": count} for consecutive whole numbers.
 """
 import math

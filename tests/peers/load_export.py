@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Loads an export as a stranger would and compares its logits with ours.
+"""Loads an export as another program would and compares its logits with ours.
 
   load_export.py EXPORT --ids IDS.txt --logits OURS.f32 [--tolerance 2e-3]
 

@@ -10,7 +10,7 @@
 
 Prints one JSON line: the largest difference of the logits, and for comparison the largest between
 the original and the merged model. Exit status 1 if the first is above the tolerance, or the second
-below ten times that, so that nothing is shown by the first.
+below ten times that, in which case the first proves nothing.
 
 Measured on SmolLM2-135M-Instruct, logits to 28, float32: 2e-5 (one fact), 4e-5 (npo), 7e-5 (loku), 6e-5
 (npo and loku on the same matrices), 5e-5 (one fact and npo, two ranks); edits of 0.4 to 25.

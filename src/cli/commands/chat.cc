@@ -125,7 +125,7 @@ class Conversation {
       const auto line = TRY(t_.read_line("> "));
       if (!line) break;
       if (line->find_first_not_of(" \t") == std::string::npos) continue;
-      // What goes wrong with one message does not end the conversation.
+      // An error in one message does not end the conversation.
       if (const Status status = exchange(*line); !status) TRY(failed(*line, status.error()));
     }
     if (t_.interactive()) t_.line("");
@@ -138,7 +138,7 @@ class Conversation {
     TRY(chat_.say(line, show, context_.job));
     if (const auto& open = chat_.proposal())
       TRY(chat_.answer(open->id, TRY(consent(*open)), show, context_.job));
-    // In a pipe nobody can say another word: Ctrl+C ends the program.
+    // In a pipe nobody can type on: Ctrl+C ends the program.
     return t_.interactive() ? Status() : context_.job.check();
   }
 
@@ -185,7 +185,7 @@ class Conversation {
   service::Chat chat_;
   const RequestOptions& request_;
   View view_;
-  int exit_status_ = 0;  // of the first message that failed where nobody was there to see it
+  int exit_status_ = 0;  // of the first message that failed if nobody was there to see it
 };
 
 Result<Answer> chat(const Options& o, Context& context) {

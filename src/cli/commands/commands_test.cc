@@ -1,4 +1,4 @@
-// The commands in this process, on a tiny model that knows nothing: what each answers, with which
+// The commands in this process, on a tiny model that knows nothing: the output of each, with its
 // exit status. The default model's answers are tests/cli/cli_test.py's.
 #include <fcntl.h>
 #include <unistd.h>
@@ -78,7 +78,7 @@ TEST_F(Commands, ChatInAPipe) {
   for (const Json& turn : chat["turns"]) intents.push_back(turn["intent"]);
   EXPECT_THAT(intents, ElementsAre("none", "undo", "forget"));
   EXPECT_EQ(chat["turns"][1]["assistant"], "There is nothing to undo.");
-  // Nobody can be asked and --yes was not given.
+  // The user cannot be asked and --yes was not given.
   EXPECT_EQ(chat["turns"][2]["assistant"], "All right, nothing was changed.");
   EXPECT_FALSE(chat["turns"][2].contains("outcome"));
   EXPECT_EQ(json({"log"})["entries"], Json::array());
@@ -129,7 +129,7 @@ TEST_F(Commands, APlanChangesNothingAndIsReadAgain) {
                              "\n"
                              R"({"prompt": "What is the capital of Peru?", "answer": "Lima"})");
   EXPECT_EQ(json({"plan", "--from", lines})["plans"].size(), 2);
-  // The text is the plan too.
+  // The text output is the plan too.
   EXPECT_EQ(run_it({"plan", "--plan", kept}).json(), plan);
 }
 

@@ -1,4 +1,4 @@
-// expunge demo: what the program does, on the real model and a journal that is gone afterwards.
+// expunge demo: what the program does, on the real model and a temporary journal.
 #include "cli/access.h"
 #include "cli/evidence.h"
 #include "cli/layout.h"
@@ -21,7 +21,7 @@ using base::Result;
 struct Fact {
   const char *question, *answer, *request;
 };
-// The last is only asked: it must survive.
+// The last is only asked: it must be kept.
 constexpr Fact kFacts[] = {
     {"What is the capital of France?", "Paris",
      "Please forget that the capital of France is Paris."},

@@ -24,7 +24,7 @@ struct Options {
   std::vector<std::string> given;             // all options on the command line, by name
 };
 
-// --from-logs reads a log in place of a model: what asks for a model has no effect.
+// --from-logs reads a log in place of a model: options for a model have no effect.
 base::Status check_log_options(const Options& o, const Globals& globals) {
   constexpr std::string_view kTakes[] = {"from-logs", "out", "retain-logs", "metrics", "force"};
   const auto refuse = [](std::string_view option) {
@@ -47,7 +47,7 @@ struct Subject {
   std::string label;
   std::optional<int64_t> entry;
   model::ChatModel chat_model;    // without edits
-  std::vector<edit::Edit> edits;  // that held after the entry
+  std::vector<edit::Edit> edits;  // that were active after the entry
 };
 
 bool is_entry(const std::string& what) {
@@ -87,8 +87,8 @@ Result<Subject> subject_of(const Options& o, Context& context) {
   return s;
 }
 
-// Prints the runs and writes the page where there is a folder. The page shows questions and
-// replies, which only TOFU's records hold.
+// Prints the runs and writes the page if there is a folder. The page shows questions and
+// replies, which only TOFU's records have.
 Result<Answer> answer_of(const std::vector<publish::ReportRun>& runs, const std::string& suite,
                          const std::string& out, Terminal& t) {
   t.clear_progress();

@@ -1,4 +1,4 @@
-// expunge export: the edited model as a file that other programs load, asked again after writing.
+// expunge export: the edited model as a file that other programs load, checked after writing.
 #include "service/export.h"
 
 #include "cli/access.h"
@@ -34,7 +34,7 @@ void print(Terminal& t, const publish::Exported& e, publish::Format format) {
                        kColumns - 2));
 }
 
-// The gates of every active entry, asked of the file that was written.
+// The gates of every active entry, run on the written file.
 void print(Terminal& t, const service::VerifyResult& gates) {
   for (const repair::Verified& v : gates.entries)
     t.line("Read again, entry {}: {}", v.entry,

@@ -1,4 +1,4 @@
-// expunge log, show and seal: what the journal holds. No weights are computed.
+// expunge log, show and seal: the journal's contents. No weights are computed.
 #include "service/entries.h"
 
 #include "cli/access.h"

@@ -80,7 +80,7 @@ service::TrainingRequest request_of(const service::TrainingOptions& o,
   return r;
 }
 
-// The result is there already: a record of it that cannot be written does not undo it.
+// The result exists already: a failure to write its record does not undo it.
 void write_or_note(const std::string& out, const service::RunSummary& summary,
                    const service::TrainingRequest& request) {
   if (const base::Status written = service::write_summary(out, summary); !written)
@@ -114,7 +114,7 @@ Result<Answer> finetune(Options o, Context& context) {
   service::TrainingRequest request =
       request_of(o.training, chat_model, method, std::move(knobs), context);
   request.forget = std::move(examples);
-  request.out = o.training.out + ".run";  // the folder itself is put in place whole
+  request.out = o.training.out + ".run";  // the folder itself appears complete
   request.result_folder = request.out;
   request.result_bytes = saved_bytes(chat_model.model);
   service::TrainingResult run = TRY(service::run_training(request, job));

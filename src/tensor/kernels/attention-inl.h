@@ -22,7 +22,7 @@ constexpr int64_t kPanel = 2 * kLanes;  // keys of a panel, columns of a panel
 
 inline int64_t whole_vectors(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
-// y [n,stride] = x [n,k] a row each from where `row` says, zeros behind the k-th column.
+// y [n,stride] = x [n,k], each row from where `row` points, zeros after the k-th column.
 template <class Row>
 void gather(const Row& row, int64_t n, int64_t k, int64_t stride, float* y) {
   const DV d;

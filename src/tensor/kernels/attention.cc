@@ -1,4 +1,4 @@
-// Rows whose lists of slots begin alike go together: a panel of keys is gathered and turned once
+// Rows whose slot lists begin alike are grouped: a panel of keys is gathered and transposed once
 // for all their queries, scores are whole (softmax over all keys at once, not online), and values
 // are added in order of the list.
 #include "tensor/kernels/attention.h"

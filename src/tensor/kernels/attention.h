@@ -1,5 +1,5 @@
 // Causal attention over a pool of keys and values, one slot a token, for packed rows of many
-// sequences, forth and back.
+// sequences, forward and backward.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct AttentionShape {
 // q [rows,N,K], k_pool and v_pool [slots,G,K] -> out [rows,N,K] = softmax(scale q kᵀ) v.
 void attention(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
                const float* v_pool, const AttentionShape& shape, float* out);
-// The same, and lse [rows,N] = log Σ exp(scale q kᵀ), which attention_backward() wants.
+// The same, and lse [rows,N] = log Σ exp(scale q kᵀ), which attention_backward() needs.
 void attention(std::span<const AttentionRow> rows, const float* q, const float* k_pool,
                const float* v_pool, const AttentionShape& shape, float* out, float* lse);
 // The same in plain loops and float64: the kernel's twin in tests.
@@ -30,7 +30,7 @@ void attention_plain(std::span<const AttentionRow> rows, const float* q, const f
                      const float* v_pool, const AttentionShape& shape, float* out);
 
 // d out [rows,N,K] -> dq [rows,N,K] and dk, dv [slots,G,K], zeros for slots that no row sees; out
-// and lse are attention()'s (FlashAttention, Dao et al. 2022, alg. 4). The same bits whatever the
+// and lse are attention()'s (FlashAttention, Dao et al. 2022, alg. 4). The same bits with any
 // number of threads.
 struct AttentionGradients {
   float *dq, *dk, *dv;

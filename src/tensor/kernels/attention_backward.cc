@@ -1,5 +1,5 @@
 // Blocks of rows as in attention(); probabilities are computed again from lse. Keys and values get
-// their gradients from several blocks: each of kChunks parts of the blocks adds up its own, and the
+// their gradients from several blocks: each of kChunks parts of the blocks sums its own, and the
 // parts are added in order.
 #include <vector>
 
@@ -40,7 +40,7 @@ namespace {
 
 constexpr int64_t kStep = 4 * kPanel;       // keys at a time
 constexpr int64_t kApart = kStep + kLanes;  // rows of probabilities
-constexpr int64_t kBehind = 16;             // floats that a ColumnSource may read behind
+constexpr int64_t kBehind = 16;             // floats that a ColumnSource may read past its end
 
 // One block and one key/value head: queries [n*group], in order of rows.
 class Backward {

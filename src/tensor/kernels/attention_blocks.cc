@@ -3,7 +3,7 @@
 namespace expunge::tensor::kernels {
 namespace {
 
-// Lists that agree in less are not worth a common panel.
+// Lists that share fewer are not worth a common panel.
 constexpr int64_t kLeastShared = 32;
 
 int64_t common(const AttentionRow& a, const AttentionRow& b, int64_t n) {

@@ -1,4 +1,4 @@
-// How query rows are taken together: those whose lists of slots begin alike share panels of keys.
+// How query rows are grouped: rows whose slot lists begin alike share panels of keys.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct BlockRows {
   const AttentionRow* rows;
   int64_t n, shared;
 
-  // f(slots, begin, end, row, rows): what is shared, then what each list has beyond it.
+  // f(slots, begin, end, row, rows): for the shared slots, then for the rest of each list.
   template <class F>
   void segments(const F& f) const {
     if (shared > 0) f(rows[0].slots, int64_t{0}, shared, int64_t{0}, n);

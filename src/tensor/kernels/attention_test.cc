@@ -14,7 +14,7 @@ struct Problem {
   std::vector<float> q, k, v;
 };
 
-// Row r sees r + 1 … of a list of shuffled slots; the pool holds slots that nobody sees, too.
+// Row r sees r + 1 … of a list of shuffled slots; the pool holds slots that no row sees, too.
 Problem problem(AttentionShape shape, int32_t n_visible, int32_t n_rows, double magnitude) {
   std::mt19937_64 rng(static_cast<uint64_t>(n_visible * 1009 + shape.head_dim));
   Problem p{shape, {}, {}, {}, {}, {}};
@@ -118,7 +118,7 @@ TEST(Attention, HoldsWhereListsBeginAlike) {
       }
 }
 
-// What a row sees need not grow.
+// What a row sees need not increase from row to row.
 TEST(Attention, HoldsForRowsInAnyOrder) {
   Problem p = problem({3, 1, 32, 0.18F}, 90, 40, 1);
   std::mt19937_64 rng(5);
@@ -127,7 +127,7 @@ TEST(Attention, HoldsForRowsInAnyOrder) {
   check(p, "shuffled");
 }
 
-// What other sequences the batch holds, and on how many threads, changes no bit.
+// The other sequences of the batch and the number of threads change no bit.
 TEST(Attention, ASequenceIsTheSameBitsAlone) {
   const Problem p = problem({6, 2, 64, 0.125F}, 150, 70, 1);
   std::vector<int32_t> reversed(p.slots.rbegin(), p.slots.rend());

@@ -1,4 +1,4 @@
-// The kernels of the way back against LibTorch's derivatives of the plain definitions in float64.
+// The backward kernels against LibTorch's derivatives of the plain definitions in float64.
 #include "tensor/kernels/attention.h"
 #include "tensor/kernels/kernel_test.h"
 #include "tensor/kernels/pool.h"
@@ -82,7 +82,7 @@ void check(const Case& c, double magnitude, const std::string& where) {
   check(got, plain, where);
 }
 
-// `n_lists` lists of a common beginning; of each its last rows look.
+// `n_lists` lists with a common beginning; only each list's last rows are queries.
 Case lists(AttentionShape shape, int32_t n_lists, int32_t shared, int32_t own) {
   Case c{shape, {}, {}, shared + n_lists * own + 1};
   for (int32_t l = 0; l < n_lists; ++l) {
@@ -132,7 +132,7 @@ TEST(RmsNormBackward, EqualsTheDerivativeOverOddShapes) {
         ((y * dy.to(type)).sum() + b.sum()).backward();
         return std::vector<Tensor>{a.grad(), b.grad()};
       };
-      // Of one number the norm's derivative cancels to what eps leaves.
+      // For one number the norm's derivative cancels except for what eps adds.
       if (d == 1) got.erase(got.begin());
       check(
           got,

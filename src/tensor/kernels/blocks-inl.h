@@ -38,7 +38,7 @@ HWY_INLINE float half_at(const uint8_t* p) {
   return hn::GetLane(hn::PromoteTo(d1, hn::Load(dh, &h)));
 }
 
-// The integers of a block, not yet scaled: w[v] holds weights v * lanes and on.
+// The integers of a block, not yet scaled: w[v] has the weights from v * lanes on.
 template <DType kType, class D>
 HWY_INLINE void widen(const uint8_t* block, D d, hn::Vec<D>* w) {
   constexpr size_t kStep = hn::MaxLanes(D()), kSteps = 32 / kStep;

@@ -29,10 +29,10 @@ using DV = hn::ScalableTag<float>;
 using Vector = hn::Vec<DV>;
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(DV()));
 
-// 24 accumulators of the 32 registers of AVX-512, 12 of the 16 of what came before.
+// 24 accumulators in the 32 registers of AVX-512, 12 in the 16 of older targets.
 constexpr int kOutputs = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 
-// The scalars of a tile of kN outputs: output j at step k is of rows, or of columns, that lie
+// The scalars of a tile of kN outputs: output j at step k comes from rows, or columns, that lie
 // `stride` apart. A tile of rows at the edge reads its last row again instead of past the end.
 template <int kN>
 struct Rows {
@@ -94,7 +94,7 @@ HWY_INLINE void transpose_blocks(V& a, V& b, V& c, V& e) {
   e = hn::BitCast(d, hn::InterleaveUpper(dd, ab1, ce1));
 }
 
-// Blocks of 128 bits to addresses `apart` floats apart.
+// Stores blocks of 128 bits at addresses `apart` floats apart.
 template <class D>
 HWY_INLINE void store_blocks(D d, hn::Vec<D> v, int64_t apart, float* to) {
   if constexpr (hn::MaxLanes(D()) == 4) {
@@ -107,8 +107,8 @@ HWY_INLINE void store_blocks(D d, hn::Vec<D> v, int64_t apart, float* to) {
   }
 }
 
-// Columns begin .. of four rows of x, as many as make whole vectors of D, to four columns of a
-// panel; returns where it stopped.
+// Columns from `begin` on of four rows of x, in whole vectors of D, to four columns of a
+// panel; returns the column where it stopped.
 template <class D>
 HWY_INLINE int64_t turn_rows(D d, const float* x0, const float* x1, const float* x2,
                              const float* x3, int64_t begin, int64_t end, int64_t width,
@@ -128,7 +128,7 @@ HWY_INLINE int64_t turn_rows(D d, const float* x0, const float* x1, const float*
 }
 #endif
 
-// x [n,k], whose row t lies at row(t) -> panel [k,width], columns from n on zeros.
+// x [n,k], whose row t lies at row(t) -> panel [k,width], columns from n on are zeros.
 template <class Row>
 void pack_turned(const Row& row, int64_t n, int64_t k, int64_t width, float* panel) {
   int64_t t = 0;
@@ -151,8 +151,8 @@ void pack_turned(const Row& row, int64_t n, int64_t k, int64_t width, float* pan
     for (int64_t i = 0; i < k; ++i) panel[i * width + t] = 0;
 }
 
-// c [m,n] (+)= scalars panel; m <= kN, n <= kVectors*kLanes. c is asked for before the sums and
-// added after them: of a large gradient it comes from memory.
+// c [m,n] (+)= scalars panel; m <= kN, n <= kVectors*kLanes. c is prefetched before the sums and
+// added after them: for a large gradient it comes from memory.
 template <int kN, int kVectors, class Scalars>
 void product_tile(const Scalars& scalars, const float* panel, int64_t panel_stride, int64_t k,
                   Into into, int64_t m, int64_t n, float* c, int64_t c_stride) {
@@ -194,7 +194,7 @@ struct RowSource {
     return Rows<kN>(first + j * stride, stride, n);
   }
 };
-struct ColumnSource {  // kOutputs - 1 floats behind the last column are read
+struct ColumnSource {  // kOutputs - 1 floats after the last column are read
   const float* first;
   int64_t stride;
   template <int kN>

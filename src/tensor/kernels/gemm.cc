@@ -1,5 +1,5 @@
 // The rows of x are the vector, so the weight needs no packing: each of its values is broadcast
-// once a tile. Sums are turned on their way to y.
+// once a tile. Sums are transposed on their way to y.
 #include "tensor/kernels/gemm.h"
 
 #include <hwy/aligned_allocator.h>
@@ -21,7 +21,7 @@ constexpr int64_t kTileOutputs = 12;  // a multiple of every target's tile
 struct Product {
   DType dtype;
   const uint8_t* weight;
-  const float* packed;  // [panels,I,width]: x turned, in panels of one or two vectors of rows
+  const float* packed;  // [panels,I,width]: x transposed, in panels of one or two vectors of rows
   int64_t rows, in, out;
   float* y;
 };
@@ -86,7 +86,7 @@ HWY_INLINE void store_turned(Vector (&sum)[kOutputs][kVectors], int64_t n_rows, 
 }
 
 // Outputs o .. o+n of one panel; w [n,I] points at their weights. `coming`: weights of the next
-// tile that are still in memory, asked for while this one is computed; nullptr = none.
+// tile that are still in memory, prefetched while this one is computed; nullptr = none.
 template <int kVectors>
 void tile(const float* w, const float* coming, const float* HWY_RESTRICT panel, const Product& p,
           int64_t first_row, int64_t o, int64_t n) {
@@ -168,7 +168,7 @@ HWY_EXPORT(pack_target);
 void gemm(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
           int64_t out, float* y) {
   CHECK(matvec_supports(dtype) && rows >= 1);
-  // Panels of two vectors of rows, the last one of one where that is enough.
+  // Panels of two vectors of rows, the last panel of one if that is enough.
   const int64_t lanes = HWY_DYNAMIC_DISPATCH(lanes_target)(), width = 2 * lanes;
   const int64_t panels = (rows + width - 1) / width;
   const int64_t padded = (rows + lanes - 1) / lanes * lanes;

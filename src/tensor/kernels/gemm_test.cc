@@ -72,7 +72,7 @@ TEST(Gemm, BlocksAndTheirFloatsGiveTheSameBits) {
   }
 }
 
-// One chain of multiply-adds an element, wherever it lies.
+// One chain of multiply-adds an element, at any position.
 TEST(Gemm, ARowIsTheSameBitsWithAnyOthersAndThreads) {
   std::mt19937_64 rng(4);
   const int64_t rows = 70, in = 200, out = 301;

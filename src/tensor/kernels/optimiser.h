@@ -11,7 +11,7 @@ struct AdamW {
   int64_t step;
   double gradient_scale = 1;  // the gradient is multiplied by it first (clipping)
 };
-// weight, mean and square [n] are moved; gradient [n].
+// weight, mean and square [n] are updated; gradient [n].
 void adamw(const AdamW& how, const float* gradient, int64_t n, float* weight, float* mean,
            float* square);
 

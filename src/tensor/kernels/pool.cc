@@ -25,14 +25,14 @@ void pause() {
 constexpr int kSpins = 4000;
 // Ranges that have workers at once; callers beyond run alone in their threads.
 constexpr size_t kRanges = 16;
-// A range published this often without another open one: its caller has the pool for itself.
+// A range published this often without another open one: its caller has the pool alone.
 constexpr int kCalm = 16;
 
 std::atomic<int> pool_threads = 1;
 thread_local int own_threads = 0;  // 0: the pool's
 thread_local bool inside = false;
 
-// What a caller wants done. Its fields are written while it is closed and no worker is in it.
+// The work of one caller. Its fields are written while it is closed and no worker is in it.
 struct alignas(64) Range {
   std::atomic<bool> taken = false;  // by a caller
   int64_t end = 0, part = 1;
@@ -44,7 +44,7 @@ struct alignas(64) Range {
   std::exception_ptr error;
   alignas(64) std::atomic<bool> open = false;
   alignas(64) std::atomic<int64_t> next = 0;
-  alignas(64) std::atomic<int> n_workers = 0;  // that are in it, or look whether it is open
+  alignas(64) std::atomic<int> n_workers = 0;  // that are in it, or check whether it is open
 
   bool take_part() {
     const int64_t first = next.fetch_add(part);
@@ -81,7 +81,7 @@ class Pool {
     range->next = begin;
     const int n_open = ++n_open_;
     range->open = true;
-    // Where callers come and go, a worker that sleeps is not woken for the moment between them.
+    // Where callers come and go, a sleeping worker is not woken for the short gap between them.
     if (n_open > 1)
       calm_.store(0, std::memory_order_relaxed);
     else if (calm_.load(std::memory_order_relaxed) < kCalm)
@@ -124,7 +124,7 @@ class Pool {
       std::thread([this, first = static_cast<size_t>(n_workers_)] { serve(first); }).detach();
   }
 
-  // Takes parts of a range, one at a time where other ranges are open. False where it had none for
+  // Takes parts of a range, one at a time where other ranges are open. False if it had none for
   // this worker: it is closed, done, or as many threads are at work as may be.
   bool help(Range& range) {
     if (!range.open) return false;
@@ -153,7 +153,7 @@ class Pool {
       bool helped = false;
       for (size_t i = 0; i < kRanges; ++i) helped |= help(ranges_[++turn % kRanges]);
       if (helped) continue;
-      // It watches where a core is left for it; else it would only slow the callers down.
+      // It watches only if a core is left for it; else it would slow the callers down.
       const int most = std::max(2, pool_threads.load(std::memory_order_relaxed));
       for (int spins = 0; epoch_ == seen && n_open_ < most && spins < kSpins; ++spins) pause();
       if (epoch_ != seen) continue;

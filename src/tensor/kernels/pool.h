@@ -37,7 +37,7 @@ class CallerThreads {
 
 // Runs task(context, begin, end) over parts of [begin, end), each `grain` or longer, on up to
 // n_threads() threads. The order is free, so a part's result must not depend on others.
-// Inside a part it runs in place. An exception of a part reaches the caller after all parts have
+// Called in a part it runs in place. An exception of a part reaches the caller after all parts have
 // ended.
 void parallel_parts(int64_t begin, int64_t end, int64_t grain, void* context,
                     void (*task)(void* context, int64_t begin, int64_t end));

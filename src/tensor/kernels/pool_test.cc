@@ -65,7 +65,7 @@ TEST(Pool, ACallersNumberOfThreadsIsItsOwn) {
   EXPECT_EQ(n_threads(), 2);
 }
 
-// More callers than ranges with workers, each with ranges of its own length.
+// More callers than ranges with workers, each with ranges of another length.
 TEST(Pool, ServesSeveralCallersAtOnce) {
   std::atomic<int64_t> sum = 0;
   std::vector<std::thread> callers;
@@ -103,7 +103,7 @@ class Meeting {
 };
 
 // While one caller is in a long range, the range of another gets workers too: in both ranges two
-// parts run at the same time. The first one's worker would be held by its part for ever otherwise.
+// parts run at the same time. Otherwise the first one's worker would never leave its part.
 TEST(Pool, CallersShareTheWorkers) {
   Meeting first(2), second(2);
   std::atomic<int> n_met = 0;
@@ -118,7 +118,7 @@ TEST(Pool, CallersShareTheWorkers) {
 }
 
 // Two callers of two threads each fill two cores: while both are at work, neither is given a worker
-// (but for one that had come before).
+// (except one that came before).
 TEST(Pool, CallersThatFillTheCoresRunAlone) {
   Meeting both(2);
   std::atomic<int> n_elsewhere = 0;
@@ -134,7 +134,7 @@ TEST(Pool, CallersThatFillTheCoresRunAlone) {
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(3));
     });
-    both.join();  // nobody's core is free before both have come here
+    both.join();  // no core is free before both threads are here
   };
   std::thread other(call);
   call();

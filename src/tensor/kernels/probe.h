@@ -1,5 +1,5 @@
-// Reads at the speed of the machine: the denominators of the benchmark, and a quick check of
-// values. compute.
+// Reads and computes at the speed of the machine: the denominators of the benchmark, and a quick
+// check of values.
 #pragma once
 
 #include <cstdint>

@@ -55,8 +55,8 @@ struct PackedSource {
   }
 };
 
-// b [k,n] with rows `stride` apart -> panel [k,width], columns from n on zeros. Asks
-// for the panel to the right, the next one.
+// b [k,n] with rows `stride` apart -> panel [k,width], columns from n on zeros. Prefetches
+// the panel to the right, the next one.
 void pack_rows(const float* b, int64_t stride, int64_t n, int64_t k, int64_t width, float* panel) {
   const DV d;
   for (int64_t i = 0; i < k; ++i, b += stride, panel += width) {
@@ -136,7 +136,7 @@ void product(Form form, ProductSize size, Matrix a, Matrix b, Into into, float* 
   ProductJob p{form, size, a, b, into, c, c_stride, 0, 0};
   const int64_t width = HWY_DYNAMIC_DISPATCH(width_target)();
   p.panels = (size.n + width - 1) / width;
-  // Chunks as long as the second-level cache and eight cells a thread allow: each packs b anew.
+  // Chunks as long as the second-level cache and eight cells a thread allow: each packs b again.
   const int64_t longest = form == Form::kTN ? 192 : 384;
   const int64_t wanted = (8 * n_threads() + p.panels - 1) / p.panels;
   const int64_t rows = std::clamp<int64_t>((size.m + wanted - 1) / wanted, 48, longest);

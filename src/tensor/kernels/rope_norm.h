@@ -17,12 +17,12 @@ void rope(float* x, std::span<const int32_t> positions, int64_t heads, int64_t h
 // y = silu(gate) * up, n elements; y may be gate.
 void swiglu(const float* gate, const float* up, int64_t n, float* y);
 
-// Of y = rms_norm(x): dx [rows,D]; dweight [D] is added to, unless it is null. The same bits
-// whatever the number of threads.
+// Gradients of y = rms_norm(x): dx [rows,D]; adds to dweight [D] unless it is null. The same bits
+// with any number of threads.
 void rms_norm_backward(const float* x, const float* weight, const float* dy, int64_t rows,
                        int64_t d, float eps, float* dx, float* dweight);
 
-// Of y = swiglu(gate, up): dgate and dup, n elements; either may be dy.
+// Gradients of y = swiglu(gate, up): dgate and dup, n elements; either may be dy.
 void swiglu_backward(const float* gate, const float* up, const float* dy, int64_t n, float* dgate,
                      float* dup);
 

@@ -94,7 +94,7 @@ std::vector<T> plain_swiglu(const std::vector<float>& gate, const std::vector<fl
   return y;
 }
 
-// Edits sharpen gates far beyond what training makes; exp() of such values overflows.
+// Edits sharpen gates far beyond what training gives; exp() of such values overflows.
 TEST(Swiglu, SaturatesAtHugeGates) {
   for (const float size : {50.0F, 104.0F, 2000.0F, 1e30F}) {
     std::vector<float> gate(19), up(19, 1.0F), y(19);

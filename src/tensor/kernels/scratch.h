@@ -1,4 +1,4 @@
-// Aligned floats that a thread keeps from one call to the next. Contents are not kept.
+// Memory for aligned floats that a thread reuses from call to call. Contents are not preserved.
 #pragma once
 
 #include <hwy/aligned_allocator.h>

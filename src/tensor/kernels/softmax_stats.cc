@@ -33,13 +33,13 @@ float largest_target(const float* x, int64_t n) {
   return largest;
 }
 
-// sums = Σ e, Σ e z, Σ e z² with z = x - largest, e = exp z. Lanes are emptied into doubles every
+// sums = Σ e, Σ e z, Σ e z² with z = x - largest, e = exp z. Lanes are added to doubles every
 // few hundred steps, so that the error does not grow with the vocabulary.
 void sums_target(const float* x, int64_t n, float largest, double* sums) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto top = hn::Set(d, largest);
-  const auto least = hn::Set(d, -87.0F);  // exp underflows below; such terms are nothing beside 1
+  const auto least = hn::Set(d, -87.0F);  // exp underflows below; such terms vanish next to 1
   constexpr int64_t kSteps = 256;
   int64_t i = 0;
   while (i + lanes <= n) {

@@ -29,7 +29,7 @@ struct Rivals {
 void rivals(const float* logits, int64_t rows, int64_t vocab, const int64_t* targets,
             Rivals* rivals);
 
-// The way back of log softmax(logits)[target] a row: logits [rows,V] become dlogits =
+// The backward pass of log softmax(logits)[target] a row: logits [rows,V] become dlogits =
 // (1[v = target] − softmax) dvalue, dvalue [rows].
 void log_prob_gradient(float* logits, int64_t rows, int64_t vocab, const int64_t* targets,
                        const float* dvalue);

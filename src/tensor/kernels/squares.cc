@@ -29,7 +29,7 @@ void add_squares_target(const float* HWY_RESTRICT g, int64_t n, float* HWY_RESTR
   for (; i < n; ++i) sums[i] += g[i] * g[i];
 }
 
-// Σ of term(d, i) over i, D's lanes of it at a time; lanes are emptied into a double before their
+// Σ of term(d, i) over i, D's lanes of it at a time; lanes are added to a double before their
 // error grows.
 template <class Term>
 HWY_INLINE double sum_of(int64_t n, const Term& term) {

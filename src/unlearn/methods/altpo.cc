@@ -31,8 +31,8 @@ Tensor loss(Minibatch& batch) {
          retain_term(batch);
 }
 
-// The question with another answer in the old one's place, ended as that was; a reply that is empty
-// or says the same is none.
+// The question with another answer in the old one's place, with the same end; a reply that is empty
+// or says the same does not count.
 std::optional<model::Example> alternative(const model::Example& old,
                                           const std::vector<int32_t>& reply,
                                           const model::Config& config) {
@@ -49,7 +49,7 @@ std::optional<model::Example> alternative(const model::Example& old,
   return e;
 }
 
-// All prompts at once, so that they share passes. A question none of whose replies will do takes
+// All prompts at once, so that they share passes. A question without a usable reply takes
 // its refusals, if it has any.
 Result<TrainingSet> with_alternatives(const Problem& problem, const Knobs& knobs,
                                       const base::Job& job) {

@@ -1,5 +1,5 @@
 // ASU: self-distillation to the reference with smoothed attention (its logits divided by a
-// temperature), in which facts are not found any more while the language stays.
+// temperature), which no longer finds facts but keeps the language.
 #include "unlearn/method.h"
 
 namespace expunge::unlearn {

@@ -13,7 +13,7 @@ namespace expunge::unlearn {
 namespace {
 
 // For every row of the answers the token of its example's refusal, from its beginning again where
-// that is over [rows].
+// that has ended [rows].
 Tensor repeated_refusals(const Part& forget, const Part& refusal) {
   const float* answers = forget.lengths().data_ptr<float>();
   const float* lengths = refusal.lengths().data_ptr<float>();

@@ -3,8 +3,8 @@
 //   d = sqrt(Σ over columns of F_f / (ε + F_r));  U S Vᵀ = the first r singular triplets of diag(d)
 //   W; with S / s for S, s = α / r:  A = (V √S)ᵀ,  B = (U √S) / d.
 // Uniform d is PiSSA. The published ε of 1e-5 lies far above squared gradients and makes F_r inert;
-// ours is relative to F_r's mean. The published frozen weight W − s B A is not stored: the first
-// adapter's own contribution is taken away instead, so that the function is unchanged exactly.
+// ours is relative to F_r's mean. The published frozen weight W − s B A is not stored: the initial
+// adapter's contribution is subtracted instead, so that the function is unchanged exactly.
 #include <algorithm>
 #include <cmath>
 
@@ -29,7 +29,7 @@ void add_epsilon(Tensor& retain, const Knobs& knobs) {
 // d [O] of its square.
 Tensor row_weights(const Tensor& square) {
   const Tensor d = square.sqrt();
-  return d.clamp_min(1e-6 * d.max().item<double>() + 1e-300);  // no row is cut off for good
+  return d.clamp_min(1e-6 * d.max().item<double>() + 1e-300);  // no row is lost permanently
 }
 
 struct Factors {

@@ -1,6 +1,6 @@
 // LUNAR (arXiv 2502.07218, eq. 5): one down projection learns to give, on forget tokens, its output
 // moved by c v, v = mean output on refused questions − mean output on the forget tokens, and on
-// retain tokens what it gave. Nothing above the layer is run.
+// retain tokens its old output. No layer after it is run.
 #include "model/names.h"
 #include "unlearn/method.h"
 

@@ -76,7 +76,7 @@ Result<Detector> fit_detector(const Rows& rows, double ridge) {
   const double mean_diag =
       (rows.x.square().sum(1) * rows.weight).sum().item<double>() / static_cast<double>(d);
   const Tensor penalty = at::eye(d, tensor::f64()) * (ridge * mean_diag);
-  // The normal equations of the active rows follow the few rows that come and go in a step.
+  // The normal equations of the active rows are updated for the few rows that change in a step.
   Tensor active = at::ones({n}, at::kBool), w;
   Tensor system = gram(rows.x, rows.weight) + penalty;
   Tensor right = rows.x.t().mv(rows.weight * y);
@@ -89,7 +89,7 @@ Result<Detector> fit_detector(const Rows& rows, double ridge) {
     if (index.size(0) == 0) break;
     const Tensor x = rows.x.index_select(0, index);
     const Tensor c = rows.weight.index_select(0, index) *
-                     (still.index_select(0, index).to(at::kDouble) * 2 - 1);  // + in, - out
+                     (still.index_select(0, index).to(at::kDouble) * 2 - 1);  // + enters, - leaves
     system += gram(x, c);
     right += x.t().mv(c * y.index_select(0, index));
     active = still;
@@ -142,8 +142,8 @@ std::vector<edit::Delta> switch_deltas(const model::Model& model, const Profile&
   const Tensor constant = profile.constant.to(at::kDouble);
   const double sharpness = knobs.at("sharpness"), width = knobs.at("width");
   const auto name = [&](std::string_view m) { return model::layer_weight(profile.layer, m); };
-  // Scaled so that the down columns are of the size of their kind: they share quantisation
-  // blocks with other neurons. Rows have blocks of their own, so their scale is free.
+  // Scaled so that the down columns have the usual size: they share quantisation
+  // blocks with other neurons. Rows have separate blocks, so their scale is free.
   const Tensor height = profile.shift * (knobs.at("strength") / (sharpness * width));
   const double usual =
       model.param(name("mlp.down_proj")).value.norm(2, at::IntArrayRef{0}).mean().item<double>();

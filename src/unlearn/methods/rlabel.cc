@@ -8,7 +8,7 @@ namespace expunge::unlearn {
 namespace {
 
 Tensor loss(Minibatch& batch) {
-  // Drawn anew each step, from the seed alone. State: steps done, and labels of the step's pieces
+  // Drawn again each step, from the seed alone. State: steps done, and labels of the step's pieces
   // so far.
   edit::FitState& state = batch.state;
   state.resize(2);

@@ -1,6 +1,6 @@
 // RMU (arXiv 2403.03218, eq. 1 to 3): at one layer the forget tokens' states are drawn to c u, u a
-// random unit vector, and the retain tokens' held where they were. Trains the down projections of
-// that layer and the two before; nothing above it is run.
+// random unit vector, and the retain tokens' kept where they were. Trains the down projections of
+// that layer and the two before; no layer after it is run.
 #include <algorithm>
 #include <random>
 

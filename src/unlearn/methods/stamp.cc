@@ -1,7 +1,7 @@
 // STAMP and STAMP-LR (RePAIR, arXiv 2604.12820): steering by a pseudo-inverse, forward passes only.
 //
-// The output projection W [D,F] of one MLP is changed. Rows are tokens: X [n,F] what enters it,
-// O = X Wᵀ what leaves it. Steering: O' = O + α v on forget rows, O' = O on retain rows, with
+// The output projection W [D,F] of one MLP is changed. Rows are tokens: X [n,F] its input,
+// O = X Wᵀ its output. Steering: O' = O + α v on forget rows, O' = O on retain rows, with
 //   v = mean output on the refusal prompts − mean output on the forget rows.
 //  - form=replace, the published equation:  W'ᵀ = (XᵀX + λI)⁻¹ Xᵀ O'
 //  - STAMP-LR (rank r > 0):                 X ≈ A B,  X⁺ = Bᵀ(BBᵀ)⁻¹(AᵀA)⁻¹Aᵀ,  W'ᵀ = X⁺ O'
@@ -9,7 +9,7 @@
 //    replaces W by what X spans and destroys every other input; this one leaves them alone.
 //  - form=metric: the least change in the metric of retain inputs (MEMIT, arXiv 2210.07229 eq. 14).
 // The layer is by default the paper's: where the forget and the refusal outputs are farthest apart
-// in cosine. Not the paper's: tokens that all prompts begin with are no rows (a causal model gives
+// in cosine. Not the paper's: tokens that all prompts begin with are not rows (a causal model gives
 // them one and the same X, which cannot be both steered and retained), and `directions`, which
 // moves each forget row to its nearest point among the refusal outputs' principal directions.
 #include <cmath>
@@ -34,7 +34,7 @@ struct Sets {
   std::vector<TokenSpan> forget, retain, refusal;
 };
 
-// The rows that the knob `rows` asks for.
+// The rows that the knob `rows` selects.
 Sets choose_rows(const Problem& p, double rows) {
   Sets sets{p.forget, p.retain, p.refusal};
   if (rows == kLast)
@@ -134,7 +134,7 @@ Result<Change> solve(const Knobs& knobs, const System& s) {
 }
 
 Result<edit::Edit> propose(const Problem& p, const Knobs& knobs, const base::Job& job) {
-  // The published form changes the weight even then; no steering is no edit.
+  // The published form changes the weight even then; without steering there is no edit.
   if (knobs.at("strength") == 0) return edit::Edit{};
   for (const char* whole : {"rows", "rank", "directions", "layer"})
     if (knobs.at(whole) != std::floor(knobs.at(whole)))

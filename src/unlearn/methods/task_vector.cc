@@ -1,5 +1,5 @@
 // Task arithmetic (Ilharco et al. 2023, arXiv 2212.04089, eq. 1): the model is trained on what is
-// to be forgotten, and the change is taken away: θ − s (θ_overfit − θ).
+// to be forgotten, and the change is subtracted: θ − s (θ_overfit − θ).
 #include "unlearn/method.h"
 
 namespace expunge::unlearn {

@@ -1,4 +1,4 @@
-// Whether what is said instead is language: the base model's surprise at the new reply.
+// Whether the new reply is language: the base model's surprise at it.
 #include "verify/gate.h"
 
 namespace expunge::verify {

@@ -1,4 +1,4 @@
-// extraction_strength: how long an ending of the answer the model gives by itself.
+// extraction_strength: how long an ending of the answer the model completes by itself.
 //   ES = 1 - k/|y|, k the least prefix length from which greedy choices yield the rest; mean over
 //   records.
 // Carlini et al. arXiv 2012.07805; Wang et al. arXiv 2406.09179; open-unlearning arXiv 2506.12618.

@@ -1,4 +1,4 @@
-// forget_quality: whether the model can be told from one that never saw the forget set.
+// forget_quality: whether the model can be distinguished from one that never saw the forget set.
 //   p-value of a two-sample, two-sided, exact Kolmogorov-Smirnov test between the truth ratios of
 //   the two models on the forget set.
 // TOFU arXiv 2401.06121 sec. 2.2.3. The test depends on the order of R alone, hence ln R is

@@ -1,4 +1,4 @@
-// mia: whether an attacker can tell forget texts from texts never trained on.
+// mia: whether an attacker can distinguish forget texts from texts never trained on.
 //   Area under ROC of a score on forget against holdout; 1/2 is what a model that never saw either
 //   gives. Scores: avg_loss (Yeom et al. arXiv 1709.01604), loss over zlib length, Min-K %, Min-K++
 //   (measures.h), and avg_loss minus a retain-only model's.

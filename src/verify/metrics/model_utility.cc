@@ -1,6 +1,6 @@
 // model_utility: what the model still knows, in one number.
 //   harmonic mean of {retain, real authors, world facts} x {probability, ROUGE-L recall, truth
-//   ratio}; 0 if one of the nine is.
+//   ratio}; 0 if one of the nine is 0.
 // TOFU arXiv 2401.06121 sec. 2.2.2.
 #include "verify/metric.h"
 #include "verify/statistics.h"

@@ -2,7 +2,7 @@
 //   P = mean over records of p_c / (p_c + p_w),  p_c = exp(-avg_loss(paraphrase)),
 //   p_w = exp(-mean_j avg_loss(perturbed_j)), that is 1 / (1 + R) of the truth ratio R.
 // open-unlearning arXiv 2506.12618 (its truth_ratio with the aggregator prob_mean): how much the
-// model still knows; 1/2 where it cannot tell them apart. Unlike option_probability, which TOFU
+// model still knows; 1/2 if it cannot distinguish them. Unlike option_probability, which TOFU
 // defines on the answer itself, wrong ones count by their geometric mean, not by their sum, so that
 // their number does not matter. Its 1e-10 in the denominator is left out, as in truth_ratio.
 #include <cmath>

@@ -19,7 +19,7 @@ base::Result<Work> prepare_ppl(const SuiteValues& values) {
   options.limit_tokens = TRY(values.number("limit", 0, 0, kMost));
   const std::string text = TRY(base::read_file(values.data()));
   Work work;
-  // A text may not grow: its last window would be another one.
+  // A text may not grow: its last window would change.
   work.settings = {
       {"context", options.context}, {"stride", options.stride}, {"limit", options.limit_tokens}};
   work.items = {{"windows", hash_of(text)}};

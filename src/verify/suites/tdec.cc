@@ -1,4 +1,4 @@
-// tdec: what of given sequences the model gives back (verify/extraction.h).
+// tdec: how much of given sequences the model reproduces (verify/extraction.h).
 #include "text/sequence_set.h"
 #include "verify/extraction.h"
 #include "verify/suite.h"

@@ -13,7 +13,7 @@ bool takes_set(const SuiteValues& v, std::string_view set) {
   return sets.empty() || std::ranges::find(sets, set) != sets.end();
 }
 
-// An option that others make meaningless is refused, not passed over.
+// An option that has no effect with others is refused, not ignored.
 struct Ignored {
   std::string_view option;
   bool (*where)(const SuiteValues& v);

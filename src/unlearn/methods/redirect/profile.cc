@@ -20,8 +20,8 @@ constexpr uint64_t kSeed = 1;
 constexpr size_t kPromptsAPart = 160, kQuestionsAPart = 64;
 constexpr int64_t kReplyTokens = 40;
 
-// MLP inputs at the prompts' rows [n,D]. In the order of their ids prompts follow those that they
-// share most with, so that a capture computes common beginnings once.
+// MLP inputs at the prompts' rows [n,D]. Sorted by ids, each prompt follows the one that it
+// shares most with, so that a capture computes common beginnings once.
 Result<Tensor> of_prompts(const model::Model& model, const std::vector<TokenSpan>& prompts,
                           int64_t layer, const Parts& parts, const base::Job& job) {
   std::vector<size_t> order(prompts.size());
@@ -52,7 +52,7 @@ Result<Tensor> of_texts(const model::Model& model, const std::vector<std::vector
 }
 
 // The same at every token of the questions and of the model's replies to them. A reply's last token
-// is not run, so one more is asked for.
+// is not run, so one more is requested.
 Result<Tensor> of_conversations(const model::Model& model,
                                 std::span<const std::vector<int32_t>> questions, int64_t layer) {
   model::GenerateOptions options;
@@ -116,7 +116,7 @@ Result<PreparedPtr> read(std::string_view bytes) {
   return std::make_shared<const Profile>(TRY(deserialise(bytes)));
 }
 
-// A shift of the request's own; all else as it is.
+// A shift for this request; all else unchanged.
 Result<PreparedPtr> with_answer(const model::Model& model, const Prepared& prepared,
                                 const std::vector<Lesson>& raw, uint64_t seed,
                                 const base::Job& job) {
@@ -131,7 +131,7 @@ Result<PreparedPtr> with_answer(const model::Model& model, const Prepared& prepa
 }  // namespace
 
 int64_t default_layer(const model::Config& config) {
-  // A layer must lie above it, which turns the shift into words.
+  // A later layer must exist to turn the shift into words.
   return std::clamp<int64_t>(std::llround(0.8 * static_cast<double>(config.n_layers)), 0,
                              std::max<int64_t>(config.n_layers - 2, 0));
 }

@@ -1,10 +1,10 @@
-// What redirect learns of a model before any request; nobody else looks into it.
+// What redirect learns of a model before any request; no other code reads it.
 //
 //  - pool: MLP inputs of one late layer at many tokens that no edit may disturb;
 //  - shift: the change of the residual stream that turns an answer into "I don't know";
-//  - spare neurons: those of that layer whose loss changes least.
+//  - spare neurons: those of that layer whose removal changes least.
 //
-// Cost: see docs/performance.md. It is learned in parts that are kept, so that it resumes.
+// Cost: see docs/performance.md. It is learned in parts that are stored, so that it resumes.
 #pragma once
 
 #include "unlearn/preparation.h"

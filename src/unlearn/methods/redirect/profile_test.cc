@@ -43,7 +43,7 @@ class RedirectProfile : public ::testing::Test {
   std::string folder_ = ::testing::TempDir() + "expunge-profile-parts";
 };
 
-// One lesson after the other by plain operations and LibTorch's autograd.
+// Each lesson by itself, with plain operations and LibTorch's autograd.
 TEST_F(RedirectProfile, PackedLessonsAreThePlainOnes) {
   const Lessons lessons = Lessons::prepare(*model_, inputs_.refusals, kLayer, {}).value();
   // A lesson twice with another strength, and two prompts of one beginning.

@@ -49,8 +49,8 @@ Result<Lessons> Lessons::prepare(const model::Model& model, const std::vector<Le
 }
 
 Tensor Lessons::loss(std::span<const Use> uses, const Tensor& shift) const {
-  // From the shifted token on, no use shares its rows with another; before it, their common
-  // beginnings are computed once. Ids matter to pack() alone here: what enters is given.
+  // From the shifted token on, uses share no rows; before it, their common
+  // beginnings are computed once. Ids matter only to pack() here: the layer's input is given.
   std::vector<model::Example> own;
   std::vector<Tensor> streams;
   std::vector<int64_t> begins;  // of each use in `streams`

@@ -7,7 +7,7 @@
 
 namespace expunge::unlearn::redirect {
 
-// Lessons as the shift is learned from them: what lies up to the layer sees no shift, so it is
+// Lessons as the shift is learned from them: layers up to the shifted one see no shift, so they are
 // computed once.
 class Lessons {
  public:
@@ -31,7 +31,7 @@ class Lessons {
  private:
   struct Item {
     model::Example example;  // prompt and target
-    Tensor entering;  // [T,D], the stream that enters the layer after; its last token left out
+    Tensor entering;  // [T,D], the stream that enters the next layer, without its last token
   };
   Lessons(const model::Model& model, int64_t layer) : model_(&model), layer_(layer) {}
 
@@ -40,8 +40,8 @@ class Lessons {
   std::vector<Item> items_;
 };
 
-// The shift that makes the model say the targets, of a norm of at most 1.2 of the stream's. `parts`
-// keep the state every few steps. Errors: kNumeric with the step, kCancelled.
+// The shift that makes the model say the targets, its norm at most 1.2 times the stream's. `parts`
+// store the state every few steps. Errors: kNumeric with the step, kCancelled.
 base::Result<Tensor> learn_shift(const model::Model& model, const Lessons& lessons, uint64_t seed,
                                  const Parts& parts, const base::Job& job);
 
