@@ -116,7 +116,8 @@ TEST(ChatTemplate, BoundsWhatATemplateHoldsAndWrites) {
 }
 
 TEST(ChatTemplate, BadTemplatesAreErrors) {
-  for (const char* bad : {"{% if %}", "{{ unclosed", "{% for x in messages %}", "\xff"})
+  for (const char* bad :
+       {"{% if %}", "{%}", "{%-}", "{{ unclosed", "{% for x in messages %}", "\xff"})
     EXPECT_EQ(ChatTemplate::compile(bad, "", "").error().code, Code::kInvalid) << bad;
   const std::vector<Message> one = {{"user", "hi"}};
   const auto raised = compile("{{ raise_exception('no!') }}").render(one, AddGenerationPrompt::kNo);

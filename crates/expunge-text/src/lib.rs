@@ -44,11 +44,13 @@ pub(crate) unsafe fn guarded(error: *mut Bytes, body: impl FnOnce() -> Result<()
     let message = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return 0,
         Ok(Err(message)) => message,
-        Err(panic) => panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string()))
-            .unwrap_or_else(|| "internal error".into()),
+        Err(panic) => {
+            let said = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string()));
+            format!("internal error: {}", said.unwrap_or_default())
+        }
     };
     *error = Bytes::give(message);
     1

@@ -177,16 +177,16 @@ fn neutral_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(begin) = rest.find("{%") {
-        let Some(length) = rest[begin..].find("%}") else { break };
-        let tag = &rest[begin..begin + length + 2];
-        let word = tag[2..length].trim_matches(|c: char| c == '-' || c == '+' || c.is_whitespace());
+        let Some(inside) = rest[begin + 2..].find("%}") else { break };
+        let tag = &rest[begin..begin + inside + 4];
+        let word = tag[2..inside + 2].trim_matches(|c: char| c == '-' || c == '+' || c.is_whitespace());
         out.push_str(&rest[..begin]);
         match word {
             "generation" => out.push_str(&tag.replace("generation", "if true")),
             "endgeneration" => out.push_str(&tag.replace("endgeneration", "endif")),
             _ => out.push_str(tag),
         }
-        rest = &rest[begin + length + 2..];
+        rest = &rest[begin + inside + 4..];
     }
     out.push_str(rest);
     out
