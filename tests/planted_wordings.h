@@ -2,10 +2,10 @@
 // ordinary way or with the subject first.
 #pragma once
 
+#include "agent/surgeon.h"
 #include "agent/wordings.h"
 #include "base/json.h"
 #include "model/generate.h"
-#include "agent/surgeon.h"
 #include "tiny_chat.h"
 
 namespace expunge::tests {

@@ -15,8 +15,7 @@ namespace expunge::model {
 struct Sequence {
   std::vector<int32_t> slots;
   size_t n_shared = 0;
-  size_t n_hidden =
-      0;  // tokens that take a position and to which none attends (Chunk::hidden_id)
+  size_t n_hidden = 0;  // tokens that take a position and to which none attends (Chunk::hidden_id)
   size_t length() const { return slots.size() + n_hidden; }
 };
 

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <map>
 
-#include "service/sweep.h"
 #include "base/files.h"
 #include "base/toml.h"
+#include "service/sweep.h"
 
 namespace expunge::service {
 namespace {

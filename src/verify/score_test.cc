@@ -64,9 +64,9 @@ TEST(Score, PackedAndSharedIsEachItemAlone) {
       items.push_back({joined(prompt, joined(own, random_ids(9 - common))), prompt.size()});
     }
   }
-  items.push_back(items[7]);                              // twice
-  items.push_back({joined(system, {5}), system.size()});  // only the last token is its own
-  items.push_back({system, system.size()});               // nothing to score
+  items.push_back(items[7]);                                 // twice
+  items.push_back({joined(system, {5}), system.size()});     // only the last token is its own
+  items.push_back({system, system.size()});                  // nothing to score
   items.push_back({items[0].ids, items[0].ids.size() - 1});  // another beginning of the answer
   const auto scores = score(*model, items).value();
   ASSERT_EQ(scores.size(), items.size());

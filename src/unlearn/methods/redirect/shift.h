@@ -31,7 +31,7 @@ class Lessons {
  private:
   struct Item {
     model::Example example;  // prompt and target
-    Tensor entering;  // [T,D], the stream that enters the next layer, without its last token
+    Tensor entering;         // [T,D], the stream that enters the next layer, without its last token
   };
   Lessons(const model::Model& model, int64_t layer) : model_(&model), layer_(layer) {}
 
