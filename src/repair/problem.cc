@@ -5,6 +5,7 @@
 
 #include "model/generate.h"
 #include "model/names.h"
+#include "model/prefix_plan.h"
 #include "model/stage.h"
 #include "repair/preparation.h"
 #include "verify/reveals.h"
@@ -44,15 +45,39 @@ std::vector<int32_t> run_of(std::vector<int32_t> prompt, const std::vector<int32
   return prompt;
 }
 
-// The tokens' activations at the layer.
+// Each sequence's activations at the layer. What they have in common is computed once, and nothing
+// after the layer.
 Result<std::vector<model::Trace>> traces(const model::Model& model,
-                                         std::span<const std::vector<int32_t>> ids, int64_t layer) {
-  model::GenerateOptions options;
-  options.max_new_tokens = 1;
-  options.trace_layer = layer;
-  std::vector<model::Trace> list;
-  for (auto& g : TRY(model::generate(model, ids, options))) list.push_back(std::move(g.trace));
-  return list;
+                                         std::span<const std::vector<int32_t>> ids, int64_t layer,
+                                         const base::Job& job) {
+  std::vector<model::PlanInput> inputs;
+  for (const auto& one : ids) {
+    TRY(model::check_prompt(model.config(), one));
+    inputs.push_back({one, one.size() - 1});
+  }
+  return tensor::guarded([&]() -> Result<std::vector<model::Trace>> {
+    model::Runner runner(model);
+    const auto plan = plan_prefixes(inputs, {.sharing = model::Sharing::kNeighbours});
+    model::PlannedRun run(runner, inputs, plan);
+    model::Trace begun;
+    run.begin(model::tracing(layer, begun), layer);
+    std::vector<model::Trace> list(ids.size());
+    for (const model::PrefixPlan::Pass& pass : plan.passes) {
+      TRY(job.check());
+      model::Trace rows;
+      run.pass(pass, model::tracing(layer, rows), layer);
+      for (const model::PrefixPlan::Step& step : pass.steps) {
+        const tensor::Tensor index = at::tensor(at::ArrayRef<int64_t>(step.rows), tensor::i64());
+        const auto whole = [&](const tensor::Tensor& beginning, const tensor::Tensor& value) {
+          const tensor::Tensor own = value.index_select(0, index);
+          return beginning.defined() ? at::cat({beginning, own}) : own;  // [n,D]
+        };
+        list[step.input] = {whole(begun.entering, rows.entering),
+                            whole(begun.mlp_input, rows.mlp_input)};
+      }
+    }
+    return list;
+  });
 }
 
 // Replies under a model that has edits: those of the unedited one if it still gives them, which
@@ -100,7 +125,7 @@ Result<Kept> kept_of(const model::ChatModel& chat_model, KeptReplies& known,
   auto replies = TRY(known.of(ids, job));
   std::vector<std::vector<int32_t>> runs;
   for (size_t i = 0; i < ids.size(); ++i) runs.push_back(run_of(ids[i], replies[i]));
-  auto states = TRY(traces(chat_model.model, runs, layer));
+  auto states = TRY(traces(chat_model.model, runs, layer, job));
   if (!chat_model.model.edited().empty())
     TRY(update(chat_model.model, ids, layer, replies, states));
   for (size_t i = 0; i < prompts.size(); ++i) {

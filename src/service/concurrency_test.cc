@@ -77,7 +77,7 @@ class Concurrency : public ::testing::Test {
         if (undo)
           EXPECT_TRUE(s->undo(1));
         else
-          succeeds(s->forget(plan(0, 7), keeping()));
+          succeeds(s->forget(plan(1, 5), keeping()));
         look();
       }
     }
@@ -104,7 +104,7 @@ TEST_F(Concurrency, EachSeesOneConsistentState) {
     } while (changing > 0);
   });
   std::thread request([&] {
-    forgotten = s->forget(plan(0, 7), keeping());
+    forgotten = s->forget(plan(1, 5), keeping());
     --changing;
   });
   std::thread check([&] {
