@@ -238,12 +238,12 @@ class OnTheDefaultModel(Cli):
         text = self.home / "text.txt"
         text.write_text("The capital of France is Paris. " * 4)
         suite = ["--base", "--suite", "ppl", "--data", str(text)]
-        then, now = self.json("eval", "1", *suite), self.json("eval", *suite)
+        then, now = self.json("eval", "1", *suite), self.json("eval", *suite[1:])
+        self.run_it("eval", *suite, status=USAGE)  # nothing is edited now
         self.assertEqual([then["model"], now["model"]], ["entry 1", "entry 2"])
         self.assertEqual([e["weights_hash"] for e in self.json("log")["entries"]],
                          [then["weights_hash"], now["weights_hash"]])
         self.assertEqual(then["base"]["summary"], now["summary"])
-        self.assertEqual(now["base"]["summary"], now["summary"])
         self.assertGreater(then["summary"]["nll"], now["summary"]["nll"])
         self.run_it("eval", "3", *suite, status=NOT_FOUND)
 
