@@ -63,7 +63,7 @@ sanitize: configure-asan
 	@python3 tools/run_tests.py build/asan $(SANITIZED) $(FUZZERS)
 fuzz: configure-asan
 	@ninja -C build/asan $(FUZZERS)
-	@printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I{} build/asan/{} --seconds $(FUZZ_SECONDS)
+	@printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I{} env build/asan/{} --seconds $(FUZZ_SECONDS)
 
 results: build
 	@build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \
