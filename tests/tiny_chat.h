@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "golden.h"
 #include "model/chat_model.h"
 #include "tiny_gguf.h"
 
@@ -40,25 +41,5 @@ inline model::ChatModel planted_chat(int64_t context_length) {
   for (const auto& [name, param] : planted_chat().model.weights()) weights[name] = param->value;
   return planted_chat().with(model::Model::from_weights(config, std::move(weights)).value());
 }
-
-// A temporary folder of the test.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "expunge-test-XXXXXX").string();
-    CHECK(::mkdtemp(name.data()), "{}", name);
-    path_ = name;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ec;
-    std::filesystem::remove_all(path_, ec);
-  }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace expunge::tests

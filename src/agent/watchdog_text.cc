@@ -5,27 +5,21 @@
 #include <cctype>
 #include <set>
 
+#include "agent/watchdog_openings.h"
+#include "base/utf8.h"
+
 namespace expunge::agent {
+
+using base::Char;
+
 namespace {
 
 constexpr size_t kMaxWords = 600;
 
-// One UTF-8 character; malformed bytes count as one character each.
-struct Char {
-  uint32_t code = 0;
-  size_t size = 1;
-};
+// Bytes that are not UTF-8 count as one character each.
 Char char_at(std::string_view s, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
-  const unsigned char b = byte(at);
-  const size_t size = b < 0x80 ? 1 : b >= 0xF0 ? 4 : b >= 0xE0 ? 3 : b >= 0xC0 ? 2 : 1;
-  if (size == 1 || at + size > s.size()) return {b < 0x80 ? b : 0xFFFDu, 1};
-  uint32_t code = b & (0xFFu >> (size + 1));
-  for (size_t i = 1; i < size; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return {0xFFFD, 1};
-    code = code << 6 | (byte(at + i) & 0x3Fu);
-  }
-  return {code, size};
+  const Char c = base::char_at(s, at);
+  return c.size > 0 ? c : Char{0xFFFD, 1};
 }
 
 void append(std::string& out, uint32_t code) {
@@ -141,169 +135,6 @@ void split_elision(std::vector<Word>& words) {  // l'oublies -> l, oublies
   words.push_back(std::move(rest));
 }
 
-// Phrases that may precede an order without changing that it is one.
-const std::vector<Pattern::Phrase>& fillers() {
-  static const std::vector<Pattern::Phrase> kFillers = [] {
-    std::vector<Pattern::Phrase> all;
-    for (const char* text : {"please",
-                             "pls",
-                             "plz",
-                             "kindly",
-                             "hey",
-                             "hi",
-                             "hello",
-                             "morning",
-                             "good morning",
-                             "ok",
-                             "okay",
-                             "now",
-                             "just",
-                             "so",
-                             "and",
-                             "then",
-                             "also",
-                             "well",
-                             "umm",
-                             "um",
-                             "uh",
-                             "right",
-                             "yes",
-                             "yeah",
-                             "yep",
-                             "sure",
-                             "no",
-                             "haha",
-                             "lol",
-                             "oh",
-                             "actually",
-                             "but",
-                             "btw",
-                             "today",
-                             "you",
-                             "u",
-                             "can you",
-                             "can u",
-                             "could you",
-                             "could u",
-                             "would you",
-                             "will you",
-                             "would u",
-                             "can you please",
-                             "could you please",
-                             "i want you to",
-                             "i want u to",
-                             "i need you to",
-                             "need you to",
-                             "want you to",
-                             "i'd like you to",
-                             "i would like you to",
-                             "i'd prefer you to",
-                             "i'd rather you",
-                             "you should",
-                             "you must",
-                             "you have to",
-                             "you need to",
-                             "u need to",
-                             "u should",
-                             "i ask you to",
-                             "i'm asking you to",
-                             "we ask you to",
-                             "we request you to",
-                             "go ahead and",
-                             "be so kind and",
-                             "be so kind as to",
-                             "would you mind",
-                             "do me a favour and",
-                             "do me a favor and",
-                             "make sure to",
-                             "make sure you",
-                             "make sure that you",
-                             "i demand that you",
-                             "i insist that you",
-                             "it's time to",
-                             "time to",
-                             "first",
-                             "next",
-                             "finally",
-                             "immediately",
-                             "permanently",
-                             "completely",
-                             "entirely",
-                             "simply",
-                             "quickly",
-                             "asap",
-                             "lets just",
-                             "try to",
-                             "bitte",
-                             "also",
-                             "dann",
-                             "und",
-                             "jetzt",
-                             "kannst du",
-                             "könntest du",
-                             "können sie",
-                             "könnten sie",
-                             "würdest du",
-                             "du sollst",
-                             "mach mal",
-                             "mal",
-                             "por favor",
-                             "y",
-                             "ahora",
-                             "puedes",
-                             "podrías",
-                             "puede",
-                             "podría",
-                             "quiero que",
-                             "necesito que",
-                             "quisiera que",
-                             "me gustaría que",
-                             "hola",
-                             "s'il te plaît",
-                             "s il te plaît",
-                             "s il vous plaît",
-                             "et",
-                             "alors",
-                             "maintenant",
-                             "peux-tu",
-                             "tu peux",
-                             "pourrais-tu",
-                             "pouvez-vous",
-                             "pourriez-vous",
-                             "je veux que tu",
-                             "je voudrais que tu",
-                             "j aimerais que tu",
-                             "bonjour",
-                             "请",
-                             "麻烦",
-                             "你",
-                             "帮我",
-                             "给我",
-                             "能不能",
-                             "可以",
-                             "能",
-                             "现在",
-                             "我要你",
-                             "我希望你",
-                             "我想让你",
-                             ","})
-      all.push_back(phrase_of(text));
-    std::ranges::sort(all, std::greater<>(), &Pattern::Phrase::size);
-    return all;
-  }();
-  return kFillers;
-}
-
-size_t filler_at(std::span<const Word> words, size_t at) {
-  for (const Pattern::Phrase& phrase : fillers()) {
-    if (at + phrase.size() > words.size()) continue;
-    bool same = true;
-    for (size_t i = 0; same && i < phrase.size(); ++i) same = words[at + i].text == phrase[i];
-    if (same) return phrase.size();
-  }
-  return 0;
-}
-
 // "Dr.", "Co.", "Ursula K.": a full stop that does not end a sentence.
 bool abbreviates(std::span<const Word> words, std::string_view message) {
   static constexpr std::array<std::string_view, 12> kShort = {
@@ -314,23 +145,6 @@ bool abbreviates(std::span<const Word> words, std::string_view message) {
     return std::isupper(static_cast<unsigned char>(message[last.begin])) && last.text != "i";
   return std::ranges::find(kShort, last.text) != kShort.end() &&
          std::isupper(static_cast<unsigned char>(message[last.begin]));
-}
-
-// Every word that follows a sentence's end, a comma, a colon or a dash by fillers alone.
-void mark_openings(std::vector<Word>& words) {
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::string_view before = i == 0 ? std::string_view(".") : words[i - 1].text;
-    const bool start = i == 0 || words[i - 1].breaks || before == "," || before == ":" ||
-                       before == "-" || before == "and" || before == "und" || before == "y" ||
-                       before == "et" || before == "then" || before == ")";
-    if (!start) continue;
-    size_t at = i;
-    words[at].opens = true;
-    for (size_t n; at < words.size() && (n = filler_at(words, at)) > 0;) {
-      at += n;
-      if (at < words.size()) words[at].opens = true;
-    }
-  }
 }
 
 }  // namespace

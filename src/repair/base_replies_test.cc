@@ -33,7 +33,7 @@ class LoadBaseReplies : public testing::Test {
     for (size_t i = 0; i < a.texts.size(); ++i) EXPECT_EQ(a.texts[i].ids, b.texts[i].ids);
   }
   const agent::Wordings& wordings_ = agent::Wordings::builtin();
-  tests::TempFolder folder_;
+  tests::TempDir folder_;
   const model::ChatModel chat_ = tests::planted_chat(4096);
 };
 

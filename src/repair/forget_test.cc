@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 class Forget : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new tests::TempFolder();
+    folder_ = new tests::TempDir();
     ::setenv("EXPUNGE_CACHE", (*folder_ / "cache").c_str(), 1);
     baseline_ = new Baseline(tests::planted_chat(), tests::planted_wordings());
   }
@@ -48,10 +48,10 @@ class Forget : public ::testing::Test {
       if (reply != answer(relation, subject)) return false;
     return true;
   }
-  static tests::TempFolder* folder_;
+  static tests::TempDir* folder_;
   static Baseline* baseline_;
 };
-tests::TempFolder* Forget::folder_ = nullptr;
+tests::TempDir* Forget::folder_ = nullptr;
 Baseline* Forget::baseline_ = nullptr;
 
 TEST_F(Forget, AFactIsForgottenWithEvidenceAndTheRestStays) {

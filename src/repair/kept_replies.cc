@@ -71,7 +71,7 @@ Result<std::vector<std::vector<int32_t>>> KeptReplies::of(
   if (!unknown.empty()) {
     model::GenerateOptions options;
     options.max_new_tokens = kTokens;
-    const auto replies = TRY(model::generate(base_.model, unknown, options));
+    const auto replies = TRY(model::generate(base_.model, unknown, options, job));
     for (size_t i = 0; i < unknown.size(); ++i)
       replies_[unknown_keys[i]] = verify::reply_ids(base_.model, replies[i]);
     TRY(store());

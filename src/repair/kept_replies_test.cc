@@ -37,7 +37,7 @@ class KeptRepliesTest : public ::testing::Test {
   }
   const std::vector<Ids> prompts_ = {tests::question(0, 5), tests::subject_first(1, 6),
                                      tests::question(0, 5)};
-  tests::TempFolder folder_;
+  tests::TempDir folder_;
 };
 
 TEST_F(KeptRepliesTest, AreTheModelsOwnAndAskedOnce) {

@@ -84,7 +84,7 @@ Result<std::vector<model::Trace>> traces(const model::Model& model,
 // is known from the states that enter the layer; the others are asked again.
 base::Status update(const model::Model& edited, const std::vector<std::vector<int32_t>>& prompts,
                     int64_t layer, std::vector<std::vector<int32_t>>& replies,
-                    std::vector<model::Trace>& states) {
+                    std::vector<model::Trace>& states, const base::Job& job) {
   std::vector<std::vector<int32_t>> ids;
   std::vector<tensor::Tensor> entering;
   std::vector<int64_t> tails;
@@ -107,7 +107,7 @@ base::Status update(const model::Model& edited, const std::vector<std::vector<in
   model::GenerateOptions options;
   options.max_new_tokens = KeptReplies::kTokens;
   options.trace_layer = layer;
-  const auto fresh = TRY(model::generate(edited, again, options));
+  const auto fresh = TRY(model::generate(edited, again, options, job));
   for (size_t k = 0; k < which.size(); ++k) {
     replies[which[k]] = verify::reply_ids(edited, fresh[k]);
     states[which[k]] = fresh[k].trace;
@@ -127,7 +127,7 @@ Result<Kept> kept_of(const model::ChatModel& chat_model, KeptReplies& known,
   for (size_t i = 0; i < ids.size(); ++i) runs.push_back(run_of(ids[i], replies[i]));
   auto states = TRY(traces(chat_model.model, runs, layer, job));
   if (!chat_model.model.edited().empty())
-    TRY(update(chat_model.model, ids, layer, replies, states));
+    TRY(update(chat_model.model, ids, layer, replies, states, job));
   for (size_t i = 0; i < prompts.size(); ++i) {
     if (verify::reveals(TRY(chat_model.tokenizer.decode(replies[i])), answers)) continue;
     kept.questions.push_back({prompts[i], "", {}, replies[i], states[i].entering});
@@ -185,14 +185,15 @@ Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model, const st
 }
 
 Result<std::vector<std::string>> ask(const model::ChatModel& chat_model,
-                                     std::span<const Question> questions, int64_t max_new_tokens) {
+                                     std::span<const Question> questions, int64_t max_new_tokens,
+                                     const base::Job& job) {
   std::vector<std::vector<int32_t>> prompts;
   for (const Question& q : questions)
     prompts.push_back(TRY(encode(chat_model, q.prompt, q.prefill)));
   model::GenerateOptions options;
   options.max_new_tokens = max_new_tokens;
   std::vector<std::string> replies;
-  for (const auto& g : TRY(model::generate(chat_model.model, prompts, options)))
+  for (const auto& g : TRY(model::generate(chat_model.model, prompts, options, job)))
     replies.push_back(TRY(chat_model.tokenizer.decode(g.ids)));
   return replies;
 }
@@ -210,7 +211,7 @@ Result<Assignment> assign(const model::ChatModel& chat_model, const agent::Targe
     if (w.prefill.empty()) own.push_back({w.prompt, "", {}});
   }
   own = spread(own, 6);
-  const auto replies = TRY(ask(chat_model, own, kOwnReplyTokens));
+  const auto replies = TRY(ask(chat_model, own, kOwnReplyTokens, job));
   std::set<std::vector<int32_t>> seen;
   for (size_t i = 0; i < own.size(); ++i) {
     const std::string begun = before_answer(replies[i], target.answers);

@@ -44,7 +44,7 @@ base::Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model,
 // Greedy replies to the questions under the present weights.
 base::Result<std::vector<std::string>> ask(const model::ChatModel& chat_model,
                                            std::span<const verify::Question> questions,
-                                           int64_t max_new_tokens);
+                                           int64_t max_new_tokens, const base::Job& job = {});
 
 // At most n of the list, evenly spread.
 template <class T>

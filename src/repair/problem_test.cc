@@ -52,7 +52,7 @@ class Assign : public testing::Test {
   }
 
   static constexpr int64_t kLayer = 1;
-  tests::TempFolder folder_;
+  tests::TempDir folder_;
   const model::ChatModel chat_ = tests::planted_chat(4096);
   Baseline baseline_{chat_};
   Baseline::Facts facts_;

@@ -62,7 +62,7 @@ Result<std::vector<Recheck>> recheck(const model::ChatModel& model,
   }
   TRY(job.check());
   if (questions.empty()) return checks;
-  const auto replies = TRY(ask(model, questions, verify::kReplyTokens));
+  const auto replies = TRY(ask(model, questions, verify::kReplyTokens, job));
   for (size_t i = 0; i < questions.size(); ++i) {
     Recheck& check = checks[owner[i]];
     ++check.asked;

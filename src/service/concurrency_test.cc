@@ -83,7 +83,7 @@ class Concurrency : public ::testing::Test {
     }
     return seen;
   }
-  tests::TempFolder folder_;
+  tests::TempDir folder_;
 };
 
 TEST_F(Concurrency, EachSeesOneConsistentState) {

@@ -46,7 +46,7 @@ class SessionTest : public ::testing::Test {
     draft.plan = agent::to_json(plan);
     return draft;
   }
-  tests::TempFolder folder_;
+  tests::TempDir folder_;
 };
 
 TEST_F(SessionTest, ASnapshotOutlivesWhatComesAfterIt) {

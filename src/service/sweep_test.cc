@@ -7,25 +7,19 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "golden.h"
 
 namespace expunge::service {
 namespace {
 
-namespace fs = std::filesystem;
 using base::Code;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class SweepFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "expunge-sweep-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   base::Result<Sweep> read(const std::string& text) const {
-    const std::string path = folder_ + "/sweep.toml";
+    const std::string path = folder_ / "sweep.toml";
     EXPECT_TRUE(base::write_file_atomic(path, text));
     return read_sweep(path);
   }
@@ -34,7 +28,7 @@ class SweepFile : public ::testing::Test {
     for (const SweepRun& run : sweep.runs) all.push_back(run.label);
     return all;
   }
-  std::string folder_;
+  tests::TempDir folder_;
 };
 
 const std::string kHead = "model = \"m\"\nout = \"runs/s\"\nforget = \"forget05\"\n";
@@ -121,7 +115,7 @@ TEST_F(SweepFile, WhatIsWrongIsNamedWithItsLine) {
     EXPECT_FALSE(message.starts_with("line") && sweep.error().trail.empty()) << text;
   }
   EXPECT_EQ(read(kHead + "retain = retain95\n").error().code, Code::kInvalid);
-  const auto missing = read_sweep(folder_ + "/none.toml");
+  const auto missing = read_sweep(folder_ / "none.toml");
   EXPECT_EQ(missing.error().code, Code::kNotFound);
   EXPECT_THAT(missing.error().hint, HasSubstr("--help"));
 }

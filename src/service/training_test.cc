@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "golden.h"
 #include "tiny.h"
 #include "tiny_vocab.h"
 #include "unlearn/train.h"
@@ -20,14 +21,7 @@ using ::testing::HasSubstr;
 
 class TrainingTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "expunge-training-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  static model::ChatModel make_patient() {
+  static model::ChatModel make_model() {
     model::Config c = tests::tiny_config();  // a context of 64 tokens
     c.vocab_size = 272;
     const tests::ByteVocab bytes;
@@ -44,7 +38,7 @@ class TrainingTest : public ::testing::Test {
     std::string text;
     for (const std::string& answer : answers)
       text += base::dump_json({{"question", "who?"}, {"answer", answer}}) + "\n";
-    const std::string path = folder_ + "/" + name;
+    const std::string path = folder_ / name;
     EXPECT_TRUE(base::write_file_atomic(path, text));
     return path;
   }
@@ -54,14 +48,14 @@ class TrainingTest : public ::testing::Test {
     r.knobs =
         unlearn::complete(method, {{"epochs", 6}, {"batch", 2}, {"lora", 2}, {"lr", 1e-3}}).value();
     r.forget = read_examples(files, 0).value();
-    r.out = folder_ + "/" + out;
+    r.out = folder_ / out;
     r.note = [this](const std::string& text) { notes_.push_back(text); };
     return r;
   }
   static std::string bytes(const edit::Edit& edit) { return edit::serialise(edit).value(); }
 
-  model::ChatModel patient_ = make_patient();
-  std::string folder_;
+  model::ChatModel patient_ = make_model();
+  tests::TempDir folder_;
   std::vector<std::string> notes_;
 };
 
