@@ -15,8 +15,8 @@ using base::fail;
 using base::Result;
 using base::Status;
 
-constexpr const char* kFormat = "expunge-fit-1";
-constexpr const char* kHint = "remove it to begin from the start";
+constexpr const char* kCheckpointFormat = "expunge-fit-1";
+constexpr const char* kCheckpointHint = "remove it to begin from the start";
 // Time between two checkpoints: this many times what the last one took, but at least a
 // minute. The first one is guessed from its size.
 constexpr double kShare = 50, kLeastSeconds = 60, kGuessedBytesPerSecond = 2e8;
@@ -58,8 +58,9 @@ Checkpoint::Image Checkpoint::image(const Progress& progress) const {
   const size_t numbers =
       2 * static_cast<size_t>(n_steps_) + std::max<size_t>(16, progress.state.size());
   text.resize(std::max(text.size(), 128 + kDigits * numbers), ' ');
-  image.metadata = {
-      {"format", kFormat}, {"identity", options_.identity}, {"progress", std::move(text)}};
+  image.metadata = {{"format", kCheckpointFormat},
+                    {"identity", options_.identity},
+                    {"progress", std::move(text)}};
   return image;
 }
 
@@ -70,10 +71,10 @@ Result<bool> Checkpoint::load(Progress& progress) const {
   const auto text = [&](const char* key) {
     return image.metadata.is_object() ? image.metadata.value(key, std::string()) : std::string();
   };
-  if (text("format") != kFormat)
-    return fail(Code::kCorrupt, path + " is not the checkpoint of a fit", kHint);
+  if (text("format") != kCheckpointFormat)
+    return fail(Code::kCorrupt, path + " is not the checkpoint of a fit", kCheckpointHint);
   if (text("identity") != options_.identity)
-    return fail(Code::kConflict, path + " is the checkpoint of another training", kHint);
+    return fail(Code::kConflict, path + " is the checkpoint of another training", kCheckpointHint);
   const base::Json json = TRY(base::parse_json(text("progress"), path));
   try {
     progress.step = json.at("step").get<int64_t>();
@@ -81,7 +82,7 @@ Result<bool> Checkpoint::load(Progress& progress) const {
     progress.gradient_norms = json.at("gradient_norms").get<std::vector<double>>();
     progress.state = json.at("state").get<std::vector<double>>();
   } catch (const nlohmann::json::exception&) {
-    return fail(Code::kCorrupt, path + " does not say how far it came", kHint);
+    return fail(Code::kCorrupt, path + " does not say how far it came", kCheckpointHint);
   }
   const auto done = static_cast<size_t>(std::max<int64_t>(progress.step, 0));
   if (progress.step < 0 || progress.step > n_steps_ || progress.losses.size() != done ||
@@ -89,7 +90,7 @@ Result<bool> Checkpoint::load(Progress& progress) const {
     return fail(Code::kCorrupt,
                 fmt::format("{} says {} steps of {}, with {} losses", path, progress.step, n_steps_,
                             progress.losses.size()),
-                kHint);
+                kCheckpointHint);
   const c10::NoGradGuard no_grad;
   Status status;
   each_tensor([&](const std::string& name, const Tensor& t) {
@@ -97,7 +98,7 @@ Result<bool> Checkpoint::load(Progress& progress) const {
     if (it != image.tensors.end() && it->second.sizes() == t.sizes())
       t.copy_(it->second);
     else if (progress.step < n_steps_ || name.ends_with(".value"))
-      status = fail(Code::kCorrupt, fmt::format("{} lacks {}", path, name), kHint);
+      status = fail(Code::kCorrupt, fmt::format("{} lacks {}", path, name), kCheckpointHint);
   });
   TRY(std::move(status));
   return true;

@@ -16,8 +16,8 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-constexpr const char* kFormat = "expunge-edit-1";
-constexpr const char* kHint = "the journal's entry is damaged";
+constexpr const char* kEditFormat = "expunge-edit-1";
+constexpr const char* kDamaged = "the journal's entry is damaged";
 
 std::span<const std::byte> bytes_of(const Tensor& t) {
   return {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()};
@@ -25,7 +25,7 @@ std::span<const std::byte> bytes_of(const Tensor& t) {
 
 Result<std::string> text_of(const Json& meta, const char* key) {
   if (!meta.is_object() || !meta.contains(key) || !meta[key].is_string())
-    return fail(Code::kCorrupt, fmt::format("the edit lacks '{}'", key), kHint);
+    return fail(Code::kCorrupt, fmt::format("the edit lacks '{}'", key), kDamaged);
   return meta[key].get<std::string>();
 }
 
@@ -33,11 +33,11 @@ Result<Tensor> matrix(const std::map<std::string, tensor::TensorInfo>& stored,
                       const std::string& name) {
   const auto found = stored.find(name);
   if (found == stored.end())
-    return fail(Code::kCorrupt, fmt::format("the edit lacks its tensor {}", name), kHint);
+    return fail(Code::kCorrupt, fmt::format("the edit lacks its tensor {}", name), kDamaged);
   const tensor::TensorInfo& info = found->second;
   if (info.dtype != tensor::DType::kF32 || info.shape.empty() || info.shape.size() > 2)
     return fail(Code::kCorrupt,
-                fmt::format("the edit's tensor {} is no float32 matrix or vector", name), kHint);
+                fmt::format("the edit's tensor {} is no float32 matrix or vector", name), kDamaged);
   Tensor value = at::empty(info.shape, tensor::f32());
   if (!info.bytes.empty()) std::memcpy(value.data_ptr(), info.bytes.data(), info.bytes.size());
   return value;
@@ -50,7 +50,7 @@ Result<Occupied> occupied_from_json(const Json& layer, const Json& neurons) {
     return n.is_number_integer() && n.get<int64_t>() >= 0;
   };
   if (!is_index(layer) || !neurons.is_array() || !std::ranges::all_of(neurons, is_index))
-    return fail(Code::kCorrupt, "the edit's occupied neurons are not whole numbers", kHint);
+    return fail(Code::kCorrupt, "the edit's occupied neurons are not whole numbers", kDamaged);
   o.layer = layer.get<int64_t>();
   o.neurons = neurons.get<std::vector<int64_t>>();
   return o;
@@ -58,10 +58,10 @@ Result<Occupied> occupied_from_json(const Json& layer, const Json& neurons) {
 
 Result<std::vector<Occupied>> occupied_of(const Json& list) {
   std::vector<Occupied> occupied;
-  if (!list.is_array()) return fail(Code::kCorrupt, "the edit's occupied is not a list", kHint);
+  if (!list.is_array()) return fail(Code::kCorrupt, "the edit's occupied is not a list", kDamaged);
   for (const Json& o : list) {
     if (!o.is_object() || !o.contains("layer") || !o.contains("neurons"))
-      return fail(Code::kCorrupt, "the edit's occupied lacks a layer or neurons", kHint);
+      return fail(Code::kCorrupt, "the edit's occupied lacks a layer or neurons", kDamaged);
     occupied.push_back(TRY(occupied_from_json(o["layer"], o["neurons"])));
   }
   return occupied;
@@ -101,7 +101,7 @@ Result<std::string> serialise(const Edit& edit) {
         add(fmt::format("{}.dense", i), std::get<Dense>(delta.change).value);
       }
     }
-    std::map<std::string, std::string> meta = {{"format", kFormat},
+    std::map<std::string, std::string> meta = {{"format", kEditFormat},
                                                {"tensors", base::dump_json(names)},
                                                {"provenance", base::dump_json(edit.provenance)}};
     if (!edit.occupied.empty()) {
@@ -118,10 +118,11 @@ Result<Edit> deserialise(std::string_view blob) {
   const auto bytes = std::as_bytes(std::span(blob));
   const tensor::ParsedFile file = TRY(tensor::parse_safetensors(bytes));
   const Json meta = TRY(tensor::safetensors_metadata(bytes));
-  if (const std::string format = TRY(text_of(meta, "format")); format != kFormat)
-    return fail(Code::kUnsupported, fmt::format("edit format '{}', expected {}", format, kFormat));
+  if (const std::string format = TRY(text_of(meta, "format")); format != kEditFormat)
+    return fail(Code::kUnsupported,
+                fmt::format("edit format '{}', expected {}", format, kEditFormat));
   const Json names = TRY(base::parse_json(TRY(text_of(meta, "tensors")), "edit's tensors"));
-  if (!names.is_array()) return fail(Code::kCorrupt, "the edit's tensors are no list", kHint);
+  if (!names.is_array()) return fail(Code::kCorrupt, "the edit's tensors are no list", kDamaged);
   std::map<std::string, tensor::TensorInfo> stored;
   size_t size = 0;
   for (const tensor::TensorInfo& info : file.tensors) {
@@ -129,7 +130,7 @@ Result<Edit> deserialise(std::string_view blob) {
     size += info.bytes.size();
   }
   if (file.data_offset + size != bytes.size())
-    return fail(Code::kCorrupt, "the edit's size disagrees with its header", kHint);
+    return fail(Code::kCorrupt, "the edit's size disagrees with its header", kDamaged);
   return tensor::guarded([&]() -> Result<Edit> {
     Edit edit;
     edit.provenance = TRY(base::parse_json(TRY(text_of(meta, "provenance")), "edit's provenance"));
@@ -138,7 +139,7 @@ Result<Edit> deserialise(std::string_view blob) {
                               base::parse_json(TRY(text_of(meta, "occupied")), "edit's occupied"))))
                         : TRY(occupied_of_provenance(edit.provenance));
     for (const Json& name : names) {
-      if (!name.is_string()) return fail(Code::kCorrupt, "a tensor's name is no text", kHint);
+      if (!name.is_string()) return fail(Code::kCorrupt, "a tensor's name is no text", kDamaged);
       const size_t i = edit.deltas.size();
       Delta delta{name.get<std::string>(), {}};
       if (const std::string dense = fmt::format("{}.dense", i); stored.contains(dense)) {
@@ -148,7 +149,7 @@ Result<Edit> deserialise(std::string_view blob) {
                     TRY(matrix(stored, fmt::format("{}.s", i)))};
         if (low.u.size(1) != low.s.size(0))
           return fail(Code::kCorrupt, fmt::format("factors of {} do not multiply", delta.tensor),
-                      kHint);
+                      kDamaged);
         delta.change = std::move(low);
       }
       edit.deltas.push_back(std::move(delta));

@@ -9,7 +9,8 @@ using base::Result;
 
 constexpr size_t kEntities = 24, kOtherEntities = 8, kLessonEntities = 6;
 
-Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model, const CommonPrompt& p) {
+Result<std::vector<int32_t>> encode_common(const model::ChatModel& chat_model,
+                                           const CommonPrompt& p) {
   const text::Message message{"user", p.prompt};
   return chat_model.encode({&message, 1}, p.prefill);
 }
@@ -35,7 +36,7 @@ Result<std::vector<unlearn::Lesson>> refusals(const model::ChatModel& chat_model
       const bool begun = i % 3 == 1;
       const CommonPrompt p{agent::fill_in(form, entity),
                            begun ? agent::fill_in(r.prefills[0], entity) : ""};
-      lessons.push_back({TRY(encode(chat_model, p)), target});
+      lessons.push_back({TRY(encode_common(chat_model, p)), target});
     }
   }
   return lessons;
@@ -45,7 +46,7 @@ Result<unlearn::PreparationInputs> inputs(const model::ChatModel& chat_model,
                                           const agent::Wordings& wordings) {
   unlearn::PreparationInputs in;
   for (const CommonPrompt& p : common_prompts(wordings))
-    in.prompts.push_back({TRY(encode(chat_model, p)), -1});
+    in.prompts.push_back({TRY(encode_common(chat_model, p)), -1});
   for (const std::string& text : wordings.prose)
     in.texts.push_back(TRY(chat_model.tokenizer.encode(text)).ids);
   for (const std::string& question : wordings.unrelated)

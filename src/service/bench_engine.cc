@@ -14,6 +14,14 @@
 #include "tensor/kernels/probe.h"
 
 namespace expunge::service {
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const size_t n = values.size();
+  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
 namespace {
 
 namespace kernels = tensor::kernels;
@@ -21,12 +29,6 @@ using base::Json;
 using base::Result;
 using model::Model;
 using model::Runner;
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const size_t n = values.size();
-  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
 
 // Seconds since this process started, to the kernel's tick (10 ms).
 double process_age_s() {

@@ -2,11 +2,15 @@
 // denominator (read bandwidth, GEMM rate) is measured in the same run, between the repeats.
 #pragma once
 
+#include <vector>
 #include "base/job.h"
 #include "base/json.h"
+
 #include "model/chat_model.h"
 
 namespace expunge::service {
+
+double median(std::vector<double> values);  // 0 of none
 
 struct BenchEngineOptions {
   int64_t prompt_tokens = 512;

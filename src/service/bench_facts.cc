@@ -6,6 +6,7 @@
 
 #include "repair/fact_set.h"
 #include "repair/search.h"
+#include "service/bench_engine.h"
 #include "verify/refusal.h"
 #include "verify/reveals.h"
 #include "verify/score.h"
@@ -75,12 +76,6 @@ Result<double> text_nll(const model::ChatModel& chat_model) {
     n += static_cast<double>(s.logprobs.size());
   }
   return n > 0 ? total / n : 0;
-}
-
-double median(std::vector<double> v) {
-  if (v.empty()) return 0;
-  std::ranges::sort(v);
-  return v.size() % 2 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
 }
 
 // Plans and carries out a request as the options say; a partial edit is kept.

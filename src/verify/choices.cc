@@ -20,7 +20,7 @@ using text::ChoiceItem;
 
 using Items = std::vector<const ChoiceItem*>;
 
-constexpr size_t kBlock = 128;  // items scored in one pass
+constexpr size_t kChoiceBlock = 128;  // items scored in one pass
 
 std::map<std::string, Items> by_subject(std::span<const ChoiceItem> items) {
   std::map<std::string, Items> subjects;
@@ -64,10 +64,10 @@ Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& chat_model
   return out;
 }
 
-class Pass {
+class ChoicePass {
  public:
-  Pass(const model::ChatModel& chat_model, const ChoiceOptions& options,
-       std::vector<ChoiceRecord> done, const base::Job& job)
+  ChoicePass(const model::ChatModel& chat_model, const ChoiceOptions& options,
+             std::vector<ChoiceRecord> done, const base::Job& job)
       : patient_(chat_model),
         options_(options),
         job_(job),
@@ -108,7 +108,7 @@ class Pass {
     for (size_t i = 0; i < own.size(); ++i)
       if (options_.shard.has(i) && !known.contains(own[i]->row)) open.push_back(own[i]);
     return in_blocks(
-        std::span(open), kBlock, job_,
+        std::span(open), kChoiceBlock, job_,
         [&](auto block, size_t) { return score_block(subject, block, total); },
         [&] { return options_.keep ? options_.keep(result_.records) : Status(); });
   }
@@ -196,7 +196,7 @@ Result<Choices> answer_choices(const model::ChatModel& chat_model,
                                std::span<const ChoiceItem> items, const ChoiceOptions& options,
                                std::vector<ChoiceRecord> done, const base::Job& job) {
   if (items.empty()) return base::fail(Code::kInvalid, "there is no question to answer");
-  return Pass(chat_model, options, std::move(done), job).run(items);
+  return ChoicePass(chat_model, options, std::move(done), job).run(items);
 }
 
 Figures figures_of(const Choices& result) {

@@ -32,10 +32,10 @@ int32_t hidden_id(const model::ChatModel& chat_model, Parity parity) {
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
 }
 
-class Pass {
+class SetPass {
  public:
-  Pass(const model::ChatModel& chat_model, const EvaluateOptions& options, QaRecords done,
-       const base::Job& job)
+  SetPass(const model::ChatModel& chat_model, const EvaluateOptions& options, QaRecords done,
+          const base::Job& job)
       : patient_(chat_model), options_(options), job_(job) {
     result_.records = std::move(done);
   }
@@ -248,7 +248,7 @@ Result<model::Example> encode_answer(const model::ChatModel& chat_model, const s
 
 Result<Evaluated> evaluate(const model::ChatModel& chat_model, std::span<const QaSet> sets,
                            const EvaluateOptions& options, QaRecords done, const base::Job& job) {
-  return Pass(chat_model, options, std::move(done), job).run(sets);
+  return SetPass(chat_model, options, std::move(done), job).run(sets);
 }
 
 }  // namespace expunge::verify

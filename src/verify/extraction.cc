@@ -18,8 +18,8 @@ using base::Result;
 using base::Status;
 using tensor::Tensor;
 
-constexpr size_t kPassTokens = 1024, kHeadRows = 128;
-constexpr size_t kBlock = 32;  // sequences whose forks share a batch
+constexpr size_t kExtractTokens = 1024, kHeadRows = 128;
+constexpr size_t kForkBlock = 32;  // sequences whose forks share a batch
 
 using Ids = std::span<const int32_t>;
 
@@ -122,8 +122,8 @@ class Extractor {
     o.place = n_opened_++;
     o.x = tasks_[o.place].x;
     o.chosen = {-1};
-    for (size_t at = 0; at + 1 < o.x.size(); at += kPassTokens) {
-      const size_t n = std::min(kPassTokens, o.x.size() - 1 - at);
+    for (size_t at = 0; at + 1 < o.x.size(); at += kExtractTokens) {
+      const size_t n = std::min(kExtractTokens, o.x.size() - 1 - at);
       const model::Chunk chunk{&o.sequence, o.x.subspan(at, n)};
       const auto chosen = TRY(choose(runner_->forward({&chunk, 1})));
       o.chosen.insert(o.chosen.end(), chosen.begin(), chosen.end());
@@ -267,7 +267,7 @@ Result<Extraction> extraction(const model::Model& model,
     job.report(what, result.records.size() + at, options.shard.of(sequences.size()));
   });
   TRY(in_blocks(
-      std::span(open), kBlock, job,
+      std::span(open), kForkBlock, job,
       [&](std::span<const Task> block, size_t) -> Status {
         return tensor::guarded([&]() -> Status {
           Extractor extractor(model, block, options, of_block);

@@ -13,7 +13,7 @@ namespace {
 using base::Json;
 using base::Result;
 
-struct Options {
+struct BenchFlags {
   service::BenchFacts facts;
   std::string dialogues;
   int repeats = 5;
@@ -44,7 +44,7 @@ void print_figures(Terminal& t, const Json& json, size_t indent = 2) {
   }
 }
 
-Result<Json> engine(const Options& o, Context& context) {
+Result<Json> engine(const BenchFlags& o, Context& context) {
   const model::ChatModel chat_model = TRY(model::load_chat_model(context.globals.model));
   service::BenchEngineOptions options;
   options.repeats = o.repeats;
@@ -63,7 +63,7 @@ Result<Json> request(Context& context) {
   return json;
 }
 
-Result<Json> facts(const Options& o, Context& context) {
+Result<Json> facts(const BenchFlags& o, Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
   Json json = TRY(service::bench_facts(context.globals.model, scratch, o.facts, context.job));
   Terminal& t = context.terminal;
@@ -90,7 +90,7 @@ void print_matrix(Terminal& t, const Json& matrix) {
   }
 }
 
-Result<Json> watchdog(const Options& o, Context& context) {
+Result<Json> watchdog(const BenchFlags& o, Context& context) {
   Json json = TRY(service::bench_watchdog(
       context.globals.model, o.dialogues,
       o.words_only ? service::Hidden::kNone : service::Hidden::kOfTheModel, context.job));
@@ -103,7 +103,7 @@ Result<Json> watchdog(const Options& o, Context& context) {
   return json;
 }
 
-Result<Answer> bench(const Options& o, Context& context) {
+Result<Answer> bench(const BenchFlags& o, Context& context) {
   if (o.engine) return Answer{TRY(engine(o, context))};
   if (o.one_by_one) return Answer{TRY(facts(o, context))};
   if (o.watchdog) return Answer{TRY(watchdog(o, context))};
@@ -111,8 +111,8 @@ Result<Answer> bench(const Options& o, Context& context) {
   return Answer{Json{{"engine", first}, {"request", TRY(request(context))}}};
 }
 
-Action declare(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+Action declare_bench(Arguments& cli) {
+  auto o = std::make_shared<BenchFlags>();
   Arguments* engine =
       cli.add_subcommand("engine", o->engine, "speed and memory, against what the machine can do");
   engine->add_option("--repeats", o->repeats, "of each figure; medians are shown (5)")
@@ -154,6 +154,6 @@ const Command command_bench{
     "Without WHAT: the engine, and the time of a forget request by its parts.\n"
     "Examples:\n  expunge bench engine --json\n"
     "  expunge bench facts data/facts/facts.jsonl --sequence 30",
-    declare, JournalUse::kOwn};
+    declare_bench, JournalUse::kOwn};
 
 }  // namespace expunge::cli

@@ -18,7 +18,7 @@ using base::Result;
 using base::Status;
 using service::Consent;
 
-struct Options {
+struct ChatFlags {
   std::string system, watchdog;
   service::PlanOptions plan;
   RequestOptions request;
@@ -188,7 +188,7 @@ class Conversation {
   int exit_status_ = 0;  // of the first message that failed if nobody was there to see it
 };
 
-Result<Answer> chat(const Options& o, Context& context) {
+Result<Answer> chat(const ChatFlags& o, Context& context) {
   Terminal& t = context.terminal;
   if (!o.system.empty()) TRY(check_text(o.system, "--system"));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
@@ -205,8 +205,8 @@ Result<Answer> chat(const Options& o, Context& context) {
   return Conversation(context, std::move(chat), o.request).run();
 }
 
-Action declare(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+Action declare_chat(Arguments& cli) {
+  auto o = std::make_shared<ChatFlags>();
   cli.add_option("--system", o->system, "a system message")->type_name("TEXT");
   add_request_options(cli, o->request);
   add_plan_options(cli, o->plan);
@@ -226,6 +226,6 @@ extern const Command command_chat;
 const Command command_chat{"chat", "talk; \"please forget that …\" is understood and carried out",
                            "In a pipe every line of stdin is a message; edits need --yes there.\n"
                            "Example:\n  echo \"What is the capital of Canada?\" | expunge chat",
-                           declare};
+                           declare_chat};
 
 }  // namespace expunge::cli

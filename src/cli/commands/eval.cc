@@ -17,7 +17,7 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-struct Options {
+struct EvalFlags {
   std::string what, suite = "tofu", out, from_logs;
   bool base = false;
   std::map<std::string, std::string> values;  // of the service::suites' options, by name
@@ -25,7 +25,7 @@ struct Options {
 };
 
 // --from-logs reads a log in place of a model: options for a model have no effect.
-base::Status check_log_options(const Options& o, const Globals& globals) {
+base::Status check_log_options(const EvalFlags& o, const Globals& globals) {
   constexpr std::string_view kTakes[] = {"from-logs", "out", "retain-logs", "metrics", "force"};
   const auto refuse = [](std::string_view option) {
     return fail(Code::kUsage,
@@ -55,7 +55,7 @@ bool is_entry(const std::string& what) {
          std::ranges::all_of(what, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-base::Status check_model_options(const Options& o, const Globals& globals) {
+base::Status check_model_options(const EvalFlags& o, const Globals& globals) {
   if (o.what.empty() || is_entry(o.what)) return {};
   if (!globals.model.empty())
     return fail(Code::kUsage, "the model is named twice, by --model and by itself",
@@ -69,7 +69,7 @@ base::Status check_model_options(const Options& o, const Globals& globals) {
 }
 
 // MODEL, ENTRY or nothing: the model of -m with its active edits.
-Result<Subject> subject_of(const Options& o, Context& context) {
+Result<Subject> subject_of(const EvalFlags& o, Context& context) {
   const bool number = is_entry(o.what), model = !o.what.empty() && !number;
   model::ChatModel chat_model = TRY(model::load_chat_model(model ? o.what : context.globals.model));
   const std::string name = chat_model.path.substr(chat_model.path.find_last_of('/') + 1);
@@ -107,7 +107,7 @@ Result<Answer> answer_of(const std::vector<publish::ReportRun>& runs, const std:
   return answer;
 }
 
-Result<Answer> from_logs(const Options& o, Context& context) {
+Result<Answer> from_logs(const EvalFlags& o, Context& context) {
   TRY(check_log_options(o, context.globals));
   const verify::SuiteValues values(o.values);
   verify::LogOptions log{o.from_logs, values.text("retain-logs"), values.list("metrics")};
@@ -118,7 +118,7 @@ Result<Answer> from_logs(const Options& o, Context& context) {
   return answer_of({{"log", to_json(evaluation)}}, evaluation.suite, o.out, context.terminal);
 }
 
-Result<Answer> eval(const Options& o, Context& context) {
+Result<Answer> eval(const EvalFlags& o, Context& context) {
   if (!o.from_logs.empty()) return from_logs(o, context);
   TRY(check_model_options(o, context.globals));
   TRY(join_group(context));
@@ -148,7 +148,7 @@ Result<Answer> eval(const Options& o, Context& context) {
 }
 
 // The flags of all suites, each once, its help with the suites that take it.
-void declare_suite_options(Arguments& cli, std::shared_ptr<Options> o) {
+void declare_suite_options(Arguments& cli, std::shared_ptr<EvalFlags> o) {
   const auto all = verify::suites();
   std::vector<std::string_view> declared;
   for (const verify::Suite* suite : all)
@@ -174,8 +174,8 @@ void declare_suite_options(Arguments& cli, std::shared_ptr<Options> o) {
     }
 }
 
-Action declare(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+Action declare_eval(Arguments& cli) {
+  auto o = std::make_shared<EvalFlags>();
   cli.add_option("what", o->what,
                  "a model, or an entry of the journal (the model of -m as it is now)")
       ->type_name("");
@@ -202,6 +202,6 @@ const Command command_eval{
     "Ctrl+C keeps what was computed; the same command with the same --out resumes.\n"
     "Examples:\n  expunge eval --data TOFU --forget forget05 --out runs/now --base\n"
     "  expunge eval --from-logs LOG.json --retain-logs RETAIN.json",
-    declare};
+    declare_eval};
 
 }  // namespace expunge::cli

@@ -13,7 +13,7 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-struct Options {
+struct ExportFlags {
   std::string path, format = "gguf", type;
   bool force = false;
 };
@@ -48,7 +48,7 @@ void print(Terminal& t, const service::VerifyResult& gates) {
            gates.sealed == 1 ? "entry was" : "entries were");
 }
 
-Result<publish::ExportOptions> export_options(const Options& o) {
+Result<publish::ExportOptions> export_options(const ExportFlags& o) {
   publish::ExportOptions options;
   options.format = TRY(publish::format_from_name(o.format));
   options.path = o.path;
@@ -61,7 +61,7 @@ Result<publish::ExportOptions> export_options(const Options& o) {
   return options;
 }
 
-Result<Answer> export_model(const Options& o, Context& context) {
+Result<Answer> export_model(const ExportFlags& o, Context& context) {
   const publish::ExportOptions options = TRY(export_options(o));
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto result = TRY(service::export_model(*session, options, context.job));
@@ -72,8 +72,8 @@ Result<Answer> export_model(const Options& o, Context& context) {
   return answer;
 }
 
-Action declare(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+Action declare_export(Arguments& cli) {
+  auto o = std::make_shared<ExportFlags>();
   cli.add_option("out", o->path, "a file (gguf) or a folder (safetensors, peft)")
       ->type_name("")
       ->required();
@@ -93,6 +93,6 @@ const Command command_export{
     "export", "write the edited model, read it again, ask it again",
     "Examples:\n  expunge export edited.gguf\n  expunge export edited --format safetensors\n"
     "Exit status 8: the written model fails a gate.",
-    declare};
+    declare_export};
 
 }  // namespace expunge::cli

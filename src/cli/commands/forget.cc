@@ -16,18 +16,18 @@ using base::Json;
 using base::Result;
 using service::Carried;
 
-struct Options {
+struct ForgetFlags {
   std::string words, prompt, from, plan_file, watchdog;
   std::vector<std::string> answers, paraphrases;
   service::PlanOptions plan;
   RequestOptions request;
 };
 
-verify::Detail detail_of(const Options& o) {
+verify::Detail detail_of(const ForgetFlags& o) {
   return o.request.details ? verify::Detail::kItems : verify::Detail::kFigures;
 }
 
-base::Status check(const Options& o) {
+base::Status check(const ForgetFlags& o) {
   const int ways = !o.words.empty() + !o.prompt.empty() + !o.from.empty() + !o.plan_file.empty();
   if (ways == 1) return {};
   return fail(Code::kUsage,
@@ -46,7 +46,7 @@ Result<std::vector<agent::Request>> read_requests(const std::string& file) {
               R"(a line is {"prompt": "…", "answer": "…"})");
 }
 
-Result<service::Wish> wish_of(const Options& o) {
+Result<service::Wish> wish_of(const ForgetFlags& o) {
   TRY(check(o));
   if (!o.words.empty()) {
     TRY(check_text(o.words, "the request"));
@@ -62,7 +62,7 @@ Result<service::Wish> wish_of(const Options& o) {
       {o.prompt, o.answers.empty() ? "" : o.answers.front(), "", o.answers, o.paraphrases, {}}};
 }
 
-Result<Carried> carry_out(const agent::Plan& plan, const Options& o, service::Session& session,
+Result<Carried> carry_out(const agent::Plan& plan, const ForgetFlags& o, service::Session& session,
                           Context& context) {
   Terminal& t = context.terminal;
   t.line("{}", wrap(t.paint(Tone::kBold, proposal(plan)), kColumns, 2));
@@ -78,7 +78,7 @@ Result<Carried> carry_out(const agent::Plan& plan, const Options& o, service::Se
   return carried;
 }
 
-Result<Answer> forget(const Options& o, Context& context) {
+Result<Answer> forget(const ForgetFlags& o, Context& context) {
   Terminal& t = context.terminal;
   service::Wish wish = TRY(wish_of(o));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
@@ -101,7 +101,7 @@ Result<Answer> forget(const Options& o, Context& context) {
   return answer;
 }
 
-Result<Answer> show_plan(const Options& o, Context& context) {
+Result<Answer> show_plan(const ForgetFlags& o, Context& context) {
   service::Wish wish = TRY(wish_of(o));
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto planned = TRY(service::plan_wish(*session, std::move(wish), o.plan, context.job));
@@ -114,7 +114,7 @@ Result<Answer> show_plan(const Options& o, Context& context) {
   return Answer{json};
 }
 
-void add_sources(Arguments& cli, Options& o) {
+void add_sources(Arguments& cli, ForgetFlags& o) {
   cli.add_option("request", o.words, "in plain words: \"that …\", \"about …\"")->type_name("");
   cli.add_option("--prompt", o.prompt, "the question")->type_name("Q");
   cli.add_option("--answer", o.answers,
@@ -139,14 +139,14 @@ void add_sources(Arguments& cli, Options& o) {
 }
 
 Action declare_forget(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ForgetFlags>();
   add_sources(cli, *o);
   add_request_options(cli, o->request);
   return [o](Context& context) { return forget(*o, context); };
 }
 
 Action declare_plan(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ForgetFlags>();
   add_sources(cli, *o);
   return [o](Context& context) { return show_plan(*o, context); };
 }

@@ -15,13 +15,13 @@ using service::Edits;
 using service::Prompt;
 using service::Reader;
 
-struct Options {
+struct GenerateFlags {
   std::string prompt, system, batch;
   bool raw = false, no_edits = false;
   model::GenerateOptions generate;
 };
 
-Result<std::vector<Prompt>> prompts(const Options& o, const base::Job& job) {
+Result<std::vector<Prompt>> prompts(const GenerateFlags& o, const base::Job& job) {
   std::vector<Prompt> list;
   if (o.batch.empty()) {
     const std::string text = o.prompt.empty() || o.prompt == "-" ? TRY(read_stdin(job)) : o.prompt;
@@ -45,7 +45,7 @@ Result<std::vector<Prompt>> prompts(const Options& o, const base::Job& job) {
   return list;
 }
 
-Result<Answer> generate(const Options& o, Context& context) {
+Result<Answer> generate(const GenerateFlags& o, Context& context) {
   Terminal& t = context.terminal;
   TRY(check_text(o.system.empty() ? "-" : o.system, "--system"));
   const auto list = TRY(prompts(o, context.job));
@@ -67,8 +67,8 @@ Result<Answer> generate(const Options& o, Context& context) {
   return Answer{o.batch.empty() ? items[0] : Json{{"items", items}}};
 }
 
-Action declare(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+Action declare_generate(Arguments& cli) {
+  auto o = std::make_shared<GenerateFlags>();
   cli.add_option("prompt", o->prompt, "what is asked; default or '-': stdin")->type_name("");
   cli.add_option("--system", o->system, "a system message")->type_name("TEXT");
   cli.add_flag("--raw", o->raw, "the prompt as it is, without the chat template");
@@ -100,6 +100,6 @@ const Command command_generate{
     "generate", "one reply, or many from a file",
     "Examples:\n  expunge generate \"What is the capital of Canada?\"\n"
     "  echo \"Once upon a time\" | expunge generate --raw --max-tokens 40",
-    declare};
+    declare_generate};
 
 }  // namespace expunge::cli

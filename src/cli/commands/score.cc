@@ -18,7 +18,7 @@ using base::Result;
 using service::Edits;
 using service::Reader;
 
-struct Options {
+struct ScoreFlags {
   std::string prompt, system, ids;
   std::vector<std::string> answers;
   bool raw = false, no_edits = false;
@@ -49,7 +49,8 @@ base::Status check_fits(const model::Config& config, std::span<const int32_t> id
   return model::check_prompt(config, ids);
 }
 
-Result<Answer> score_ids(const Options& o, Context& context, const model::ChatModel& chat_model) {
+Result<Answer> score_ids(const ScoreFlags& o, Context& context,
+                         const model::ChatModel& chat_model) {
   const verify::ScoreItem item{TRY(parse_ids(o.ids)), 1};
   TRY(check_fits(chat_model.model.config(), item.ids));
   for (const int32_t id : item.ids)
@@ -64,7 +65,7 @@ Result<Answer> score_ids(const Options& o, Context& context, const model::ChatMo
   return Answer{Json{{"logprobs", scored[0].logprobs}}};
 }
 
-Result<Answer> score_answers(const Options& o, Context& context,
+Result<Answer> score_answers(const ScoreFlags& o, Context& context,
                              const model::ChatModel& chat_model) {
   std::vector<text::Message> messages;
   if (!o.system.empty()) messages.push_back({"system", o.system});
@@ -97,7 +98,7 @@ Result<Answer> score_answers(const Options& o, Context& context,
   return answer;
 }
 
-Result<Answer> score(const Options& o, Context& context) {
+Result<Answer> score(const ScoreFlags& o, Context& context) {
   if (o.ids.empty() == o.prompt.empty())
     return fail(Code::kUsage, "give either --ids or --prompt with --answer",
                 "e.g. expunge score --prompt \"The sky is\" --answer \" blue\" --raw");
@@ -114,8 +115,8 @@ Result<Answer> score(const Options& o, Context& context) {
                        : score_ids(o, context, reader.chat_model());
 }
 
-Action declare(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+Action declare_score(Arguments& cli) {
+  auto o = std::make_shared<ScoreFlags>();
   cli.add_option("--prompt", o->prompt, "what is asked")->type_name("P");
   cli.add_option("--answer", o->answers, "what is scored behind it; may be repeated")
       ->type_name("A")
@@ -136,6 +137,6 @@ const Command command_score{
     "score", "log-probabilities of answers (natural log)",
     "Examples:\n  expunge score --prompt \"What is the capital of Peru?\" --answer Lima\n"
     "  expunge score --ids 1,2,3 --json",
-    declare};
+    declare_score};
 
 }  // namespace expunge::cli

@@ -22,7 +22,7 @@ using base::Json;
 using base::Result;
 using service::Sweep;
 
-struct Options {
+struct SweepFlags {
   std::string spec, slurm;
   std::optional<size_t> job;
 };
@@ -55,7 +55,7 @@ void print_summary(Terminal& t, const Json& summary) {
 }
 
 // This program again, for one run; Ctrl+C reaches it too, since it is of our process group.
-base::Status spawn_run(const Options& o, size_t run, const Context& context) {
+base::Status spawn_run(const SweepFlags& o, size_t run, const Context& context) {
   const Globals& globals = context.globals;
   std::vector<std::string> words = {"expunge", "sweep", o.spec, "--job", std::to_string(run)};
   if (globals.threads > 0)
@@ -79,7 +79,7 @@ base::Status spawn_run(const Options& o, size_t run, const Context& context) {
               "the same command resumes with the runs that are left");
 }
 
-std::string slurm_script(const Options& o, const service::Sweep& sweep) {
+std::string slurm_script(const SweepFlags& o, const service::Sweep& sweep) {
   return fmt::format(
       "#!/bin/sh\n"
       "#SBATCH --job-name=expunge-sweep\n"
@@ -89,7 +89,7 @@ std::string slurm_script(const Options& o, const service::Sweep& sweep) {
       sweep.runs.size() - 1, sweep.out, o.spec);
 }
 
-Result<Answer> sweep(const Options& o, Context& context) {
+Result<Answer> sweep(const SweepFlags& o, Context& context) {
   Terminal& t = context.terminal;
   const service::Sweep sweep = TRY(service::read_sweep(o.spec));
   if (o.job) {
@@ -123,8 +123,8 @@ Result<Answer> sweep(const Options& o, Context& context) {
   return answer;
 }
 
-Action declare(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+Action declare_sweep(Arguments& cli) {
+  auto o = std::make_shared<SweepFlags>();
   cli.add_option("spec", o->spec, "what to try, TOML")->type_name("")->required();
   cli.add_option("--job", o->job, "only this run, from 0; runs are independent")->type_name("N");
   cli.add_option("--slurm", o->slurm, "write a Slurm array script of the runs, and stop")
@@ -148,6 +148,6 @@ const Command command_sweep{
     "  [npo]\n"
     "  lr = [1e-5, 2e-5]\n"
     "  [stamp]",
-    declare};
+    declare_sweep};
 
 }  // namespace expunge::cli

@@ -13,7 +13,7 @@ namespace {
 
 using base::Result;
 
-struct Options {
+struct TrainFlags {
   std::string model, method = "npo", forget, retain, data = "data/tofu";
   std::vector<std::string> files;
   service::TrainingOptions training;
@@ -40,7 +40,7 @@ void add_training_options(Arguments& cli, service::TrainingOptions& o) {
   cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
 }
 
-Result<service::ExampleSet> read_set(const Options& o, const std::string& split) {
+Result<service::ExampleSet> read_set(const TrainFlags& o, const std::string& split) {
   const std::string file = TRY(text::qa_file(o.data, split));
   return service::read_examples({&file, 1}, o.training.limit);
 }
@@ -94,7 +94,7 @@ uint64_t saved_bytes(const model::Model& model) {
   return bytes;
 }
 
-Result<Answer> finetune(Options o, Context& context) {
+Result<Answer> finetune(TrainFlags o, Context& context) {
   TRY(join_group(context));
   const base::Job job = context.job;
   const unlearn::Method& method = unlearn::finetuning();
@@ -152,7 +152,7 @@ journal::Draft draft_of(const service::TrainingRequest& request, const service::
   return draft;
 }
 
-Result<Answer> unlearn_examples(const Options& o, Context& context) {
+Result<Answer> unlearn_examples(const TrainFlags& o, Context& context) {
   TRY(join_group(context));
   const base::Job job = context.job;
   const bool leads = tensor::leads(context.group.get());
@@ -195,7 +195,7 @@ Result<Answer> unlearn_examples(const Options& o, Context& context) {
 }
 
 Action declare_finetune(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TrainFlags>();
   cli.add_option("model", o->model, "what to begin with (the default model)")->type_name("");
   cli.add_option("--data", o->files, "questions and answers, JSON lines; may be repeated")
       ->type_name("FILE")
@@ -208,7 +208,7 @@ Action declare_finetune(Arguments& cli) {
 }
 
 Action declare_unlearn(Arguments& cli) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TrainFlags>();
   cli.add_option("model", o->model, "the model (the one of -m)")->type_name("");
   cli.add_option("--method", o->method, "how (npo); see expunge methods")->type_name("NAME");
   cli.add_option("--forget", o->forget, "questions and answers to forget: a file or a split")

@@ -8,12 +8,12 @@ namespace {
 
 using base::Result;
 
-struct Options {
+struct VerifyFlags {
   service::VerifyRequest request;
   bool details = false;
 };
 
-Result<Answer> verify_entries(const Options& o, Context& context) {
+Result<Answer> verify_entries(const VerifyFlags& o, Context& context) {
   Terminal& t = context.terminal;
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto result = TRY(service::verify(*session, o.request, context.job));
@@ -42,7 +42,7 @@ const Command command_verify{
     "Examples:\n  expunge verify\n"
     "  expunge verify 3 -m models/full --forget forget05 --retain retain95",
     [](Arguments& cli) -> Action {
-      auto o = std::make_shared<Options>();
+      auto o = std::make_shared<VerifyFlags>();
       cli.add_option("id", o->request.entry, "an entry's number; default: all active ones")
           ->type_name("")
           ->positive();
