@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "tensor/iq_blocks.h"
 #include "tensor/quant_bits.h"
 
 // Each clone is chosen at load time by what the processor has.
@@ -254,7 +255,7 @@ struct Type {
   DTypeInfo info;
   void (*read)(const uint8_t* p, size_t blocks, float* y);
 };
-constexpr std::array<Type, 13> kTypes = {{
+constexpr std::array<Type, 25> kTypes = {{
     {{DType::kF32, "F32", 0, 1, 4, true}, from_f32},
     {{DType::kF16, "F16", 1, 1, 2, true}, from_f16},
     {{DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16},
@@ -268,6 +269,18 @@ constexpr std::array<Type, 13> kTypes = {{
     {{DType::kQ4_K, "Q4_K", 12, 256, 144, false}, from_q4_k},
     {{DType::kQ5_K, "Q5_K", 13, 256, 176, false}, from_q5_k},
     {{DType::kQ6_K, "Q6_K", 14, 256, 210, false}, from_q6_k},
+    {{DType::kIQ1_S, "IQ1_S", 19, 256, 50, false}, blocks::from_iq1_s},
+    {{DType::kIQ1_M, "IQ1_M", 29, 256, 56, false}, blocks::from_iq1_m},
+    {{DType::kIQ2_XXS, "IQ2_XXS", 16, 256, 66, false}, blocks::from_iq2_xxs},
+    {{DType::kIQ2_XS, "IQ2_XS", 17, 256, 74, false}, blocks::from_iq2_xs},
+    {{DType::kIQ2_S, "IQ2_S", 22, 256, 82, false}, blocks::from_iq2_s},
+    {{DType::kIQ3_XXS, "IQ3_XXS", 18, 256, 98, false}, blocks::from_iq3_xxs},
+    {{DType::kIQ3_S, "IQ3_S", 21, 256, 110, false}, blocks::from_iq3_s},
+    {{DType::kIQ4_NL, "IQ4_NL", 20, 32, 18, false}, blocks::from_iq4_nl},
+    {{DType::kIQ4_XS, "IQ4_XS", 23, 256, 136, false}, blocks::from_iq4_xs},
+    {{DType::kMXFP4, "MXFP4", 39, 32, 17, false}, blocks::from_mxfp4},
+    {{DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::from_tq1_0},
+    {{DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::from_tq2_0},
 }};
 const Type& type_of(DType dtype) {
   return *std::ranges::find(kTypes, dtype, [](const Type& t) { return t.info.dtype; });
