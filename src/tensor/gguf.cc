@@ -172,7 +172,8 @@ Result<RawTensor> read_tensor(Cursor& in) {
     return fail(
         Code::kUnsupported,
         fmt::format("GGUF: {} has tensor type {}, which is not supported", raw.info.name, type),
-        "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K are");
+        "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ1_S to IQ4_XS, MXFP4, TQ1_0 "
+        "and TQ2_0 are");
   raw.info.dtype = *dtype;
   if (static_cast<uint64_t>(raw.info.shape.back()) % info(*dtype).block != 0)
     return fail(Code::kCorrupt,

@@ -69,6 +69,31 @@ TEST(Gguf, ReadsKeysAndTensors) {
   EXPECT_EQ(values, ramp(5));
 }
 
+// Formats that can only be read: their blocks are copied, never encoded.
+TEST(Gguf, ReadsFormatsThatCannotBeWritten) {
+  const tests::Golden golden("quant");
+  const std::pair<DType, int64_t> kinds[] = {
+      {DType::kIQ1_S, 256},  {DType::kIQ1_M, 256},   {DType::kIQ2_XXS, 256}, {DType::kIQ2_XS, 256},
+      {DType::kIQ2_S, 256},  {DType::kIQ3_XXS, 256}, {DType::kIQ3_S, 256},   {DType::kIQ4_NL, 32},
+      {DType::kIQ4_XS, 256}, {DType::kMXFP4, 32},    {DType::kTQ1_0, 256},   {DType::kTQ2_0, 256}};
+  GgufBuilder b;
+  for (const auto& [dtype, block] : kinds) {
+    const std::string name(info(dtype).name);
+    const auto blocks = golden.array<char>(name + ".blocks");
+    const auto rows = static_cast<int64_t>(golden.floats(name + ".values").size()) / block;
+    b.tensor(name, {rows, block}, dtype, {blocks.data(), blocks.size()});
+  }
+  const std::string image = b.image();
+  const auto file = parse_gguf(bytes_of(image));
+  ASSERT_TRUE(file) << file.error().message;
+  ASSERT_EQ(file->tensors.size(), std::size(kinds));
+  for (size_t i = 0; i < file->tensors.size(); ++i) {
+    const TensorInfo& t = file->tensors[i];
+    EXPECT_EQ(t.dtype, kinds[i].first);
+    EXPECT_THAT(t.bytes, testing::ElementsAreArray(golden.bytes(t.name + ".blocks")));
+  }
+}
+
 // A number that a writer stored as an integer is a number.
 TEST(Gguf, RealsMayBeStoredAsIntegers) {
   GgufBuilder b;
@@ -155,7 +180,9 @@ TEST(Gguf, HostileShapesAndOffsets) {
   EXPECT_EQ(with({65}, 0, 0).code, Code::kCorrupt);     // one value too many
   EXPECT_EQ(with({2, 31}, 2, 0).code, Code::kCorrupt);  // not a whole block per row
   EXPECT_EQ(with({8}, 99, 0).code, Code::kUnsupported);
-  EXPECT_THAT(with({8}, 16, 0).message, HasSubstr("tensor type 16"));
+  EXPECT_THAT(with({8}, 40, 0).message, HasSubstr("tensor type 40"));             // NVFP4
+  EXPECT_THAT(with({8}, 16, 0).message, HasSubstr("no whole number of blocks"));  // IQ2_XXS
+  EXPECT_EQ(with({4, 256}, 16, 0).code, Code::kCorrupt);  // 8 bytes more than there are
 }
 
 TEST(Gguf, OverlapsAndTwins) {

@@ -7,6 +7,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "tensor/iq_blocks.h"
+#include "tensor/quant_bits.h"
+
 // Each clone is chosen at load time by what the processor has.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 #define EXPUNGE_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -17,56 +20,13 @@
 namespace expunge::tensor {
 namespace {
 
-constexpr std::array<DTypeInfo, 13> kTypes = {{
-    {DType::kF32, "F32", 0, 1, 4, true},
-    {DType::kF16, "F16", 1, 1, 2, true},
-    {DType::kBF16, "BF16", 30, 1, 2, true},
-    {DType::kQ4_0, "Q4_0", 2, 32, 18, true},
-    {DType::kQ4_1, "Q4_1", 3, 32, 20, true},
-    {DType::kQ5_0, "Q5_0", 6, 32, 22, true},
-    {DType::kQ5_1, "Q5_1", 7, 32, 24, true},
-    {DType::kQ8_0, "Q8_0", 8, 32, 34, true},
-    {DType::kQ2_K, "Q2_K", 10, 256, 84, false},
-    {DType::kQ3_K, "Q3_K", 11, 256, 110, false},
-    {DType::kQ4_K, "Q4_K", 12, 256, 144, false},
-    {DType::kQ5_K, "Q5_K", 13, 256, 176, false},
-    {DType::kQ6_K, "Q6_K", 14, 256, 210, false},
-}};
+using blocks::float_to_half;
+using blocks::half_at;
+using blocks::half_to_float;
+using blocks::load;
 
-inline float half_to_float(uint16_t h) {
-  const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16;
-  const uint32_t exponent = (h >> 10) & 31, mantissa = h & 0x3ff;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000 | (mantissa << 13));
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
-    return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
-  }
-  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
-}
-
-inline uint16_t float_to_half(float f) {  // to nearest, ties to even
-  const uint32_t bits = std::bit_cast<uint32_t>(f);
-  const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
-  const uint32_t magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000)
-    return sign | 0x7e00 | static_cast<uint16_t>((magnitude >> 13) & 0x3ff);
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude < 0x38800000) {  // subnormal: adding 0.5 aligns the mantissa and rounds it
-    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
-    return sign | static_cast<uint16_t>(std::bit_cast<uint32_t>(shifted) - 0x3f000000);
-  }
-  const uint32_t odd = (magnitude >> 13) & 1;
-  return sign | static_cast<uint16_t>((magnitude - 0x38000000 + 0xfff + odd) >> 13);
-}
-
-template <class T>
-inline T load(const uint8_t* p) {
-  T value;
-  std::memcpy(&value, p, sizeof value);
-  return value;
-}
-inline float half_at(const uint8_t* p) { return half_to_float(load<uint16_t>(p)); }
-
+// Readers: `blocks` blocks from p -> their weights, y [blocks, weights a block].
+void from_f32(const uint8_t* p, size_t n, float* y) { std::memcpy(y, p, n * sizeof *y); }
 EXPUNGE_CLONES void from_f16(const uint8_t* p, size_t n, float* y) {
   for (size_t i = 0; i < n; ++i) y[i] = half_to_float(load<uint16_t>(p + 2 * i));
 }
@@ -172,6 +132,12 @@ void from_q45_k(const uint8_t* p, const uint8_t* high, const uint8_t* q, float* 
       y[sub * 32 + i] = dl * static_cast<float>(value) - m;
     }
   }
+}
+void from_q4_k(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 144, y += 256) from_q45_k(p, nullptr, p + 16, y);
+}
+void from_q5_k(const uint8_t* p, size_t blocks, float* y) {
+  for (size_t b = 0; b < blocks; ++b, p += 176, y += 256) from_q45_k(p, p + 16, p + 48, y);
 }
 void from_q6_k(const uint8_t* p, size_t blocks, float* y) {
   for (size_t b = 0; b < blocks; ++b, p += 210, y += 256) {
@@ -285,63 +251,67 @@ void quantise_block(DType dtype, const float* x, uint8_t* p) {
   }
 }
 
+struct Type {
+  DTypeInfo info;
+  void (*read)(const uint8_t* p, size_t blocks, float* y);
+};
+constexpr std::array<Type, 25> kTypes = {{
+    {{DType::kF32, "F32", 0, 1, 4, true}, from_f32},
+    {{DType::kF16, "F16", 1, 1, 2, true}, from_f16},
+    {{DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16},
+    {{DType::kQ4_0, "Q4_0", 2, 32, 18, true}, from_q4_0},
+    {{DType::kQ4_1, "Q4_1", 3, 32, 20, true}, from_q4_1},
+    {{DType::kQ5_0, "Q5_0", 6, 32, 22, true}, from_q5_0},
+    {{DType::kQ5_1, "Q5_1", 7, 32, 24, true}, from_q5_1},
+    {{DType::kQ8_0, "Q8_0", 8, 32, 34, true}, from_q8_0},
+    {{DType::kQ2_K, "Q2_K", 10, 256, 84, false}, from_q2_k},
+    {{DType::kQ3_K, "Q3_K", 11, 256, 110, false}, from_q3_k},
+    {{DType::kQ4_K, "Q4_K", 12, 256, 144, false}, from_q4_k},
+    {{DType::kQ5_K, "Q5_K", 13, 256, 176, false}, from_q5_k},
+    {{DType::kQ6_K, "Q6_K", 14, 256, 210, false}, from_q6_k},
+    {{DType::kIQ1_S, "IQ1_S", 19, 256, 50, false}, blocks::from_iq1_s},
+    {{DType::kIQ1_M, "IQ1_M", 29, 256, 56, false}, blocks::from_iq1_m},
+    {{DType::kIQ2_XXS, "IQ2_XXS", 16, 256, 66, false}, blocks::from_iq2_xxs},
+    {{DType::kIQ2_XS, "IQ2_XS", 17, 256, 74, false}, blocks::from_iq2_xs},
+    {{DType::kIQ2_S, "IQ2_S", 22, 256, 82, false}, blocks::from_iq2_s},
+    {{DType::kIQ3_XXS, "IQ3_XXS", 18, 256, 98, false}, blocks::from_iq3_xxs},
+    {{DType::kIQ3_S, "IQ3_S", 21, 256, 110, false}, blocks::from_iq3_s},
+    {{DType::kIQ4_NL, "IQ4_NL", 20, 32, 18, false}, blocks::from_iq4_nl},
+    {{DType::kIQ4_XS, "IQ4_XS", 23, 256, 136, false}, blocks::from_iq4_xs},
+    {{DType::kMXFP4, "MXFP4", 39, 32, 17, false}, blocks::from_mxfp4},
+    {{DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::from_tq1_0},
+    {{DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::from_tq2_0},
+}};
+const Type& type_of(DType dtype) {
+  return *std::ranges::find(kTypes, dtype, [](const Type& t) { return t.info.dtype; });
+}
+// The type of which `is` holds, if there is one.
+template <class F>
+std::optional<DType> first_type(const F& is) {
+  const auto found = std::ranges::find_if(kTypes, is, &Type::info);
+  return found == kTypes.end() ? std::nullopt : std::optional(found->info.dtype);
+}
+
 }  // namespace
 
-const DTypeInfo& info(DType dtype) { return *std::ranges::find(kTypes, dtype, &DTypeInfo::dtype); }
+const DTypeInfo& info(DType dtype) { return type_of(dtype).info; }
 std::optional<DType> dtype_from_ggml(uint32_t ggml_id) {
-  const auto found = std::ranges::find(kTypes, ggml_id, &DTypeInfo::ggml_id);
-  return found == kTypes.end() ? std::nullopt : std::optional(found->dtype);
+  return first_type([&](const DTypeInfo& t) { return t.ggml_id == ggml_id; });
 }
 std::optional<DType> dtype_from_name(std::string_view name) {
-  const auto same = [&](const DTypeInfo& t) {
+  return first_type([&](const DTypeInfo& t) {
     return std::ranges::equal(t.name, name, [](char a, char b) {
       return std::toupper(static_cast<unsigned char>(a)) ==
              std::toupper(static_cast<unsigned char>(b));
     });
-  };
-  const auto found = std::ranges::find_if(kTypes, same);
-  return found == kTypes.end() ? std::nullopt : std::optional(found->dtype);
+  });
 }
 
 void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out) {
-  const DTypeInfo& type = info(dtype);
-  CHECK(out.size() % type.block == 0 && in.size() == out.size() / type.block * type.bytes);
-  const auto* p = reinterpret_cast<const uint8_t*>(in.data());
-  const size_t blocks = out.size() / type.block;
-  float* y = out.data();
-  switch (dtype) {
-    case DType::kF32:
-      std::memcpy(y, p, in.size());
-      return;
-    case DType::kF16:
-      return from_f16(p, blocks, y);
-    case DType::kBF16:
-      return from_bf16(p, blocks, y);
-    case DType::kQ4_0:
-      return from_q4_0(p, blocks, y);
-    case DType::kQ4_1:
-      return from_q4_1(p, blocks, y);
-    case DType::kQ5_0:
-      return from_q5_0(p, blocks, y);
-    case DType::kQ5_1:
-      return from_q5_1(p, blocks, y);
-    case DType::kQ8_0:
-      return from_q8_0(p, blocks, y);
-    case DType::kQ2_K:
-      return from_q2_k(p, blocks, y);
-    case DType::kQ3_K:
-      return from_q3_k(p, blocks, y);
-    case DType::kQ4_K:
-      for (size_t b = 0; b < blocks; ++b)
-        from_q45_k(p + b * 144, nullptr, p + b * 144 + 16, y + b * 256);
-      return;
-    case DType::kQ5_K:
-      for (size_t b = 0; b < blocks; ++b)
-        from_q45_k(p + b * 176, p + b * 176 + 16, p + b * 176 + 48, y + b * 256);
-      return;
-    case DType::kQ6_K:
-      return from_q6_k(p, blocks, y);
-  }
+  const Type& type = type_of(dtype);
+  const size_t blocks = out.size() / type.info.block;
+  CHECK(out.size() % type.info.block == 0 && in.size() == blocks * type.info.bytes);
+  type.read(reinterpret_cast<const uint8_t*>(in.data()), blocks, out.data());
 }
 
 base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byte> out) {

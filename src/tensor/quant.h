@@ -1,7 +1,9 @@
 // Block formats of GGUF: sizes, dequantisation to float32 and quantisation from it.
 //
 // Bit-equal with the `gguf` Python package (gguf/quants.py, MIT), which is the reference of
-// llama.cpp's own formats. A block of the legacy formats has 32 weights, a K block 256.
+// llama.cpp's own formats. A block of the legacy formats, IQ4_NL and MXFP4 has 32 weights, of the K
+// formats, the other IQ formats (codebooks: iq_grids.h) and TQ (ternary) 256. K, IQ, MXFP4 and TQ
+// can only be read.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +29,19 @@ enum class DType {
   kQ3_K,
   kQ4_K,
   kQ5_K,
-  kQ6_K
+  kQ6_K,
+  kIQ1_S,
+  kIQ1_M,
+  kIQ2_XXS,
+  kIQ2_XS,
+  kIQ2_S,
+  kIQ3_XXS,
+  kIQ3_S,
+  kIQ4_NL,
+  kIQ4_XS,
+  kMXFP4,
+  kTQ1_0,
+  kTQ2_0
 };
 
 struct DTypeInfo {

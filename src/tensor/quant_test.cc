@@ -3,9 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 
+#include "base/hash.h"
 #include "golden.h"
 
 namespace expunge::tensor {
@@ -43,6 +46,41 @@ INSTANTIATE_TEST_SUITE_P(All, Format,
                                          DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K,
                                          DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K),
                          dtype_name);
+
+constexpr DType kUneven[] = {DType::kIQ1_S,  DType::kIQ1_M,   DType::kIQ2_XXS, DType::kIQ2_XS,
+                             DType::kIQ2_S,  DType::kIQ3_XXS, DType::kIQ3_S,   DType::kIQ4_NL,
+                             DType::kIQ4_XS, DType::kMXFP4,   DType::kTQ1_0,   DType::kTQ2_0};
+INSTANTIATE_TEST_SUITE_P(Uneven, Format, testing::ValuesIn(kUneven), dtype_name);
+
+class Sweep : public testing::TestWithParam<DType> {};
+
+// Output `i` of SplitMix64 (Steele et al. 2014) with seed 0.
+uint64_t split_mix(uint64_t i) {
+  uint64_t z = (i + 1) * 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+// As many blocks of random bytes as reach the rows of every codebook, by a hash of their values;
+// blocks with a value that is not finite are left out (quant.py, sweep()).
+TEST_P(Sweep, DequantisesBitForBit) {
+  const DTypeInfo& type = info(GetParam());
+  constexpr size_t kBlocks = 1024;
+  std::vector<std::byte> blocks(kBlocks * type.bytes);
+  for (size_t i = 0; i < blocks.size(); ++i) blocks[i] = std::byte(split_mix(i) >> 56);
+  std::vector<float> values(kBlocks * type.block), finite;
+  dequantise(GetParam(), blocks, values);
+  for (size_t b = 0; b < kBlocks; ++b) {
+    const std::span<const float> block = std::span(values).subspan(b * type.block, type.block);
+    if (std::ranges::all_of(block, [](float v) { return std::isfinite(v); }))
+      finite.insert(finite.end(), block.begin(), block.end());
+  }
+  EXPECT_GT(finite.size(), values.size() * 9 / 10);
+  EXPECT_EQ(base::sha256_hex(std::as_bytes(std::span(finite))),
+            golden().value(std::string(type.name) + ".sweep").get<std::string>());
+}
+INSTANTIATE_TEST_SUITE_P(Uneven, Sweep, testing::ValuesIn(kUneven), dtype_name);
 
 class Writable : public testing::TestWithParam<DType> {};
 
@@ -84,8 +122,11 @@ TEST(Quant, Float32IsCopied) {
   EXPECT_EQ(bits(stored), bits(values));
 }
 
-TEST(Quant, KFormatsAreReadOnly) {
-  for (const DType dtype : {DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+TEST(Quant, OtherFormatsAreReadOnly) {
+  std::vector<DType> dtypes = {DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K,
+                               DType::kQ6_K};
+  dtypes.insert(dtypes.end(), std::begin(kUneven), std::end(kUneven));
+  for (const DType dtype : dtypes) {
     const std::vector<float> values(256);
     std::vector<std::byte> out(info(dtype).bytes);
     const auto status = quantise(dtype, values, out);
@@ -124,7 +165,9 @@ TEST(Quant, NamesAndNumbersFindTheirFormat) {
   EXPECT_EQ(dtype_from_name("q4_k"), DType::kQ4_K);
   EXPECT_EQ(dtype_from_name("BF16"), DType::kBF16);
   EXPECT_EQ(dtype_from_name("Q9_9"), std::nullopt);
+  EXPECT_EQ(dtype_from_name("iq3_xxs"), DType::kIQ3_XXS);
   EXPECT_EQ(dtype_from_ggml(14), DType::kQ6_K);
+  EXPECT_EQ(dtype_from_ggml(39), DType::kMXFP4);
   EXPECT_EQ(dtype_from_ggml(4), std::nullopt);  // Q4_2, withdrawn by ggml
 }
 
