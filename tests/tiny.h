@@ -13,15 +13,21 @@
 #include <vector>
 
 #include "model/forward.h"
-#include "model/names.h"
+#include "model/role.h"
 
 namespace expunge::tests {
 
 using tensor::Tensor;
 using Ids = std::vector<int32_t>;
+using model::Role;
 
-inline model::Config tiny_config() {
-  model::Config c;
+// "model.layers.1.mlp.down_proj.weight", as most families call it.
+inline std::string layer_weight(int64_t layer, std::string_view module) {
+  return fmt::format("model.layers.{}.{}.weight", layer, module);
+}
+
+inline model::Arch tiny_arch() {
+  model::Arch c;
   c.family = "llama";
   c.n_layers = 3;
   c.d_model = 32;
@@ -44,7 +50,7 @@ inline Tensor random_tensor(std::mt19937_64& rng, std::vector<int64_t> shape, do
   return t;
 }
 
-inline std::map<std::string, Tensor> random_weights(const model::Config& config, uint64_t seed) {
+inline std::map<std::string, Tensor> random_weights(const model::Arch& config, uint64_t seed) {
   std::mt19937_64 rng(seed);
   std::map<std::string, Tensor> weights;
   for (const auto& [name, shape] : model::expected_tensors(config))
@@ -60,8 +66,7 @@ inline std::shared_ptr<const model::Model> shared(model::Model model) {
 }
 inline std::shared_ptr<const model::Model> random_model(uint64_t seed) {
   tensor::start(1);
-  return shared(
-      model::Model::from_weights(tiny_config(), random_weights(tiny_config(), seed)).value());
+  return shared(model::Model::from_weights(tiny_arch(), random_weights(tiny_arch(), seed)).value());
 }
 
 // --- the planted language ----------------------------------------------------------------------
@@ -80,51 +85,85 @@ inline int32_t answer(int32_t relation, int32_t subject) {  // subjects share an
 }
 inline Ids refusal() { return {kI, kDunno}; }
 
-// The family's block over a batch of sequences of one length, differentiable in the weights.
+// The block over a batch of sequences of one length, differentiable in the weights.
 class BatchOps final : public model::BlockOps {
  public:
   BatchOps(const model::Model& model, int64_t batch, int64_t length)
-      : model_(model),
-        batch_(batch),
-        length_(length),
-        rope_(model::rope_table(model.config(), length)) {}
+      : model_(model), arch_(model.arch()), batch_(batch), length_(length) {
+    const std::vector<int32_t> positions = model::first_positions(length);
+    const std::vector<int32_t> lengths(positions.size(), static_cast<int32_t>(length));
+    for (const model::Rope& rope : arch_.ropes)
+      ropes_.push_back(model::rope_table(rope, arch_.rotary(), positions, lengths));
+  }
   void enter(int64_t layer) { layer_ = layer; }
 
-  Tensor norm(const Tensor& x, std::string_view module) override {
-    return at::rms_norm(x, {x.size(-1)}, weight(module), model_.config().norm_eps);
+  Tensor norm(const Tensor& x, Role role) override {
+    const int64_t layer = model::in_layer(role) ? layer_ : -1;
+    const Tensor& w = model_.param(role, layer).value;
+    if (arch_.norm == model::Norm::kRms) return at::rms_norm(x, {x.size(-1)}, w, arch_.norm_eps);
+    return at::layer_norm(x, {x.size(-1)}, w, model_.bias(role, layer).value, arch_.norm_eps);
   }
-  Tensor linear(const Tensor& x, std::string_view module) override {
-    return at::linear(x, weight(module));
+  Tensor linear(const Tensor& x, Role role) override {
+    const Tensor y = at::linear(x, model_.param(role, layer_).value);
+    return arch_.biases.contains(role) ? y + model_.bias(role, layer_).value : y;
   }
   Tensor attention(Tensor q, Tensor k, Tensor v) override {
-    const model::Config& c = model_.config();
     const auto heads = [&](const Tensor& t, int64_t n) {
-      const Tensor h = t.view({batch_, length_, n, c.head_dim}).transpose(1, 2);  // [B,n,T,K]
-      return n == c.n_heads ? h : h.repeat_interleave(c.n_heads / n, 1);
+      const Tensor h = t.view({batch_, length_, n, arch_.head_dim}).transpose(1, 2);  // [B,n,T,K]
+      return n == arch_.n_heads ? h : h.repeat_interleave(arch_.n_heads / n, 1);
     };
+    const model::LayerAttention how = arch_.attention_of(layer_);
+    Tensor seen = at::ones({length_, length_}, at::kBool).tril();
+    if (how.window > 0) seen = seen.triu(1 - how.window);
     const Tensor out = at::scaled_dot_product_attention(
-        rotate(heads(q, c.n_heads)), rotate(heads(k, c.n_kv_heads)), heads(v, c.n_kv_heads), {},
-        0.0, /*is_causal=*/true);
+        rotate(heads(q, arch_.n_heads)), rotate(heads(k, arch_.n_kv_heads)),
+        heads(v, arch_.n_kv_heads), seen, 0.0, /*is_causal=*/false, arch_.score_scale());
     return out.transpose(1, 2).reshape({batch_ * length_, -1});  // [B*T,N*K]
   }
-  Tensor swiglu(const Tensor& gate, const Tensor& up) override { return at::silu(gate) * up; }
+  Tensor gated(const Tensor& gate, const Tensor& up) override {
+    return model::activate(arch_, gate) * up;
+  }
+  Tensor activated(const Tensor& x) override { return model::activate(arch_, x); }
   Tensor add(const Tensor& a, const Tensor& b) override { return a + b; }
   Tensor tap(model::Point, Tensor value) override { return value; }
 
  private:
-  const Tensor& weight(std::string_view module) const {
-    return model_.param(model::layer_weight(layer_, module)).value;
-  }
-  Tensor rotate(const Tensor& x) const {  // [B,n,T,K], rotate_half
-    const int64_t half = x.size(-1) / 2;
+  Tensor rotate(const Tensor& x) const {  // [B,n,T,K], rotate_half of the leading components
+    if (ropes_.empty()) return x;
+    const model::RopeTable& table = ropes_[arch_.attention_of(layer_).rope];
+    const int64_t half = arch_.rotary() / 2;
     const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
-    return at::cat({a * rope_.cos - b * rope_.sin, b * rope_.cos + a * rope_.sin}, -1);
+    return at::cat({a * table.cos - b * table.sin, b * table.cos + a * table.sin,
+                    x.narrow(-1, 2 * half, x.size(-1) - 2 * half)},
+                   -1);
   }
   const model::Model& model_;
+  const model::Arch& arch_;
   int64_t batch_, length_;
-  model::RopeTable rope_;
+  std::vector<model::RopeTable> ropes_;
   int64_t layer_ = 0;
 };
+
+inline Ids to_vector(const Tensor& ids) {
+  const Tensor flat = ids.flatten().to(at::kInt).contiguous();
+  return {flat.data_ptr<int32_t>(), flat.data_ptr<int32_t>() + flat.numel()};
+}
+
+// ids [n,T] -> final normed hidden states [n*T,D].
+inline Tensor batch_hidden(const model::Model& model, const Tensor& ids) {
+  const int64_t batch = ids.size(0), length = ids.size(1);
+  BatchOps ops(model, batch, length);
+  const Ids flat = to_vector(ids);
+  Ids positions;
+  for (int64_t i = 0; i < batch; ++i)
+    for (int64_t t = 0; t < length; ++t) positions.push_back(static_cast<int32_t>(t));
+  Tensor x = model::embed(model, flat, positions);
+  for (int64_t layer = 0; layer < model.arch().n_layers; ++layer) {
+    ops.enter(layer);
+    x = model::run_block(model.arch(), ops, x);
+  }
+  return ops.norm(x, Role::kFinalNorm);
+}
 
 // The training data: prompt and reply, padded at the end (a causal model does not see that).
 struct Curriculum {
@@ -170,18 +209,10 @@ inline std::map<std::string, Tensor> teach(const model::Model& untaught, const C
     leaves[name] = leaf;
   }
   const model::Model model = untaught.with(leaves);  // sees the leaves as they change
-  const int64_t batch = c.ids.size(0), length = c.ids.size(1);
   const Tensor targets = c.targets.flatten();
   const Tensor scored = targets.ge(0).nonzero().squeeze(1);
   for (int step = 1; step <= steps; ++step) {
-    BatchOps ops(model, batch, length);
-    Tensor x = model.param("model.embed_tokens.weight").value.index_select(0, c.ids.flatten());
-    for (int64_t layer = 0; layer < model.config().n_layers; ++layer) {
-      ops.enter(layer);
-      x = model::find_family(model.config().family)->block(ops, x);
-    }
-    x = at::rms_norm(x.index_select(0, scored), {x.size(1)}, model.param("model.norm.weight").value,
-                     model.config().norm_eps);
+    const Tensor x = batch_hidden(model, c.ids).index_select(0, scored);
     const Tensor loss =
         at::cross_entropy_loss(model::plain_logits(model, x), targets.index_select(0, scored));
     loss.backward();
@@ -205,7 +236,7 @@ inline std::map<std::string, Tensor> teach(const model::Model& untaught, const C
 inline std::shared_ptr<const model::Model> planted_model() {
   tensor::start(1);
   static const auto weights = teach(*random_model(1), curriculum(), 150);
-  return shared(model::Model::from_weights(tiny_config(), weights).value());
+  return shared(model::Model::from_weights(tiny_arch(), weights).value());
 }
 
 // Log-probabilities of the token that follows a prompt, [V].

@@ -24,7 +24,7 @@ inline const model::ChatModel& planted_chat() {
   static const model::ChatModel planted = [] {
     const auto path = std::filesystem::temp_directory_path() /
                       ("expunge-chat-" + std::to_string(::getpid()) + ".gguf");
-    std::ofstream(path, std::ios::binary) << gguf_image(tiny_config(), tensor::DType::kF32);
+    std::ofstream(path, std::ios::binary) << gguf_image(tiny_arch(), tensor::DType::kF32);
     model::ChatModel chat = model::load_chat_model(path.string()).value();
     std::filesystem::remove(path);
     return chat.with(*planted_model());
@@ -35,7 +35,7 @@ inline const model::ChatModel& planted_chat() {
 // The same with room for longer prompts. Of ordinary words only the characters of the vocabulary
 // are read; the others are left out.
 inline model::ChatModel planted_chat(int64_t context_length) {
-  model::Config config = tiny_config();
+  model::Arch config = tiny_arch();
   config.context_length = context_length;
   std::map<std::string, Tensor> weights;
   for (const auto& [name, param] : planted_chat().model.weights()) weights[name] = param->value;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "gguf_builder.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "tiny.h"
 #include "tiny_vocab.h"
 
@@ -17,7 +17,7 @@ inline std::vector<float> floats(const Tensor& t) {
 }
 
 // Token i is the character '0' + i, 7 ends a turn; the chat template is the first message alone.
-inline void add_characters(GgufBuilder& b, const model::Config& c) {
+inline void add_characters(GgufBuilder& b, const model::Arch& c) {
   std::vector<std::string> tokens;
   for (int64_t i = 0; i < c.vocab_size; ++i)
     tokens.push_back(i == 7 ? "<end>" : std::string(1, static_cast<char>('0' + i)));
@@ -33,7 +33,7 @@ inline void add_characters(GgufBuilder& b, const model::Config& c) {
 }
 
 // One token per byte and ChatML: it accepts any text. The configuration is byte_config().
-inline void add_bytes(GgufBuilder& b, const model::Config&) {
+inline void add_bytes(GgufBuilder& b, const model::Arch&) {
   const ByteVocab bytes;
   b.text("tokenizer.ggml.model", "gpt2");
   b.text("tokenizer.ggml.pre", "gpt-2");
@@ -46,8 +46,8 @@ inline void add_bytes(GgufBuilder& b, const model::Config&) {
          "'<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
          "'<|im_start|>assistant\n' }}{% endif %}");
 }
-inline model::Config byte_config() {
-  model::Config c = tiny_config();
+inline model::Arch byte_config() {
+  model::Arch c = tiny_arch();
   c.vocab_size = static_cast<int64_t>(ByteVocab().tokens.size());
   c.context_length = 2048;
   c.end_ids = {kImEnd};
@@ -55,9 +55,9 @@ inline model::Config byte_config() {
 }
 
 // As llama.cpp's converter writes the model, head rows permuted; matrices in `dtype`.
-inline std::string gguf_image(const model::Config& c, tensor::DType dtype,
+inline std::string gguf_image(const model::Arch& c, tensor::DType dtype,
                               void (*add_vocab)(GgufBuilder&,
-                                                const model::Config&) = add_characters) {
+                                                const model::Arch&) = add_characters) {
   GgufBuilder b;
   b.text("general.architecture", "llama");
   const auto size = [&](const char* key, int64_t n) {
@@ -73,7 +73,7 @@ inline std::string gguf_image(const model::Config& c, tensor::DType dtype,
     Tensor value = weights.at(name);
     if (const auto order = model::gguf_row_order(c, name); !order.empty())
       value = at::empty_like(value).index_copy_(0, at::tensor(order, tensor::i64()), value);
-    b.tensor(*model::name_to_gguf(name), shape, floats(value),
+    b.tensor(*model::name_to_gguf(c, name), shape, floats(value),
              shape.size() == 2 ? dtype : tensor::DType::kF32);
   }
   b.tensor("extra.unknown", {2, 32}, std::vector<float>(64, 0.5F));  // must be carried along

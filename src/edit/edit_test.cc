@@ -16,9 +16,9 @@ using base::Code;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-const std::string kDown1 = model::layer_weight(1, "mlp.down_proj");
-const std::string kDown2 = model::layer_weight(2, "mlp.down_proj");
-const std::string kGate = model::layer_weight(1, "mlp.gate_proj");
+const std::string kDown1 = tests::layer_weight(1, "mlp.down_proj");
+const std::string kDown2 = tests::layer_weight(2, "mlp.down_proj");
+const std::string kGate = tests::layer_weight(1, "mlp.gate_proj");
 
 Tensor random_f32(uint64_t seed, int64_t rows, int64_t columns) {
   std::mt19937_64 rng(seed);

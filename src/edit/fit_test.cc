@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "base/files.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "tiny.h"
 
 namespace expunge::edit {
@@ -18,7 +18,7 @@ namespace {
 using base::Code;
 using ::testing::HasSubstr;
 
-const std::string kDown = model::layer_weight(1, "mlp.down_proj"), kNorm = "model.norm.weight";
+const std::string kDown = tests::layer_weight(1, "mlp.down_proj"), kNorm = "model.norm.weight";
 
 // ½ |w − target|² of every leaf, with target 1.
 base::Result<double> towards_one(TrainableParameters& trained) {
@@ -295,7 +295,7 @@ TEST_F(FitTest, NamesOfWhatIsTrained) {
   constexpr std::string_view kModules[] = {"mlp.down_proj", "self_attn.q_proj", "no.such"};
   const auto names = layer_matrices(*model_, kModules, 1);
   EXPECT_EQ(names.size(), 4U);  // two modules of the last two of three layers
-  EXPECT_EQ(all_tensors(*model_).size(), model::expected_tensors(model_->config()).size());
+  EXPECT_EQ(all_tensors(*model_).size(), model::expected_tensors(model_->arch()).size());
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <random>
 
-#include "model/names.h"
+#include "model/role.h"
 
 namespace expunge::edit {
 namespace {
@@ -132,13 +132,12 @@ Edit TrainableParameters::edit() const {
 }
 
 std::vector<std::string> layer_matrices(const model::Model& model,
-                                        std::span<const std::string_view> modules,
-                                        int64_t first_layer) {
+                                        std::span<const model::Role> roles, int64_t first_layer) {
   std::vector<std::string> names;
-  for (int64_t layer = first_layer; layer < model.config().n_layers; ++layer)
-    for (const std::string_view module : modules)
-      if (std::string name = model::layer_weight(layer, module); model.has(name))
-        names.push_back(std::move(name));
+  for (int64_t layer = first_layer; layer < model.arch().n_layers; ++layer)
+    for (const model::Role role : roles)
+      if (model::has(model.arch(), role))
+        names.push_back(model::weight_name(model.arch(), role, layer));
   return names;
 }
 

@@ -42,10 +42,10 @@ class TrainableParameters {
   std::vector<Tensor> leaves_;
 };
 
-// The matrices of layer `first_layer` and later ones that belong to `modules`
-// ("self_attn.q_proj").
+// The matrices of these roles in layer `first_layer` and later ones; a role that the architecture
+// lacks has none.
 std::vector<std::string> layer_matrices(const model::Model& model,
-                                        std::span<const std::string_view> modules,
+                                        std::span<const model::Role> roles,
                                         int64_t first_layer = 0);
 // Every tensor of the model, its norms and embeddings included.
 std::vector<std::string> all_tensors(const model::Model& model);

@@ -136,14 +136,14 @@ Result<Example> ChatModel::encode_answer(const std::string& system, const std::s
   // A token may span the end of the prompt; the answer ends with its first end-of-turn token.
   const auto own = std::ranges::mismatch(prompt, e.ids).in1 - prompt.begin();
   e.first = std::max<size_t>(static_cast<size_t>(own), 1);
-  const auto& ends = model.config().end_ids;
+  const auto& ends = model.arch().end_ids;
   const auto from = e.ids.begin() + static_cast<std::ptrdiff_t>(e.first);
   const auto end = std::find_first_of(from, e.ids.end(), ends.begin(), ends.end());
   if (end != e.ids.end())
     e.ids.erase(end + 1, e.ids.end());
   else if (!ends.empty())
     e.ids.push_back(ends[0]);
-  TRY(check_prompt(model.config(), e.ids));
+  TRY(check_prompt(model.arch(), e.ids));
   return e;
 }
 

@@ -1,44 +1,34 @@
-// A model family is one file in families/: the words that select it and what a block computes.
-//
-// The block is written once over BlockOps; the packed inference pass and the plain differentiable
-// pass each supply their own operations.
+// A model family is one file in families/: the words that select it, what its tensors are called,
+// and how its configuration fills an Arch.
 #pragma once
 
 #include <string_view>
 #include <vector>
 
-#include "tensor/tensor.h"
+#include "model/config_reader.h"
 
 namespace expunge::model {
 
-// Where a hook is called in a layer, with the shape of what it sees (rows packed over sequences).
-enum class Point {
-  kMlpInput,    // post_attention_layernorm's output  [rows,D]
-  kDownInput,   // mlp.down_proj's input              [rows,F]
-  kMlpOutput,   // mlp.down_proj's output             [rows,D]
-  kBlockOutput  // residual stream after the block    [rows,D]
-};
-
-// The operations of one layer; `module` is the checkpoint's name within the layer.
-class BlockOps {
- public:
-  virtual ~BlockOps() = default;
-  virtual tensor::Tensor norm(const tensor::Tensor& x, std::string_view module) = 0;  // RMSNorm
-  virtual tensor::Tensor linear(const tensor::Tensor& x, std::string_view module) = 0;
-  // Rotates q [rows,N*K] and k [rows,G*K], appends k and v, attends causally -> [rows,N*K].
-  virtual tensor::Tensor attention(tensor::Tensor q, tensor::Tensor k, tensor::Tensor v) = 0;
-  virtual tensor::Tensor swiglu(const tensor::Tensor& gate, const tensor::Tensor& up) = 0;
-  virtual tensor::Tensor add(const tensor::Tensor& a, const tensor::Tensor& b) = 0;
-  virtual tensor::Tensor tap(Point point, tensor::Tensor value) = 0;
-};
-
 struct Family {
-  std::string_view name;
-  std::vector<std::string_view> words;                       // general.architecture, model_type
-  tensor::Tensor (*block)(BlockOps& ops, tensor::Tensor x);  // [rows,D] -> [rows,D]
+  std::string_view name;                      // the file's
+  std::vector<std::string_view> model_types;  // of config.json; the first is written
+  std::vector<std::string_view> gguf;         // general.architecture; none: no GGUF of it exists
+  std::string_view architecture;              // "LlamaForCausalLM"
+  std::string_view layer_prefix;              // "model.layers."
+  std::vector<RoleName> names;                // of every module that a model of it may have
+  bool interleaved_in_gguf = false;           // rows of queries and keys; see role.h
+  double norm_offset = 0;                     // a norm's weight is the checkpoint's plus this
+  base::Status (*read_hf)(const JsonConfig& config, Arch& arch);
+  base::Status (*read_gguf)(const GgufConfig& config, Arch& arch);
+  void (*write_hf)(const Arch& arch, base::Json& json);
 };
 
-const Family* find_family(std::string_view word);  // nullptr when unknown
+const Family* find_family(std::string_view name);             // nullptr when unknown
+const Family* family_of_model_type(std::string_view word);    // of config.json
+const Family* family_of_gguf(std::string_view architecture);  // of general.architecture
 std::vector<const Family*> families();
+
+// The names that llama gave and most families kept.
+std::vector<RoleName> usual_names();
 
 }  // namespace expunge::model

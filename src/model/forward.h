@@ -1,4 +1,4 @@
-// The forward pass, two ways over the same weights and the same family definition:
+// The forward pass, two ways over the same weights and the same block:
 //  - Runner: inference on packed rows of many sequences with a KV pool, no padding, no autograd;
 //  - forward_plain: one sequence, plain operations, differentiable; Runner's readable twin.
 // Both offer named taps: a hook sees a value and may replace it.
@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "model/family.h"
+#include "model/block.h"
 #include "model/kv_pool.h"
 #include "model/model.h"
 
@@ -18,15 +18,11 @@ namespace expunge::model {
 // Returns what the pass continues with: `value` itself, or a replacement of the same shape.
 using Hook = std::function<Tensor(Point point, int64_t layer, Tensor value)>;
 
-// Rotary tables: cos and sin [n, K/2] float32 of positions 0..n-1 (Su et al. 2021, eq. 34; Llama 3
-// scaling where the config has it).
-struct RopeTable {
-  Tensor cos, sin;
-};
-RopeTable rope_table(const Config& config, int64_t n);
-
+Tensor activate(const Arch& arch, const Tensor& x);  // act(x), differentiable
+// What enters the first layer [rows,D].
+Tensor embed(const Model& model, std::span<const int32_t> ids, std::span<const int32_t> positions);
 // The matrix that turns hidden states into logits.
-std::string_view head_name(const Model& model);
+std::string head_name(const Model& model);
 
 // New tokens of one sequence in a pass; they follow those already in the sequence.
 struct Chunk {
@@ -40,7 +36,7 @@ struct Chunk {
 // Not for two threads at once. The model must outlive it.
 class Runner {
  public:
-  explicit Runner(const Model& model) : Runner(model, std::make_shared<KvPool>(model.config())) {}
+  explicit Runner(const Model& model) : Runner(model, std::make_shared<KvPool>(model.arch())) {}
   // Starts from another runner's keys and values: of the same model, or of one that differs from
   // it only in layers that are computed again.
   Runner(const Model& model, std::shared_ptr<KvPool> pool)
@@ -70,7 +66,6 @@ class Runner {
   const Model model_;
   std::shared_ptr<KvPool> pool_;
   Sequence unseen_;  // one slot for the keys of all hidden tokens
-  RopeTable rope_;
 };
 
 // ids [T] -> final normed hidden states [T,D]. Differentiable in what a hook injects and in

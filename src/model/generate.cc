@@ -19,7 +19,7 @@ void reserve(Runner& runner, Prompts prompts, size_t n_begun, const GenerateOpti
   size_t longest = 0;
   for (const auto& p : prompts) longest = std::max(longest, p.size());
   const auto each = std::min(static_cast<int64_t>(longest) + options.max_new_tokens,
-                             runner.model().config().context_length) -
+                             runner.model().arch().context_length) -
                     static_cast<int64_t>(n_begun);
   const size_t n = std::min(options.max_batch, prompts.size());
   constexpr size_t kMost = 16384;  // beyond, it grows on demand
@@ -52,13 +52,13 @@ Result<std::vector<Generation>> generate(const Model& model, Prompts prompts,
                                          const GenerateOptions& options, const base::Job& job,
                                          const OnToken& on_token) {
   TRY(validate(options.sampling));
-  CHECK(options.trace_layer >= 0 && options.trace_layer < model.config().n_layers);
+  CHECK(options.trace_layer >= 0 && options.trace_layer < model.arch().n_layers);
   if (options.max_new_tokens < 1 || options.max_batch < 1)
     return base::fail(Code::kUsage,
                       fmt::format("{} new tokens in batches of {}, expected 1 or more",
                                   options.max_new_tokens, options.max_batch));
   for (size_t i = 0; i < prompts.size(); ++i)
-    TRY_AT(fmt::format("prompt {}", i + 1), check_prompt(model.config(), prompts[i]));
+    TRY_AT(fmt::format("prompt {}", i + 1), check_prompt(model.arch(), prompts[i]));
   if (prompts.empty()) return std::vector<Generation>();
   return tensor::guarded([&]() -> Result<std::vector<Generation>> {
     TRY(job.check());

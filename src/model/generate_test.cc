@@ -38,7 +38,7 @@ Ids greedy_by_definition(const Model& model, Ids ids, int n) {
   for (int i = 0; i < n; ++i) {
     const Tensor logits = plain_logits(model, forward_plain(model, ids));
     const auto id = static_cast<int32_t>(logits[logits.size(0) - 1].argmax().item<int64_t>());
-    if (std::ranges::find(model.config().end_ids, id) != model.config().end_ids.end()) break;
+    if (std::ranges::find(model.arch().end_ids, id) != model.arch().end_ids.end()) break;
     ids.push_back(id);
     fresh.push_back(id);
   }
@@ -66,10 +66,10 @@ TEST(Generate, StopsAtTheEndOfTurnWithoutGivingIt) {
   const Prompts one = {prompts()[2]};
   const Ids free = generate(*tests::random_model(11), one, options(12)).value()[0].ids;
   ASSERT_GE(free.size(), 4U);
-  Config config = tests::tiny_config();
+  Arch config = tests::tiny_arch();
   config.end_ids = {63, free[3]};
   const Model model =
-      Model::from_weights(config, tests::random_weights(tests::tiny_config(), 11)).value();
+      Model::from_weights(config, tests::random_weights(tests::tiny_arch(), 11)).value();
   const Generation g = generate(model, one, options(12)).value()[0];
   EXPECT_EQ(g.stop, Stop::kEndOfTurn);
   const auto first = std::ranges::find(free, free[3]);  // it may come earlier, too
@@ -77,7 +77,7 @@ TEST(Generate, StopsAtTheEndOfTurnWithoutGivingIt) {
 }
 
 TEST(Generate, StopsAtItsLengthTheContextAndTheCaller) {
-  Config config = tests::tiny_config();
+  Arch config = tests::tiny_arch();
   config.end_ids = {};
   const auto model =
       tests::shared(Model::from_weights(config, tests::random_weights(config, 11)).value());

@@ -51,10 +51,10 @@ Result<text::GgufVocab> vocab_from_gguf(const tensor::GgufMeta& meta) {
 }
 
 Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::GgufMeta& meta,
-                                                              const Config& config,
+                                                              const Arch& config,
                                                               const std::string& dtype) {
   const text::GgufVocab vocab = TRY(vocab_from_gguf(meta));
-  Json model = config_to_hf(config), generation = {{"_from_model_config", true}};
+  Json model = arch_to_hf(config), generation = {{"_from_model_config", true}};
   std::string tokenizer = TRY(text::tokenizer_json(vocab));
   Json side = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                {"clean_up_tokenization_spaces", false},

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "model/config.h"
+#include "model/arch.h"
 #include "text/tokenizer.h"
 
 namespace expunge::model {
@@ -14,7 +14,7 @@ base::Result<text::GgufVocab> vocab_from_gguf(const tensor::GgufMeta& meta);
 // File name -> text: config.json, generation_config.json, tokenizer.json, tokenizer_config.json.
 // `dtype` is the word of transformers ("float32", "float16", "bfloat16").
 base::Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::GgufMeta& meta,
-                                                                    const Config& config,
+                                                                    const Arch& config,
                                                                     const std::string& dtype);
 
 }  // namespace expunge::model

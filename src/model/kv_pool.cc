@@ -4,7 +4,7 @@
 
 namespace expunge::model {
 
-KvPool::KvPool(const Config& config)
+KvPool::KvPool(const Arch& config)
     : n_kv_heads_(config.n_kv_heads),
       head_dim_(config.head_dim),
       keys_(static_cast<size_t>(config.n_layers)),

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/config.h"
+#include "model/arch.h"
 #include "tensor/tensor.h"
 
 namespace expunge::model {
@@ -21,7 +21,7 @@ struct Sequence {
 
 class KvPool {
  public:
-  explicit KvPool(const Config& config);
+  explicit KvPool(const Arch& config);
   // Room for n slots in all: growing step by step copies, and leaves holes in the heap.
   void reserve(size_t n_slots);
   // Appends n slots to the sequence; grows the pool as needed (existing slots keep their content).

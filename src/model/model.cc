@@ -1,9 +1,10 @@
 #include "model/model.h"
 
 #include <filesystem>
+#include <set>
 
 #include "base/hash.h"
-#include "model/names.h"
+#include "model/family.h"
 #include "tensor/kernels/pool.h"
 #include "tensor/tensor_map.h"
 
@@ -30,28 +31,46 @@ Tensor read_values(const tensor::TensorInfo& t) {
   return values;
 }
 
-Result<Config> read_gguf_config(const tensor::TensorFile& file) {
-  Config config = TRY(config_from_gguf(file.meta()));
-  config.tied_embeddings = file.find("output.weight") == nullptr;
-  if (const tensor::TensorInfo* t = file.find("rope_freqs.weight")) {
+Result<Arch> read_gguf_arch(const tensor::TensorFile& file) {
+  Arch arch = TRY(arch_from_gguf(file.meta()));
+  arch.tied_embeddings = file.find("output.weight") == nullptr;
+  // The embedding may have more rows than there are tokens.
+  if (const tensor::TensorInfo* t = file.find("token_embd.weight"); t && t->shape.size() == 2)
+    arch.vocab_size = std::max(arch.vocab_size, t->shape[0]);
+  if (const tensor::TensorInfo* t = file.find("rope_freqs.weight"); t && !arch.ropes.empty()) {
     const Tensor factors = read_values(*t);
-    config.rope_scaling = TRY(rope_scaling_from_factors(
-        config, {factors.data_ptr<float>(), static_cast<size_t>(factors.numel())}));
+    if (factors.numel() != arch.rotary() / 2)
+      return fail(Code::kCorrupt, fmt::format("rope_freqs.weight has {} factors, expected {}",
+                                              factors.numel(), arch.rotary() / 2));
+    arch.ropes[0] = TRY(rope_from_factors(
+        arch.ropes[0], {factors.data_ptr<float>(), static_cast<size_t>(factors.numel())}));
   }
-  return config;
+  return arch;
 }
 
-Result<Config> read_config(const std::string& path, const tensor::TensorFile& file) {
-  for (const tensor::TensorInfo& t : file.tensors())
-    if (t.name.ends_with(".bias"))
-      return fail(Code::kUnsupported, fmt::format("{}: biases are not supported", t.name),
-                  "the model is of another family");
-  if (file.format() == tensor::Format::kGguf) return read_gguf_config(file);
+Result<Arch> read_arch(const std::string& path, const tensor::TensorFile& file) {
+  if (file.format() == tensor::Format::kGguf) return read_gguf_arch(file);
   std::error_code ec;
   const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
   const Json config = TRY(base::read_json((dir / "config.json").string()));
   const auto generation = base::read_json((dir / "generation_config.json").string());
-  return config_from_hf(config, generation ? *generation : Json());
+  return arch_from_hf(config, generation ? *generation : Json());
+}
+
+// Biases and norms that the architecture does not name would be left out of the computation.
+base::Status refuse_unknown_biases(const Arch& arch, const tensor::TensorFile& file) {
+  const bool gguf = file.format() == tensor::Format::kGguf;
+  std::set<std::string> expected;
+  for (const TensorSpec& spec : expected_tensors(arch)) expected.insert(spec.name);
+  for (const tensor::TensorInfo& t : file.tensors()) {
+    if (!t.name.ends_with(".bias")) continue;
+    const auto name = gguf ? name_from_gguf(arch, t.name) : std::optional(t.name);
+    const auto id = name ? identify(arch, *name) : std::nullopt;
+    if (id ? !expected.contains(*name) : gguf)
+      return fail(Code::kUnsupported, fmt::format("{}: this bias is not supported", t.name),
+                  fmt::format("a {} has none there; the model is of another family", arch.family));
+  }
+  return {};
 }
 
 std::vector<std::byte> permute_rows(std::span<const std::byte> bytes,
@@ -62,6 +81,36 @@ std::vector<std::byte> permute_rows(std::span<const std::byte> bytes,
     std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(order[r]) * row),
                 row, result.begin() + static_cast<std::ptrdiff_t>(r * row));
   return result;
+}
+
+// Rows of queries, keys and values of a matrix that holds all three (Phi's attn_qkv of old GGUFs).
+std::optional<tensor::TensorInfo> find_fused(const tensor::TensorFile& file, const Arch& arch,
+                                             const std::string& name) {
+  const auto id = identify(arch, name);
+  if (!id || (id->role != Role::kQ && id->role != Role::kK && id->role != Role::kV)) return {};
+  const tensor::TensorInfo* all =
+      file.find(fmt::format("blk.{}.attn_qkv.{}", id->layer, id->bias ? "bias" : "weight"));
+  const int64_t q = arch.n_heads * arch.head_dim, kv = arch.n_kv_heads * arch.head_dim;
+  if (!all || all->shape.empty() || all->shape[0] != q + 2 * kv) return {};
+  const int64_t first = id->role == Role::kQ ? 0 : id->role == Role::kK ? q : q + kv;
+  tensor::TensorInfo part = *all;
+  part.shape[0] = id->role == Role::kQ ? q : kv;
+  const size_t row = all->bytes.size() / static_cast<size_t>(all->shape[0]);
+  part.bytes = all->bytes.subspan(static_cast<size_t>(first) * row,
+                                  static_cast<size_t>(part.shape[0]) * row);
+  return part;
+}
+
+Result<tensor::TensorInfo> find_tensor(const tensor::TensorFile& file, const Arch& arch,
+                                       const std::string& name) {
+  const bool gguf = file.format() == tensor::Format::kGguf;
+  if (const tensor::TensorInfo* stored =
+          file.find(gguf ? name_to_gguf(arch, name).value_or("") : name))
+    return *stored;
+  if (gguf)
+    if (const auto part = find_fused(file, arch, name)) return *part;
+  return fail(Code::kCorrupt, fmt::format("tensor {} is missing", name),
+              "the file is incomplete or of another family");
 }
 
 base::Status check_values(const std::string& name, const Tensor& values,
@@ -80,10 +129,11 @@ base::Status check_values(const std::string& name, const Tensor& values,
 Result<Model> Model::load(const std::string& path) {
   auto source = std::make_shared<Source>();
   source->file = TRY(tensor::TensorFile::open(path));
-  source->config = TRY_AT(path, read_config(path, *source->file));
+  source->arch = TRY_AT(path, read_arch(path, *source->file));
+  TRY_AT(path, refuse_unknown_biases(source->arch, *source->file));
   return tensor::guarded([&]() -> Result<Model> {
     Weights::Map params;
-    for (const TensorSpec& spec : expected_tensors(source->config)) {
+    for (const TensorSpec& spec : expected_tensors(source->arch)) {
       params[spec.name] = TRY_AT(path, read_param(*source, spec.name, spec.shape));
       // Else the file would stay in memory next to the weights read from it.
       for (const auto& map : source->file->maps()) map->release();
@@ -93,12 +143,12 @@ Result<Model> Model::load(const std::string& path) {
   });
 }
 
-Result<Model> Model::from_weights(Config config, std::map<std::string, Tensor> weights) {
-  TRY(validate(config));
+Result<Model> Model::from_weights(Arch arch, std::map<std::string, Tensor> weights) {
+  TRY(validate(arch));
   auto source = std::make_shared<Source>();
-  source->config = std::move(config);
+  source->arch = std::move(arch);
   Weights::Map params;
-  for (const TensorSpec& spec : expected_tensors(source->config)) {
+  for (const TensorSpec& spec : expected_tensors(source->arch)) {
     const auto found = weights.find(spec.name);
     if (found == weights.end())
       return fail(Code::kNotFound, fmt::format("no tensor {}", spec.name));
@@ -111,14 +161,9 @@ Result<Model> Model::from_weights(Config config, std::map<std::string, Tensor> w
 
 Result<std::shared_ptr<const Param>> Model::read_param(Source& source, const std::string& name,
                                                        const std::vector<int64_t>& shape) {
+  tensor::TensorInfo info = TRY(find_tensor(*source.file, source.arch, name));
   const bool gguf = source.file->format() == tensor::Format::kGguf;
-  const tensor::TensorInfo* stored =
-      source.file->find(gguf ? name_to_gguf(name).value_or("") : name);
-  if (!stored)
-    return fail(Code::kCorrupt, fmt::format("tensor {} is missing", name),
-                "the file is incomplete or of another family");
-  tensor::TensorInfo info = *stored;
-  const auto order = gguf ? gguf_row_order(source.config, name) : std::vector<int64_t>();
+  const auto order = gguf ? gguf_row_order(source.arch, name) : std::vector<int64_t>();
   if (!order.empty()) {
     if (info.shape.empty() || info.shape[0] != static_cast<int64_t>(order.size()))
       return fail(Code::kCorrupt,
@@ -129,6 +174,7 @@ Result<std::shared_ptr<const Param>> Model::read_param(Source& source, const std
     info.bytes = *source.reordered.back();
   }
   Tensor values = read_values(info);
+  if (!gguf) values += checkpoint_offset(source.arch, name);
   TRY(check_values(name, values, shape));
   std::optional<Blocks> blocks;
   if (info.dtype != tensor::DType::kF32 && info.shape.size() == 2)

@@ -1,4 +1,4 @@
-// A model is a value: its configuration and its weights. Copies share every tensor, and an edited
+// A model is a value: its architecture and its weights. Copies share every tensor, and an edited
 // model is another value that shares what was not edited. The user's file is mapped read-only.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/config.h"
+#include "model/arch.h"
 #include "model/weights.h"
 
 namespace expunge::model {
@@ -16,11 +16,18 @@ class Model {
   // A GGUF file or a Hugging Face folder. Refuses missing, misshapen and non-finite tensors.
   static base::Result<Model> load(const std::string& path);
   // A model of given weights (tests, generated models).
-  static base::Result<Model> from_weights(Config config, std::map<std::string, Tensor> weights);
+  static base::Result<Model> from_weights(Arch arch, std::map<std::string, Tensor> weights);
 
-  const Config& config() const { return source_->config; }
+  const Arch& arch() const { return source_->arch; }
   const Weights& weights() const { return weights_; }
   const Param& param(std::string_view name) const { return weights_.at(name); }
+  // CHECKs that the architecture has it. Layer -1: outside the layers.
+  const Param& param(Role role, int64_t layer = -1) const {
+    return param(weight_name(arch(), role, layer));
+  }
+  const Param& bias(Role role, int64_t layer = -1) const {
+    return param(bias_name(arch(), role, layer));
+  }
   bool has(std::string_view name) const { return weights_.contains(name); }
   // Null for a model of given weights.
   const std::shared_ptr<const tensor::TensorFile>& file() const { return source_->file; }
@@ -43,7 +50,7 @@ class Model {
 
  private:
   struct Source {
-    Config config;
+    Arch arch;
     std::shared_ptr<const tensor::TensorFile> file;
     std::vector<std::shared_ptr<const std::vector<std::byte>>> reordered;  // rows in our order
     std::vector<std::shared_ptr<const base::MappedFile>> parked;

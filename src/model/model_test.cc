@@ -7,7 +7,7 @@
 #include "gguf_builder.h"
 #include "golden.h"
 #include "model/forward.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "tiny.h"
 
 namespace expunge::model {
@@ -29,7 +29,7 @@ Tensor permuted(const Tensor& w, int64_t heads) {
   return w.reshape({heads, 2, w.size(0) / heads / 2, w.size(1)}).transpose(1, 2).reshape(w.sizes());
 }
 
-tests::GgufBuilder gguf_of(const Config& c, const Values& weights, DType dtype,
+tests::GgufBuilder gguf_of(const Arch& c, const Values& weights, DType dtype,
                            const std::string& leave_out = "") {
   tests::GgufBuilder b;
   b.text("general.architecture", "llama");
@@ -47,13 +47,13 @@ tests::GgufBuilder gguf_of(const Config& c, const Values& weights, DType dtype,
     if (name == leave_out) continue;
     const bool q = name.ends_with("q_proj.weight"), k = name.ends_with("k_proj.weight");
     const Tensor stored = q ? permuted(w, c.n_heads) : k ? permuted(w, c.n_kv_heads) : w;
-    b.tensor(name_to_gguf(name).value(), w.sizes().vec(), floats(stored),
+    b.tensor(name_to_gguf(c, name).value(), w.sizes().vec(), floats(stored),
              w.dim() == 1 ? DType::kF32 : dtype);
   }
   return b;
 }
 
-void write_folder(const std::string& dir, const Config& c, const Values& weights) {
+void write_folder(const std::string& dir, const Arch& c, const Values& weights) {
   std::vector<tensor::NamedBytes> list;
   for (const auto& [name, w] : weights)
     list.push_back({name,
@@ -61,11 +61,11 @@ void write_folder(const std::string& dir, const Config& c, const Values& weights
                     w.sizes().vec(),
                     {static_cast<const std::byte*>(w.data_ptr()), w.nbytes()}});
   tests::write_bytes(dir + "/model.safetensors", tensor::safetensors_image(list, {}));
-  tests::write_bytes(dir + "/config.json", base::dump_json(config_to_hf(c)));
+  tests::write_bytes(dir + "/config.json", base::dump_json(arch_to_hf(c)));
 }
 
-Config block_config() {  // every row a whole number of blocks
-  Config c = tests::tiny_config();
+Arch block_config() {  // every row a whole number of blocks
+  Arch c = tests::tiny_arch();
   c.d_ff = 64;
   return c;
 }
@@ -83,7 +83,7 @@ class Files : public testing::Test {
   }
   TempDir dir_;
   std::string path_ = dir_ / "m.gguf";
-  Config config_ = block_config();
+  Arch config_ = block_config();
   Values weights_ = tests::random_weights(config_, 3);
 };
 
@@ -96,16 +96,16 @@ TEST_F(Files, GgufFolderAndMemoryHoldTheSameModel) {
   ASSERT_TRUE(folder) << folder.error().message;
   EXPECT_EQ(gguf->weights_hash(), memory.weights_hash());
   EXPECT_EQ(folder->weights_hash(), memory.weights_hash());
-  EXPECT_EQ(folder->config().end_ids, config_.end_ids);
-  EXPECT_EQ(gguf->config().n_kv_heads, config_.n_kv_heads);
-  EXPECT_FALSE(gguf->config().tied_embeddings);
+  EXPECT_EQ(folder->arch().end_ids, config_.end_ids);
+  EXPECT_EQ(gguf->arch().n_kv_heads, config_.n_kv_heads);
+  EXPECT_FALSE(gguf->arch().tied_embeddings);
   EXPECT_EQ(gguf->file_hash().value(), base::sha256_hex(base::read_file(path_).value()));
 }
 
 TEST_F(Files, AGgufWithoutAHeadIsTied) {
   const auto model = Model::load(write(gguf_of(config_, weights_, DType::kF32, "lm_head.weight")));
   ASSERT_TRUE(model);
-  EXPECT_TRUE(model->config().tied_embeddings);
+  EXPECT_TRUE(model->arch().tied_embeddings);
   EXPECT_FALSE(model->has("lm_head.weight"));
 }
 
@@ -141,11 +141,11 @@ TEST_F(Files, DamagedModelsAreRefused) {
   const std::string gone = "model.layers.2.self_attn.o_proj.weight";
   EXPECT_THAT(load_error(write(gguf_of(config_, weights_, DType::kF32, gone))).message,
               HasSubstr(gone + " is missing"));
-  Config wider = config_;
+  Arch wider = config_;
   wider.d_ff = 96;
   EXPECT_THAT(load_error(write(gguf_of(wider, weights_, DType::kF32))).message,
               HasSubstr("has shape [64,32], expected [96,32]"));
-  Config heads = config_;
+  Arch heads = config_;
   heads.n_kv_heads = 1;  // the rows that are put in order no longer fit
   EXPECT_EQ(load_error(write(gguf_of(heads, weights_, DType::kF32))).code, Code::kCorrupt);
 }
@@ -161,22 +161,20 @@ TEST_F(Files, WhatTheFamilyDoesNotComputeIsRefused) {
 
 // Llama 3.1 and later carry their rope scaling as a tensor of divisors.
 TEST_F(Files, RopeFactorsOfAGgufAreTheScalingOfTheirConfig) {
-  RopeScaling scaling{8, 1, 4, 8192};
+  const Rope plain{.theta = 500000};
+  const Rope scaled{
+      .theta = 500000, .scaling = Rope::Scaling::kLlama3, .factor = 8, .original_context = 8192};
   std::vector<float> factors;
-  for (int64_t i = 0; i < config_.head_dim / 2; ++i) {
-    const double f = std::pow(500000, -2.0 * static_cast<double>(i) / 8);
-    factors.push_back(static_cast<float>(f / scaled_frequency(scaling, f)));
-  }
+  for (size_t i = 0; i < 4; ++i)
+    factors.push_back(
+        static_cast<float>(frequencies(plain, 8, 0)[i] / frequencies(scaled, 8, 0)[i]));
   ASSERT_EQ(factors.back(), 8);
   auto b = gguf_of(config_, weights_, DType::kF32);
   b.f32("llama.rope.freq_base", 500000);
   b.tensor("rope_freqs.weight", {4}, factors);
   const auto model = Model::load(write(b));
   ASSERT_TRUE(model) << model.error().message;
-  Config scaled = config_;
-  scaled.rope_theta = 500000;
-  scaled.rope_scaling = scaling;
-  EXPECT_TRUE(at::equal(rope_table(model->config(), 50).cos, rope_table(scaled, 50).cos));
+  EXPECT_EQ(model->arch().ropes, std::vector{scaled});
   auto odd = gguf_of(config_, weights_, DType::kF32);
   odd.tensor("rope_freqs.weight", {4}, {1, 2, 1, 8});
   EXPECT_EQ(load_error(write(odd)).code, Code::kUnsupported);
@@ -257,17 +255,18 @@ TEST(Model, MissingAndCircularPathsAreErrors) {
 }
 
 TEST(Names, MapBothWays) {
-  for (const auto& [name, shape] : expected_tensors(tests::tiny_config())) {
-    const auto gguf = name_to_gguf(name);
+  const Arch arch = tests::tiny_arch();
+  for (const auto& [name, shape] : expected_tensors(arch)) {
+    const auto gguf = name_to_gguf(arch, name);
     ASSERT_TRUE(gguf) << name;
-    EXPECT_EQ(name_from_gguf(*gguf), name);
+    EXPECT_EQ(name_from_gguf(arch, *gguf), name);
   }
-  EXPECT_EQ(name_to_gguf("model.layers.7.mlp.down_proj.weight"), "blk.7.ffn_down.weight");
-  EXPECT_EQ(layer_of("model.layers.7.mlp.down_proj.weight"), 7);
-  EXPECT_EQ(layer_of("model.norm.weight"), std::nullopt);
+  EXPECT_EQ(name_to_gguf(arch, "model.layers.7.mlp.down_proj.weight"), "blk.7.ffn_down.weight");
+  EXPECT_EQ(layer_of(arch, "model.layers.7.mlp.down_proj.weight"), 7);
+  EXPECT_EQ(layer_of(arch, "model.norm.weight"), std::nullopt);
   for (const char* bad : {"blk..ffn_down.weight", "blk.x.ffn_down.weight", "blk.1", "",
-                          "blk.1.ffn_down.bias", "blk.99999999999999999999.ffn_down.weight"})
-    EXPECT_EQ(name_from_gguf(bad), std::nullopt) << bad;
+                          "blk.-1.ffn_down.weight", "blk.99999999999999999999.ffn_down.weight"})
+    EXPECT_EQ(name_from_gguf(arch, bad), std::nullopt) << bad;
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include "model/packed.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "model/names.h"
 #include "model/prefix_plan.h"
 
 namespace expunge::model {
@@ -15,64 +13,89 @@ class TrainingOps final : public BlockOps {
   TrainingOps(const Model& model, const Variables& variables, const Packed& packed,
               const PackedOptions& options)
       : model_(model),
+        arch_(model.arch()),
         variables_(variables),
         paths_(packed.paths),
         hook_(options.hook),
         temperature_(options.temperature) {
-    const Config& c = model.config();
-    const int64_t longest = *std::ranges::max_element(packed.positions) + 1;
-    const RopeTable rope = rope_table(c, longest);
-    rotation_ = std::make_shared<tensor::Rotation>(
-        tensor::Rotation{packed.positions, rope.cos, rope.sin, rope.sin.neg()});
+    for (const Rope& rope : arch_.ropes) {
+      const RopeTable t = rope_table(rope, arch_.rotary(), packed.positions, packed.lengths);
+      rotations_.push_back(
+          std::make_shared<tensor::Rotation>(tensor::Rotation{t.cos, t.sin, t.sin.neg()}));
+    }
   }
   void enter(int64_t layer) { layer_ = layer; }
 
-  Tensor norm(const Tensor& x, std::string_view module) override {
-    return tensor::rms_norm(x, weight(layer_weight(layer_, module)), model_.config().norm_eps);
+  Tensor norm(const Tensor& x, Role role) override {
+    const int64_t layer = in_layer(role) ? layer_ : -1;
+    const Tensor& w = weight(weight_name(arch_, role, layer));
+    if (arch_.norm == Norm::kRms) return tensor::rms_norm(x, w, arch_.norm_eps);
+    return at::layer_norm(x, {x.size(1)}, w, weight(bias_name(arch_, role, layer)), arch_.norm_eps);
   }
-  Tensor linear(const Tensor& x, std::string_view module) override {
-    const std::string name = layer_weight(layer_, module);
+  Tensor linear(const Tensor& x, Role role) override {
+    const Tensor y = product(x, weight_name(arch_, role, layer_));
+    return arch_.biases.contains(role) ? y + weight(bias_name(arch_, role, layer_)) : y;
+  }
+  Tensor attention(Tensor q, Tensor k, Tensor v) override {
+    const int64_t rows = q.size(0);
+    const LayerAttention how = arch_.attention_of(layer_);
+    const auto rotated = [&](const Tensor& t, int64_t n) {
+      const Tensor heads = t.view({rows, n, arch_.head_dim});
+      return rotations_.empty() ? heads : tensor::rope(heads, rotations_[how.rope]);
+    };
+    const Tensor out =
+        tensor::attention(rotated(q, arch_.n_heads), rotated(k, arch_.n_kv_heads),
+                          v.view({rows, arch_.n_kv_heads, arch_.head_dim}), paths_,
+                          {.scale = arch_.score_scale() / temperature_, .window = how.window});
+    return out.reshape({rows, arch_.n_heads * arch_.head_dim});
+  }
+  Tensor gated(const Tensor& gate, const Tensor& up) override {
+    return arch_.activation == Activation::kSilu ? tensor::swiglu(gate, up)
+                                                 : activate(arch_, gate) * up;
+  }
+  Tensor activated(const Tensor& x) override { return activate(arch_, x); }
+  Tensor add(const Tensor& a, const Tensor& b) override { return tensor::add(a, b); }
+  Tensor tap(Point point, Tensor value) override {
+    return hook_ ? hook_(point, layer_, std::move(value)) : value;
+  }
+
+  // What enters the first layer [rows,D].
+  Tensor embedded(const Packed& packed) const {
+    Tensor x = tensor::embedding(tensor::from_ids(packed.ids),
+                                 weight(weight_name(arch_, Role::kEmbedding)));
+    if (arch_.embedding_scale != 1) x = x * arch_.embedding_scale;
+    if (!has(arch_, Role::kPositions)) return x;
+    return x + tensor::embedding(tensor::from_ids(packed.positions),
+                                 weight(weight_name(arch_, Role::kPositions)));
+  }
+
+ private:
+  Tensor product(const Tensor& x, const std::string& name) const {
     const auto it = variables_.find(name);
     if (it == variables_.end()) return tensor::linear(x, weight(name));
     const Variable& v = it->second;
     if (!v.a.defined()) return tensor::linear(x, weight(name), {}, v.use);
     return tensor::linear(x, weight(name), {v.a, v.b, v.a0, v.b0, v.scale});
   }
-  Tensor attention(Tensor q, Tensor k, Tensor v) override {
-    const Config& c = model_.config();
-    const int64_t rows = q.size(0);
-    const Tensor out =
-        tensor::attention(tensor::rope(q.view({rows, c.n_heads, c.head_dim}), rotation_),
-                          tensor::rope(k.view({rows, c.n_kv_heads, c.head_dim}), rotation_),
-                          v.view({rows, c.n_kv_heads, c.head_dim}), paths_,
-                          1 / (std::sqrt(static_cast<double>(c.head_dim)) * temperature_));
-    return out.reshape({rows, c.n_heads * c.head_dim});
-  }
-  Tensor swiglu(const Tensor& gate, const Tensor& up) override { return tensor::swiglu(gate, up); }
-  Tensor add(const Tensor& a, const Tensor& b) override { return tensor::add(a, b); }
-  Tensor tap(Point point, Tensor value) override {
-    return hook_ ? hook_(point, layer_, std::move(value)) : value;
-  }
-
   const Tensor& weight(std::string_view name) const {
     const auto it = variables_.find(name);
     return it != variables_.end() && it->second.weight.defined() ? it->second.weight
                                                                  : model_.param(name).value;
   }
 
- private:
   const Model& model_;
+  const Arch& arch_;
   const Variables& variables_;
   std::shared_ptr<const tensor::Paths> paths_;
   Hook hook_;
   double temperature_;
-  std::shared_ptr<const tensor::Rotation> rotation_;
+  std::vector<std::shared_ptr<const tensor::Rotation>> rotations_;
   int64_t layer_ = 0;
 };
 
 // Stored per layer and row for the backward pass: its input, both norms' outputs and the stream
 // between; q, k, v and attention's output; gate, up and their product.
-size_t activation_bytes(const Config& c) {
+size_t activation_bytes(const Arch& c) {
   return sizeof(float) *
          static_cast<size_t>(4 * c.d_model + 2 * c.head_dim * (c.n_heads + c.n_kv_heads) +
                              3 * c.d_ff);
@@ -100,6 +123,7 @@ Packed pack(std::span<const Example* const> examples) {
       for (size_t t = n_known; t < ids.size(); ++t) {
         p.ids.push_back(ids[t]);
         p.positions.push_back(static_cast<int32_t>(t));
+        p.lengths.push_back(static_cast<int32_t>(ids.size() + 1));  // the last one too
       }
       p.rows[e] = rows;
       p.predicting[e].assign(rows.begin() + static_cast<std::ptrdiff_t>(inputs[e].first_wanted),
@@ -110,33 +134,35 @@ Packed pack(std::span<const Example* const> examples) {
   return p;
 }
 
-Tensor head_weight(const Model& model, const Variables& variables) {
-  const auto it = variables.find(head_name(model));
-  return it != variables.end() && it->second.weight.defined() ? it->second.weight
-                                                              : model.param(head_name(model)).value;
+tensor::Head head(const Model& model, const Variables& variables) {
+  const Arch& arch = model.arch();
+  const auto current = [&](const std::string& name) {
+    const auto it = variables.find(name);
+    return it != variables.end() && it->second.weight.defined() ? it->second.weight
+                                                                : model.param(name).value;
+  };
+  tensor::Head head{.weight = current(head_name(model)), .cap = arch.logit_cap};
+  if (arch.biases.contains(Role::kHead)) head.bias = current(bias_name(arch, Role::kHead));
+  return head;
 }
 
 Tensor forward_packed(const Model& model, const Variables& variables, const Packed& packed,
                       const PackedOptions& options) {
-  const Config& c = model.config();
+  const Arch& arch = model.arch();
   const auto ops = std::make_shared<TrainingOps>(model, variables, packed, options);
-  Tensor x = options.entering;
-  if (options.first_layer == 0)
-    x = tensor::embedding(tensor::from_ids(packed.ids), ops->weight("model.embed_tokens.weight"));
-  const Family* family = find_family(c.family);
-  const int64_t end = options.last_layer < 0 ? c.n_layers : options.last_layer + 1;
-  const size_t a_layer = packed.ids.size() * activation_bytes(c);
+  Tensor x = options.first_layer == 0 ? ops->embedded(packed) : options.entering;
+  const int64_t end = options.last_layer < 0 ? arch.n_layers : options.last_layer + 1;
+  const size_t a_layer = packed.ids.size() * activation_bytes(arch);
   const auto n_kept = static_cast<int64_t>(std::max(options.activation_bytes / a_layer, size_t{1}));
   for (int64_t layer = options.first_layer; layer < end; ++layer) {
-    const auto block = [ops, family, layer](const Tensor& entering) {
+    const auto block = [ops, &arch, layer](const Tensor& entering) {
       ops->enter(layer);
-      return family->block(*ops, entering);
+      return run_block(arch, *ops, entering);
     };
     x = end - layer <= n_kept ? block(x) : tensor::recomputed(x, block);
     model.rest();
   }
-  if (options.last_layer >= 0) return x;
-  return tensor::rms_norm(x, ops->weight("model.norm.weight"), c.norm_eps);
+  return options.last_layer >= 0 ? x : ops->norm(x, Role::kFinalNorm);
 }
 
 }  // namespace expunge::model

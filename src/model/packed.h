@@ -36,6 +36,7 @@ using Variables = std::map<std::string, Variable, std::less<>>;  // by checkpoin
 struct Packed {
   std::vector<int32_t> ids;        // [rows]
   std::vector<int32_t> positions;  // [rows]
+  std::vector<int32_t> lengths;    // [rows], of their sequences
   std::shared_ptr<const tensor::Paths> paths;
   // Of example e: where its rows are, all of them and those that predict ids[first..].
   std::vector<std::vector<int64_t>> rows, predicting;
@@ -55,7 +56,7 @@ struct PackedOptions {
 // -> final normed hidden states [rows,D].
 Tensor forward_packed(const Model& model, const Variables& variables, const Packed& packed,
                       const PackedOptions& options = {});
-// The matrix [V,D] that turns hidden states into logits.
-Tensor head_weight(const Model& model, const Variables& variables);
+// What turns hidden states into logits.
+tensor::Head head(const Model& model, const Variables& variables);
 
 }  // namespace expunge::model

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "golden.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "tiny.h"
 
 namespace expunge::model {
@@ -71,7 +71,7 @@ Tensor packed_loss(const Model& model, const Variables& variables, const std::ve
         all[e].ids.begin() + static_cast<std::ptrdiff_t>(all[e].first), all[e].ids.end());
     const Tensor rows =
         hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(p.predicting[e]), tensor::i64()));
-    loss = loss + loss_of(tensor::head_rows(rows, head_weight(model, variables),
+    loss = loss + loss_of(tensor::head_rows(rows, head(model, variables),
                                             tensor::log_prob(tensor::from_ids(targets))),
                           e);
   }
@@ -123,7 +123,7 @@ TEST(ForwardPacked, AdaptersAreAddedToTheWeight) {
   const auto model = tests::random_model(7), merged = tests::random_model(7);
   const auto all = examples();
   std::mt19937_64 rng(3);
-  const std::string name = layer_weight(1, "mlp.up_proj");
+  const std::string name = tests::layer_weight(1, "mlp.up_proj");
   Variable v;
   v.a = tests::random_tensor(rng, {3, 32}, 0.3);
   v.b = tests::random_tensor(rng, {48, 3}, 0.3);
@@ -151,7 +151,7 @@ TEST(ForwardPacked, AdaptersThatBeginAnywhereChangeNothingAtFirst) {
   v.b = tests::random_tensor(rng, {48, 3}, 0.3);
   v.a0 = v.a.clone();
   v.b0 = v.b.clone();
-  const Variables variables{{layer_weight(1, "mlp.up_proj"), v}};
+  const Variables variables{{tests::layer_weight(1, "mlp.up_proj"), v}};
   EXPECT_TRUE(
       at::equal(packed_loss(*model, variables, examples()), packed_loss(*model, {}, examples())));
 }
@@ -175,7 +175,7 @@ TEST(ForwardPacked, LayersComputedAgainGiveTheSameBits) {
     Variables variables;
     for (const auto& [name, param] : model->weights()) {
       if (all_weights) tensor::train(variables[name].weight = param->value.clone());
-      if (all_weights || name != layer_weight(1, "mlp.up_proj")) continue;
+      if (all_weights || name != tests::layer_weight(1, "mlp.up_proj")) continue;
       Variable& v = variables[name];  // of layer 1 alone: nothing is trained in layer 0
       v.a = at::ones({3, 32}, tensor::f32());
       v.b = at::ones({48, 3}, tensor::f32()) / 8;
@@ -192,7 +192,7 @@ TEST(ForwardPacked, LayersComputedAgainGiveTheSameBits) {
   };
   for (const bool all_weights : {true, false}) {
     const auto kept = gradients(size_t{1} << 30, all_weights), again = gradients(0, all_weights);
-    ASSERT_EQ(kept.size(), all_weights ? expected_tensors(model->config()).size() : 2);
+    ASSERT_EQ(kept.size(), all_weights ? expected_tensors(model->arch()).size() : 2);
     for (size_t i = 0; i < kept.size(); ++i) {
       EXPECT_TRUE(at::equal(kept[i], again[i])) << i;
       EXPECT_GT(kept[i].abs().sum().item<double>(), 0);

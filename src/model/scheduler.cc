@@ -48,7 +48,7 @@ Hook tracing(int64_t layer, Trace& trace) {
   };
 }
 
-Status check_prompt(const Config& config, std::span<const int32_t> ids) {
+Status check_prompt(const Arch& config, std::span<const int32_t> ids) {
   if (ids.empty()) return base::fail(Code::kInvalid, "the prompt is empty", "give some text");
   if (static_cast<int64_t>(ids.size()) >= config.context_length)
     return base::fail(Code::kInvalid,
@@ -72,7 +72,7 @@ Scheduler::~Scheduler() {
 
 Status Scheduler::submit(Request request) {
   CHECK(request.runner && request.on_done);
-  const Config& config = request.runner->model().config();
+  const Arch& config = request.runner->model().arch();
   TRY(check_prompt(config, request.ids));
   TRY(validate(request.sampling));
   if (request.max_new_tokens < 1)
@@ -194,7 +194,7 @@ Status Scheduler::pass(Batch& batch) {
 // Chooses the request's next token; it may leave.
 void Scheduler::advance(Running& r, std::span<const float> logits) {
   Request& request = r.request;
-  const Config& config = request.runner->model().config();
+  const Arch& config = request.runner->model().arch();
   const int32_t id = r.sampler.next(logits, request.ids);
   if (const float value = logits[static_cast<size_t>(id)]; !std::isfinite(value))
     return leave(r, base::fail(Code::kNumeric, fmt::format("a logit is {}", value),

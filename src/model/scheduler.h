@@ -67,7 +67,7 @@ struct Request {
 };
 
 // Errors: an empty prompt, an id outside the vocabulary, no room for another token.
-base::Status check_prompt(const Config& config, std::span<const int32_t> ids);
+base::Status check_prompt(const Arch& config, std::span<const int32_t> ids);
 
 class Scheduler {
  public:

@@ -26,7 +26,7 @@ Ids random_ids(uint64_t seed, size_t n) {
 
 // A model that seldom ends its turn.
 std::shared_ptr<const Model> talkative(uint64_t seed) {
-  Config config = tests::tiny_config();
+  Arch config = tests::tiny_arch();
   config.end_ids = {63};
   tensor::start(1);
   return tests::shared(Model::from_weights(config, tests::random_weights(config, seed)).value());
@@ -246,7 +246,7 @@ TEST(Scheduler, TakesRequestsFromOtherThreads) {
 
 // Two threads generate at once on two models that share all tensors but one.
 TEST(Scheduler, TwoModelsThatShareTensorsGenerateAtOnce) {
-  const Config config = talkative(1)->config();
+  const Arch config = talkative(1)->arch();
   const Model base = Model::from_weights(config, tests::random_weights(config, 9)).value();
   const std::string down = "model.layers.1.mlp.down_proj.weight";
   const Model edited = base.with({{down, base.param(down).value * -1.5}});

@@ -18,12 +18,12 @@ Tensor rows(const Tensor& t, const std::vector<int64_t>& index) {
 Result<Stage> Stage::prepare(const Model& base, std::vector<std::vector<int32_t>> prompts,
                              int64_t layer, std::span<const Tensor> entering,
                              const base::Job& job) {
-  for (const auto& ids : prompts) TRY(check_prompt(base.config(), ids));
+  for (const auto& ids : prompts) TRY(check_prompt(base.arch(), ids));
   CHECK(entering.empty() || entering.size() == prompts.size());
   TRY(job.check());
   return tensor::guarded([&] {
     Stage s;
-    s.pool_ = std::make_shared<KvPool>(base.config());
+    s.pool_ = std::make_shared<KvPool>(base.arch());
     s.layer_ = std::max<int64_t>(layer, 1);
     s.prompts_ = std::move(prompts);
     Runner runner(base, s.pool_);

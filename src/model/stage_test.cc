@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "model/names.h"
+#include "model/role.h"
 #include "tiny.h"
 
 namespace expunge::model {
@@ -19,7 +19,7 @@ TwoModels two_models(int64_t layer) {
   const auto base = tests::random_model(5);
   std::map<std::string, Tensor> changed;
   for (const char* module : {"mlp.down_proj", "self_attn.o_proj"}) {
-    const std::string name = layer_weight(layer, module);
+    const std::string name = tests::layer_weight(layer, module);
     changed[name] = base->param(name).value * -1.4;
   }
   return {base, tests::shared(base->with(changed))};

@@ -6,7 +6,7 @@
 
 #include "base/files.h"
 #include "base/hash.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "publish/parts.h"
 #include "tensor/tensor_map.h"
 
@@ -103,7 +103,7 @@ Result<edit::Edit> adapter_of(const model::Model& model, const journal::Journal&
     return fail(Code::kNotFound, "no edit is active, so there is no adapter",
                 "forget something first, or export as gguf or safetensors");
   for (const edit::Delta& delta : all.deltas) {
-    const bool layer = model::layer_of(delta.tensor).has_value();
+    const bool layer = model::layer_of(model.arch(), delta.tensor).has_value();
     if (layer && std::holds_alternative<edit::LowRank>(delta.change)) continue;
     return fail(Code::kUnsupported,
                 fmt::format("{} is changed {}", delta.tensor,

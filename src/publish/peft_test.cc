@@ -34,7 +34,7 @@ class PeftTest : public ::testing::Test {
     fs::create_directory(folder_ / "src");
     const std::string path = folder_ / "src/tiny.gguf";
     std::ofstream(path, std::ios::binary)
-        << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
+        << tests::gguf_image(tests::tiny_arch(), tensor::DType::kF32);
     model_ = std::make_shared<const model::Model>(model::Model::load(path).value());
     journal_.emplace(journal::Journal::open(folder_ / "j.db", {model_->file_hash().value(),
                                                                model_->weights_hash(), path})

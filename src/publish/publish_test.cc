@@ -31,8 +31,8 @@ using ::testing::UnorderedElementsAre;
 constexpr const char* kDown = "model.layers.1.mlp.down_proj.weight";
 constexpr const char* kKeys = "model.layers.2.self_attn.k_proj.weight";
 
-model::Config config() {
-  model::Config c = tests::tiny_config();
+model::Arch config() {
+  model::Arch c = tests::tiny_arch();
   c.d_ff = 64;  // whole blocks
   return c;
 }
@@ -169,7 +169,7 @@ TEST_F(PublishTest, AGgufBecomesAFolderWithTheSameWeights) {
   const Exported e = run(to(Format::kSafetensors, "hf")).value();
   const auto written = model::Model::load(out("hf")).value();
   EXPECT_EQ(written.weights_hash(), model_->weights_hash());
-  EXPECT_EQ(written.config().end_ids, model_->config().end_ids);
+  EXPECT_EQ(written.arch().end_ids, model_->arch().end_ids);
   EXPECT_EQ(e.edited.size(), 2u);
   EXPECT_EQ(e.edited[0].max_error, 0);
   for (const char* file : {"config.json", "generation_config.json", "tokenizer.json",

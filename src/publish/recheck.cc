@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "publish/parts.h"
 
 namespace expunge::publish {
@@ -79,15 +79,17 @@ EditedTensor measure(const model::Model& model, const std::string& name, const T
 Tensor values_of(const model::Model& model, const std::string& name, const TensorInfo& stored,
                  Format format) {
   Tensor values = decode(stored);
+  if (format != Format::kGguf) values += model::checkpoint_offset(model.arch(), name);
   if (format == Format::kGguf)
-    if (const auto order = model::gguf_row_order(model.config(), name); !order.empty())
+    if (const auto order = model::gguf_row_order(model.arch(), name); !order.empty())
       values = values.index_select(0, at::tensor(order, tensor::i64()));
   return values;
 }
 
 // Our name of a tensor in a file of this format; "" for tensors that the model does not use.
 std::string our_name(const model::Model& model, const TensorInfo& t, Format format) {
-  std::string name = format == Format::kGguf ? model::name_from_gguf(t.name).value_or("") : t.name;
+  std::string name =
+      format == Format::kGguf ? model::name_from_gguf(model.arch(), t.name).value_or("") : t.name;
   return model.has(name) ? name : "";
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "model/hf_files.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "publish/parts.h"
 #include "tensor/kernels/pool.h"
 
@@ -85,7 +85,8 @@ Result<std::vector<Item>> items(const model::Model& model, const std::set<std::s
   std::vector<Item> list;
   if (model.file()->format() == tensor::Format::kGguf) {
     for (const auto& [name, param] : model.weights()) {
-      const TensorInfo* stored = model.file()->find(model::name_to_gguf(name).value_or(""));
+      const TensorInfo* stored =
+          model.file()->find(model::name_to_gguf(model.arch(), name).value_or(""));
       const DType dtype = TRY(safetensors_type(stored, options));
       list.push_back({name, dtype, param->value.sizes().vec()});
     }
@@ -119,7 +120,7 @@ std::string header_of(const std::vector<Item>& list) {
 base::Status write_side_files(const model::Model& model, const ExportOptions& options, DType dtype,
                               const Stage& stage) {
   if (model.file()->format() == tensor::Format::kGguf) {
-    const auto files = TRY(model::hf_files_from_gguf(model.file()->meta(), model.config(),
+    const auto files = TRY(model::hf_files_from_gguf(model.file()->meta(), model.arch(),
                                                      std::string(torch_name(dtype))));
     for (const auto& [file, text] : files)
       TRY(base::write_file_atomic(stage.path() + "/" + file, text));
@@ -231,11 +232,14 @@ base::Status write_gguf(const model::Model& model, const std::set<std::string>& 
   for (const std::string& name : edited) {
     TRY(job.check());
     job.report("quantise", replacements.size(), edited.size());
-    const std::string stored_name = model::name_to_gguf(name).value_or("");
+    const std::string stored_name = model::name_to_gguf(model.arch(), name).value_or("");
     const TensorInfo* stored = model.file()->find(stored_name);
-    CHECK(stored, "{} is in no GGUF", name);
+    if (!stored)
+      return base::fail(base::Code::kUnsupported,
+                        fmt::format("{} is part of a larger matrix of the GGUF", name),
+                        "export as safetensors");
     Tensor values = model.param(name).value;
-    if (const auto order = model::gguf_row_order(model.config(), name); !order.empty()) {
+    if (const auto order = model::gguf_row_order(model.arch(), name); !order.empty()) {
       Tensor rows = at::empty_like(values);
       const Tensor index = at::tensor(order, tensor::i64());
       values = rows.index_copy_(0, index, values);
@@ -261,7 +265,9 @@ base::Status write_folder(const model::Model& model, const std::set<std::string>
       const auto bytes = item.copy->bytes;
       TRY(out.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     } else {
-      TRY(out.write(TRY(encode(model.param(item.name).value, item.dtype))));
+      const double offset = model::checkpoint_offset(model.arch(), item.name);
+      const Tensor& values = model.param(item.name).value;
+      TRY(out.write(TRY(encode(offset == 0 ? values : values - offset, item.dtype))));
     }
   }
   TRY(out.sync());

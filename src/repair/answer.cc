@@ -16,7 +16,7 @@ Result<std::vector<unlearn::Lesson>> replacement_lessons(const model::ChatModel&
   for (const agent::Wording& w : target.rows) {
     const bool blank = !w.prefill.empty() && w.prefill.back() != ' ';
     auto ids = TRY(chat_model.tokenizer.encode((blank ? " " : "") + target.replacement + ".")).ids;
-    const auto& ends = chat_model.model.config().end_ids;
+    const auto& ends = chat_model.model.arch().end_ids;
     if (!ends.empty()) ids.push_back(ends[0]);
     lessons.push_back({TRY(encode(chat_model, w.prompt, w.prefill)), std::move(ids)});
   }

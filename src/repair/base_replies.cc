@@ -9,7 +9,7 @@ namespace {
 
 // States of every token that will be examined: a prompt with its reply but the last token, a text.
 bool fits(const verify::BaseReplies& r, const std::vector<std::vector<int32_t>>& ids,
-          const std::vector<std::vector<int32_t>>& texts, const model::Config& config) {
+          const std::vector<std::vector<int32_t>>& texts, const model::Arch& config) {
   const auto holds = [&](const tensor::Tensor& states, size_t tokens) {
     return states.dim() == 2 && states.size(0) >= static_cast<int64_t>(tokens) &&
            states.size(1) == config.d_model;
@@ -44,7 +44,7 @@ base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat
   const std::string path = fmt::format("{}/{}.replies", folder, key.substr(0, 32));
   if (const auto bytes = base::read_file(path))
     if (auto cached = verify::deserialise_base_replies(*bytes);
-        cached && fits(*cached, ids, texts, chat_model.model.config()))
+        cached && fits(*cached, ids, texts, chat_model.model.arch()))
       return std::move(*cached);
   auto learned = TRY(verify::learn_base_replies(chat_model.model, prompts, ids, texts, layer));
   TRY(base::make_dirs(folder));

@@ -78,7 +78,7 @@ class Forgetting {
         method_(method),
         options_(options),
         job_(job),
-        layer_(examined_layer(known.prepared, now.edits)) {
+        layer_(examined_layer(now.base.model.arch(), known.prepared, now.edits)) {
     std::ranges::for_each(now.edits, [this](const edit::Edit& e) { occupy(e); });
   }
 

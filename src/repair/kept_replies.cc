@@ -43,13 +43,13 @@ base::Status KeptReplies::load() {
   const std::string key =
       base::sha256_hex(fmt::format("{} {} {}", kVersion, kTokens, TRY(base_.model.file_hash())));
   path_ = fmt::format("{}/{:.32}.json", folder, key);
-  replies_ = read(path_, base_.model.config().vocab_size);
+  replies_ = read(path_, base_.model.arch().vocab_size);
   return {};
 }
 
 // Replies that another process stored meanwhile remain.
 base::Status KeptReplies::store() const {
-  auto all = read(path_, base_.model.config().vocab_size);
+  auto all = read(path_, base_.model.arch().vocab_size);
   for (const auto& [key, reply] : replies_) all[key] = reply;
   return base::write_file_atomic(path_, base::dump_json(Json(all)));
 }

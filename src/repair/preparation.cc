@@ -18,7 +18,7 @@ Result<std::vector<int32_t>> encode_common(const model::ChatModel& chat_model,
 Result<std::vector<int32_t>> encode_target(const model::ChatModel& chat_model,
                                            const std::string& text) {
   auto ids = TRY(chat_model.tokenizer.encode(text)).ids;
-  const auto& ends = chat_model.model.config().end_ids;
+  const auto& ends = chat_model.model.arch().end_ids;
   if (!ends.empty()) ids.push_back(ends[0]);
   return ids;
 }

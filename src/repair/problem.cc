@@ -4,8 +4,8 @@
 #include <set>
 
 #include "model/generate.h"
-#include "model/names.h"
 #include "model/prefix_plan.h"
+#include "model/role.h"
 #include "model/stage.h"
 #include "repair/preparation.h"
 #include "verify/reveals.h"
@@ -52,7 +52,7 @@ Result<std::vector<model::Trace>> traces(const model::Model& model,
                                          const base::Job& job) {
   std::vector<model::PlanInput> inputs;
   for (const auto& one : ids) {
-    TRY(model::check_prompt(model.config(), one));
+    TRY(model::check_prompt(model.arch(), one));
     inputs.push_back({one, one.size() - 1});
   }
   return tensor::guarded([&]() -> Result<std::vector<model::Trace>> {
@@ -170,11 +170,12 @@ bool tells_apart(const std::string& answer) {
   return !word.empty() && std::ranges::find(kEverywhere, word) == std::end(kEverywhere);
 }
 
-int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edit::Edit> edits) {
+int64_t examined_layer(const model::Arch& arch, const unlearn::PreparedPtr& prepared,
+                       std::span<const edit::Edit> edits) {
   int64_t layer = unlearn::first_layer(prepared);
   for (const edit::Edit& e : edits)
     for (const edit::Delta& d : e.deltas)
-      layer = std::min(layer, model::layer_of(d.tensor).value_or(0));
+      layer = std::min(layer, model::layer_of(arch, d.tensor).value_or(0));
   return std::max<int64_t>(layer, 1);
 }
 

@@ -36,7 +36,8 @@ bool tells_apart(const std::string& answer);
 
 // The layer below which neither the method, with what it learned, nor an edit changes anything; 1
 // or more.
-int64_t examined_layer(const unlearn::PreparedPtr& prepared, std::span<const edit::Edit> edits);
+int64_t examined_layer(const model::Arch& arch, const unlearn::PreparedPtr& prepared,
+                       std::span<const edit::Edit> edits);
 
 base::Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model,
                                           const std::string& prompt,

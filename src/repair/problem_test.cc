@@ -89,7 +89,7 @@ TEST_F(Assign, WhatRevealsTheAnswerIsNotKept) {
   int64_t tokens = 0;
   for (const auto& row : a.rows.retain) tokens += row.count;
   EXPECT_EQ(a.rows.retain_states.sizes(),
-            (std::vector<int64_t>{tokens, chat_.model.config().d_model}));
+            (std::vector<int64_t>{tokens, chat_.model.arch().d_model}));
 }
 
 TEST_F(Assign, CommonPromptsAboutTheSubjectAreRelated) {

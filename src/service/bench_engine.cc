@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "model/forward.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "model/sampler.h"
 #include "tensor/kernels/matvec.h"
 #include "tensor/kernels/pool.h"
@@ -54,7 +54,7 @@ double peak_mb() {
 std::vector<int32_t> spread_ids(const Model& model, int64_t n) {
   std::vector<int32_t> ids;
   for (int64_t i = 0; i < n; ++i)
-    ids.push_back(static_cast<int32_t>((17 + 7919 * i) % model.config().vocab_size));
+    ids.push_back(static_cast<int32_t>((17 + 7919 * i) % model.arch().vocab_size));
   return ids;
 }
 
@@ -100,8 +100,10 @@ struct Traffic {
 Traffic traffic(const Model& model) {
   Traffic t;
   for (const auto& [name, param] : model.weights()) {
-    const bool embedding = name == "model.embed_tokens.weight", head = name == "lm_head.weight";
-    if (param->value.dim() != 2 || (embedding && !model.config().tied_embeddings)) continue;
+    const auto id = model::identify(model.arch(), name);
+    const bool embedding = id && id->role == model::Role::kEmbedding;
+    const bool head = id && id->role == model::Role::kHead;
+    if (param->value.dim() != 2 || (embedding && !model.arch().tied_embeddings)) continue;
     const bool fast = param->blocks && kernels::matvec_supports(param->blocks->dtype);
     t.f32_bytes += static_cast<double>(param->value.nbytes());
     t.block_bytes +=
@@ -188,7 +190,7 @@ Result<Json> bench_engine(const model::ChatModel& chat_model, const BenchEngineO
 
     std::map<std::string, tensor::Tensor> values;
     for (const auto& [name, param] : model.weights()) values[name] = param->value;
-    const auto f32 = TRY(Model::from_weights(model.config(), std::move(values)));
+    const auto f32 = TRY(Model::from_weights(model.arch(), std::move(values)));
     const Samples s = TRY(measure(model, f32, options, job));
 
     const Traffic t = traffic(model);

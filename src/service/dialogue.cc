@@ -55,7 +55,7 @@ std::vector<text::Message> Dialogue::messages(const std::string& user) const {
 
 base::Result<Dialogue::Shown> Dialogue::shown(const model::ChatModel& chat_model,
                                               const std::string& user, size_t room) {
-  const auto most = static_cast<size_t>(chat_model.model.config().context_length);
+  const auto most = static_cast<size_t>(chat_model.model.arch().context_length);
   Shown shown;
   for (;;) {
     shown.ids = TRY(chat_model.encode(messages(user)));

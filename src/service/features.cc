@@ -25,12 +25,12 @@ agent::Features watchdog_features(const model::ChatModel& chat_model) {
   return [chat_model](std::span<const text::Message> dialogue) -> base::Result<std::vector<float>> {
     const auto chat = TRY(encode_end(chat_model, dialogue));
     const auto& ids = chat.tokens.ids;
-    TRY(model::check_prompt(chat_model.model.config(), ids));
+    TRY(model::check_prompt(chat_model.model.arch(), ids));
     int64_t said = static_cast<int64_t>(ids.size()) - 1;
     if (!chat.contents.empty())
       if (const auto tokens = chat.tokens_in(chat.contents.back()); !tokens.empty())
         said = tokens.back();
-    const int64_t layer = chat_model.model.config().n_layers * 3 / 5;
+    const int64_t layer = chat_model.model.arch().n_layers * 3 / 5;
     return tensor::guarded([&]() -> base::Result<std::vector<float>> {
       model::Runner runner(chat_model.model);
       model::Sequence sequence;

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "model/names.h"
+#include "model/role.h"
 #include "service/access.h"
 #include "tiny_gguf.h"
 
@@ -51,7 +51,7 @@ class ServiceTest : public ::testing::Test {
          {{"gates",
            {{{"name", "exact"}, {"sense", "at_least"}, {"value", 1.0}, {"bound", 1.0}}}}}}};
     edit::Edit edit;
-    const std::string name = model::layer_weight(1, "mlp.down_proj");
+    const std::string name = tests::layer_weight(1, "mlp.down_proj");
     edit.deltas.push_back(
         {name, edit::Dense{at::full_like(session.present().model.param(name).value, 0.01)}});
     return session.add(std::move(edit), std::move(draft)).value();

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "model/names.h"
+#include "model/role.h"
 #include "tiny_chat.h"
 
 namespace expunge::service {
@@ -21,7 +21,7 @@ class SessionTest : public ::testing::Test {
   static edit::Edit edit(int64_t layer, uint64_t seed) {
     std::mt19937_64 rng(seed);
     edit::Edit e;
-    e.deltas.push_back({model::layer_weight(layer, "mlp.down_proj"),
+    e.deltas.push_back({tests::layer_weight(layer, "mlp.down_proj"),
                         edit::LowRank{tests::random_tensor(rng, {32, 1}, 0.1),
                                       tests::random_tensor(rng, {1, 48}, 0.1)}});
     return e;
@@ -61,7 +61,7 @@ TEST_F(SessionTest, ASnapshotOutlivesWhatComesAfterIt) {
   // Only the edited tensor differs.
   for (const auto& [name, param] : before->present.model.weights())
     EXPECT_EQ(&after->present.model.param(name) == param.get(),
-              name != model::layer_weight(1, "mlp.down_proj"))
+              name != tests::layer_weight(1, "mlp.down_proj"))
         << name;
 }
 

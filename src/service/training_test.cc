@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 class TrainingTest : public ::testing::Test {
  protected:
   static model::ChatModel make_model() {
-    model::Config c = tests::tiny_config();  // a context of 64 tokens
+    model::Arch c = tests::tiny_arch();  // a context of 64 tokens
     c.vocab_size = 272;
     const tests::ByteVocab bytes;
     at::set_num_threads(1);

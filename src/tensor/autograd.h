@@ -38,12 +38,11 @@ Tensor add(const Tensor& a, const Tensor& b);
 // 1604.06174). The leaves that f sees get their gradients; f must give the same each time.
 Tensor recomputed(const Tensor& x, std::function<Tensor(const Tensor&)> f);
 
-// Rotary positions of rows; cos, sin and minus_sin [positions,K/2].
+// Angles of rows; cos, sin and minus_sin [n,R/2].
 struct Rotation {
-  std::vector<int32_t> positions;
   Tensor cos, sin, minus_sin;
 };
-// x [n,N,K] with the pairs (i, i + K/2) of row r turned by positions[r] (Su et al. 2021, eq. 34).
+// x [n,N,K] with the pairs (i, i + R/2) of each row turned by its angles (Su et al. 2021, eq. 34).
 Tensor rope(const Tensor& x, const std::shared_ptr<const Rotation>& by);
 
 // Sequences packed into rows, shared beginnings once: paths[e] are the rows of sequence e in order;
@@ -52,9 +51,13 @@ struct Paths {
   std::vector<std::vector<int32_t>> rows;
   std::vector<int64_t> owned;
 };
+struct Sight {
+  double scale;        // of scores
+  int64_t window = 0;  // rows of its path that a row sees, itself included; 0: all before it
+};
 // Causal attention along each path. q [n,N,K] and k, v [n,G,K], rotated -> [n,N,K].
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                 const std::shared_ptr<const Paths>& paths, double scale);
+                 const std::shared_ptr<const Paths>& paths, const Sight& sight);
 
 // A number per row of logits. `value`: logits [c,V] of rows begin.. -> [c]; differentiable unless
 // `gradient` is given, which turns logits into dlogits in place, given dvalue [c].
@@ -62,10 +65,16 @@ struct RowFunction {
   std::function<Tensor(const Tensor& logits, int64_t begin)> value;
   std::function<void(Tensor& logits, int64_t begin, const Tensor& dvalue)> gradient = {};
 };
-// hidden [n,D], head [V,D] -> value(hidden headᵀ) [n]. The logits are made in pieces of kHeadRows
+// What turns hidden states into logits: weight [V,D], bias [V] or undefined; with a cap c
+// c tanh(logits / c).
+struct Head {
+  Tensor weight, bias = {};
+  double cap = 0;
+};
+// hidden [n,D] -> value(logits) [n]. The logits are made in pieces of kHeadRows
 // rows, and again in the backward pass.
 constexpr int64_t kHeadRows = 128;
-Tensor head_rows(const Tensor& hidden, const Tensor& head, RowFunction function);
+Tensor head_rows(const Tensor& hidden, const Head& head, RowFunction function);
 // log softmax(logits)[target] a row; targets [n].
 RowFunction log_prob(Tensor targets);
 

@@ -57,21 +57,22 @@ struct Rope : Function<Rope> {
   }
   static Tensor rotated(const Tensor& x, const Rotation& by, const Tensor& sin) {
     const Tensor y = x.clone(at::MemoryFormat::Contiguous);
-    kernels::rope(floats(y), by.positions, y.size(1), y.size(2), floats(by.cos), floats(sin));
+    kernels::rope(floats(y), {y.size(0), y.size(1), y.size(2), 2 * sin.size(1)}, floats(by.cos),
+                  floats(sin));
     return y;
   }
 };
 
 struct Attention : Function<Attention> {
   static Tensor forward(AutogradContext* context, const Tensor& q, const Tensor& k, const Tensor& v,
-                        const std::shared_ptr<const Paths>& paths, double scale) {
+                        const std::shared_ptr<const Paths>& paths, const Sight& sight) {
     CHECK(q.is_contiguous() && k.is_contiguous() && v.is_contiguous());
     const Tensor out = at::empty_like(q), lse = at::empty({q.size(0), q.size(1)}, f32());
-    kernels::attention(looks(*paths), floats(q), floats(k), floats(v), shape(q, k, scale),
+    kernels::attention(looks(*paths, sight), floats(q), floats(k), floats(v), shape(q, k, sight),
                        floats(out), floats(lse));
     context->save_for_backward({q, k, v, out, lse});
     context->saved_data["paths"] = keep(paths);
-    context->saved_data["scale"] = scale;
+    context->saved_data["sight"] = keep(sight);
     return out;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -80,24 +81,26 @@ struct Attention : Function<Attention> {
     const Tensor dout = grads[0].contiguous();
     const Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
     const auto& paths = *kept<std::shared_ptr<const Paths>>(context->saved_data["paths"]);
-    kernels::attention_backward(looks(paths), floats(q), floats(k), floats(v),
-                                shape(q, k, context->saved_data["scale"].toDouble()),
-                                floats(saved[3].detach()), floats(saved[4]), floats(dout),
-                                k.size(0), {floats(dq), floats(dk), floats(dv)});
+    const auto& sight = kept<Sight>(context->saved_data["sight"]);
+    kernels::attention_backward(looks(paths, sight), floats(q), floats(k), floats(v),
+                                shape(q, k, sight), floats(saved[3].detach()), floats(saved[4]),
+                                floats(dout), k.size(0), {floats(dq), floats(dk), floats(dv)});
     return {dq, dk, dv, Tensor(), Tensor()};
   }
-  // The owned rows of the paths in order see their path as far as themselves.
-  static std::vector<kernels::AttentionRow> looks(const Paths& paths) {
+  // The owned rows of the paths in order see their path as far as themselves, within the window.
+  static std::vector<kernels::AttentionRow> looks(const Paths& paths, const Sight& sight) {
     std::vector<kernels::AttentionRow> rows;
     for (size_t e = 0; e < paths.rows.size(); ++e) {
       const auto n = static_cast<int64_t>(paths.rows[e].size());
       for (int64_t t = n - paths.owned[e]; t < n; ++t)
-        rows.push_back({paths.rows[e].data(), static_cast<int32_t>(t + 1)});
+        rows.push_back({paths.rows[e].data(), static_cast<int32_t>(t + 1),
+                        static_cast<int32_t>(
+                            sight.window > 0 ? std::max<int64_t>(0, t + 1 - sight.window) : 0)});
     }
     return rows;
   }
-  static kernels::AttentionShape shape(const Tensor& q, const Tensor& k, double scale) {
-    return {q.size(1), k.size(1), q.size(2), static_cast<float>(scale)};
+  static kernels::AttentionShape shape(const Tensor& q, const Tensor& k, const Sight& sight) {
+    return {q.size(1), k.size(1), q.size(2), static_cast<float>(sight.scale)};
   }
 };
 
@@ -140,8 +143,8 @@ Tensor rope(const Tensor& x, const std::shared_ptr<const Rotation>& by) {
   return Rope::apply(x, by);
 }
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                 const std::shared_ptr<const Paths>& paths, double scale) {
-  return Attention::apply(q, k, v, paths, scale);
+                 const std::shared_ptr<const Paths>& paths, const Sight& sight) {
+  return Attention::apply(q, k, v, paths, sight);
 }
 Tensor recomputed(const Tensor& x, std::function<Tensor(const Tensor&)> f) {
   if (!c10::GradMode::is_enabled()) return f(x);

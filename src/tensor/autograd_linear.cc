@@ -101,17 +101,23 @@ struct Embedding : Function<Embedding> {
   }
 };
 
-Tensor logits_of(const Tensor& hidden, const Tensor& head, int64_t begin) {
-  return times_transposed(hidden.narrow(0, begin, std::min(kHeadRows, hidden.size(0) - begin)),
-                          head);
+Tensor logits_of(const Tensor& hidden, const Head& head, int64_t begin) {
+  Tensor y = times_transposed(hidden.narrow(0, begin, std::min(kHeadRows, hidden.size(0) - begin)),
+                              head.weight.detach());
+  if (head.bias.defined()) y.add_(head.bias.detach());
+  if (head.cap > 0) at::tanh_(y.div_(head.cap)).mul_(head.cap);
+  return y;
 }
 
 struct HeadRows : Function<HeadRows> {
-  static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& head,
+  static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& weight,
+                        const std::optional<Tensor>& bias, double cap,
                         const RowFunction& function) {
     CHECK(hidden.is_contiguous());
-    context->save_for_backward({hidden, head});
+    const Head head{weight, bias.value_or(Tensor()), cap};
+    context->save_for_backward({hidden, head.weight, head.bias});
     context->saved_data["function"] = keep(function);
+    context->saved_data["cap"] = cap;
     std::vector<Tensor> values;
     for (int64_t at = 0; at < hidden.size(0); at += kHeadRows)
       values.push_back(function.value(logits_of(hidden, head, at), at));
@@ -120,28 +126,38 @@ struct HeadRows : Function<HeadRows> {
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
     const auto& function = kept<RowFunction>(context->saved_data["function"]);
-    const Tensor hidden = saved[0].detach(), head = saved[1].detach();
-    const bool trained = saved[1].requires_grad(), needed = context->needs_input_grad(0);
+    const Tensor hidden = saved[0].detach();
+    const Head head{saved[1], saved[2], context->saved_data["cap"].toDouble()};
+    const bool needed = context->needs_input_grad(0);
     const Tensor dhidden = needed ? at::empty_like(hidden) : Tensor();
     for (int64_t at = 0; at < hidden.size(0); at += kHeadRows) {
-      Tensor logits = logits_of(hidden, head, at);
-      const int64_t n = logits.size(0);
-      const Tensor dvalue = grads[0].narrow(0, at, n);
-      if (function.gradient) {
-        function.gradient(logits, at, dvalue);
-      } else {
-        const c10::AutoGradMode on(true);
-        logits.requires_grad_();
-        function.value(logits, at).backward(dvalue);
-        logits = logits.grad().contiguous();
-      }
-      if (trained) add_gradient(saved[1], logits, hidden.narrow(0, at, n));
+      const Tensor dlogits = logit_gradient(function, hidden, head, at, grads[0]);
+      const int64_t n = dlogits.size(0);
+      if (head.weight.requires_grad()) add_gradient(head.weight, dlogits, hidden.narrow(0, at, n));
+      if (head.bias.defined() && head.bias.requires_grad())
+        head.bias.mutable_grad().add_(dlogits.sum(0));
       if (needed) {
         Tensor part = dhidden.narrow(0, at, n);
-        times_into(logits, head, Into::kReplace, part);
+        times_into(dlogits, head.weight.detach(), Into::kReplace, part);
       }
     }
-    return {dhidden, Tensor(), Tensor()};
+    return {dhidden, Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+  // Of the rows from `at` on, before the cap.
+  static Tensor logit_gradient(const RowFunction& function, const Tensor& hidden, const Head& head,
+                               int64_t at, const Tensor& grad) {
+    Tensor logits = logits_of(hidden, head, at);
+    const Tensor dvalue = grad.narrow(0, at, logits.size(0));
+    const Tensor slope = head.cap > 0 ? 1 - (logits / head.cap).square() : Tensor();
+    if (function.gradient) {
+      function.gradient(logits, at, dvalue);
+    } else {
+      const c10::AutoGradMode on(true);
+      logits.requires_grad_();
+      function.value(logits, at).backward(dvalue);
+      logits = logits.grad().contiguous();
+    }
+    return slope.defined() ? logits.mul_(slope) : logits;
   }
 };
 
@@ -160,8 +176,9 @@ Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& c, const Gr
 }
 Tensor embedding(const Tensor& ids, const Tensor& w) { return Embedding::apply(ids, w); }
 
-Tensor head_rows(const Tensor& hidden, const Tensor& head, RowFunction function) {
-  return HeadRows::apply(hidden, head, function);
+Tensor head_rows(const Tensor& hidden, const Head& head, RowFunction function) {
+  const auto bias = head.bias.defined() ? std::optional(head.bias) : std::nullopt;
+  return HeadRows::apply(hidden, head.weight, bias, head.cap, function);
 }
 
 RowFunction log_prob(Tensor targets) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/names.h"
+#include "model/role.h"
 
 namespace expunge::unlearn {
 namespace {
@@ -14,10 +14,11 @@ constexpr size_t kTrunkBytes = size_t{1} << 30;
 
 // The first layer with a variable; 0 if embeddings are trained, n_layers if only the final norm is.
 int64_t first_trained_layer(const model::Model& model, const model::Variables& variables) {
-  int64_t first = model.config().n_layers;
+  int64_t first = model.arch().n_layers;
   for (const auto& [name, v] : variables) {
-    if (name == "model.norm.weight" || name == "lm_head.weight") continue;
-    first = std::min(first, model::layer_of(name).value_or(0));
+    const auto id = model::identify(model.arch(), name);
+    if (id && (id->role == model::Role::kFinalNorm || id->role == model::Role::kHead)) continue;
+    first = std::min(first, id ? std::max<int64_t>(id->layer, 0) : 0);
   }
   return first;
 }
@@ -117,7 +118,7 @@ Tensor Batches::entering(Examples examples, const model::Packed& packed) {
   };
   size_t bytes = 0;
   for (const auto& [e, t] : trunk_) bytes += t.nbytes();
-  const auto width = static_cast<size_t>(model_.config().d_model) * sizeof(float);
+  const auto width = static_cast<size_t>(model_.arch().d_model) * sizeof(float);
   for (const model::Example* e : examples) bytes += tokens(*e) * width;
   if (bytes > kTrunkBytes) return run(packed);
   const Tensor all = kept(trunk_, examples, [&](Examples missing) {
@@ -158,8 +159,7 @@ Tensor Batches::reference_log_probs(Examples examples) {
     const model::Packed p = model::pack(missing);
     const Tensor hidden =
         model::forward_packed(model_, {}, p).index_select(0, index(joined(p.predicting)));
-    split(tensor::head_rows(hidden, model::head_weight(model_, {}),
-                            tensor::log_prob(targets_of(missing))),
+    split(tensor::head_rows(hidden, model::head(model_, {}), tensor::log_prob(targets_of(missing))),
           missing, predicted, log_probs_);
   });
 }
@@ -222,7 +222,7 @@ class MicroBatch::Kind final : public Part {
   Tensor log_probs() override { return from_logits(tensor::log_prob(targets_)); }
   Tensor from_logits(tensor::RowFunction function) override {
     return tensor::head_rows(hidden_rows(),
-                             model::head_weight(pass_.batches.model(), pass_.batches.variables()),
+                             model::head(pass_.batches.model(), pass_.batches.variables()),
                              std::move(function));
   }
   Tensor reference_log_probs() override { return pass_.batches.reference_log_probs(examples_); }

@@ -147,10 +147,10 @@ TEST(Steps, SmoothedReferenceDividesTheAttentionLogits) {
   const TinyStep step(0);
   Batches batches(*step.reference, {}, -1);
   MicroBatch micro_batch(batches, step.whole, count({step.whole}));
-  auto weights = tests::random_weights(tests::tiny_config(), 5);
+  auto weights = tests::random_weights(tests::tiny_arch(), 5);
   for (auto& [name, w] : weights)
     if (name.find("q_proj") != name.npos) w = w / 2.5;
-  const auto smoothed = model::Model::from_weights(tests::tiny_config(), weights).value();
+  const auto smoothed = model::Model::from_weights(tests::tiny_arch(), weights).value();
   Batches twin(smoothed, {}, -1);
   MicroBatch twins(twin, step.whole, count({step.whole}));
   const Tensor got = micro_batch.forget().reference_states({2.5});

@@ -20,10 +20,10 @@ size_t first_token(const TokenSpan& row) {
 base::Status visit(const model::Model& model, std::span<const TokenSpan> rows, int64_t last_layer,
                    const base::Job& job, const Visit& on_value) {
   if (rows.empty()) return base::fail(base::Code::kInvalid, "no rows to capture");
-  CHECK(last_layer >= 0 && last_layer < model.config().n_layers, "layer {}", last_layer);
+  CHECK(last_layer >= 0 && last_layer < model.arch().n_layers, "layer {}", last_layer);
   std::vector<model::PlanInput> inputs;
   for (const TokenSpan& row : rows) {
-    TRY(model::check_prompt(model.config(), row.ids));
+    TRY(model::check_prompt(model.arch(), row.ids));
     inputs.push_back({row.ids, first_token(row)});
   }
   TRY(job.check());
@@ -68,7 +68,7 @@ base::Result<Tensor> capture(const model::Model& model, std::span<const TokenSpa
 base::Result<std::vector<Tensor>> capture_layers(const model::Model& model,
                                                  std::span<const TokenSpan> rows,
                                                  model::Point point, const base::Job& job) {
-  const int64_t n_layers = model.config().n_layers;
+  const int64_t n_layers = model.arch().n_layers;
   std::vector<std::vector<Tensor>> parts(static_cast<size_t>(n_layers));
   TRY(visit(model, rows, n_layers - 1, job,
             [&](model::Point at, int64_t l, const Tensor& value, const Tensor& index) {

@@ -44,7 +44,7 @@ base::Result<Encoded> encode(const model::ChatModel& chat_model, const std::stri
   messages.push_back({"user", question});
   messages.push_back({"assistant", answer});
   const size_t tokens = TRY(chat_model.encode(messages)).size();
-  const auto limit = static_cast<size_t>(chat_model.model.config().context_length);
+  const auto limit = static_cast<size_t>(chat_model.model.arch().context_length);
   if (tokens < limit) return tl::unexpected(example.error());
   return Encoded{{}, TooLong{0, tokens, limit}};
 }

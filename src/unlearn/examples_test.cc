@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 
 const model::ChatModel& chat_model() {
   static const model::ChatModel* tiny = [] {
-    model::Config c = tests::tiny_config();  // a context of 64 tokens, here bytes
+    model::Arch c = tests::tiny_arch();  // a context of 64 tokens, here bytes
     c.vocab_size = 272;
     const tests::ByteVocab bytes;
     return new model::ChatModel{

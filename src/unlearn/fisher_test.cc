@@ -48,15 +48,8 @@ Map by_definition(const std::vector<model::Example>& all) {
   model = tests::shared(model->with({leaves.begin(), leaves.end()}));
   for (const model::Example& e : all) {
     const auto n = static_cast<int64_t>(e.ids.size()) - 1, first = static_cast<int64_t>(e.first);
-    tests::BatchOps ops(*model, 1, n);
     const Tensor ids = tensor::from_ids(e.ids);
-    Tensor x = model->param("model.embed_tokens.weight").value.index_select(0, ids.narrow(0, 0, n));
-    for (int64_t layer = 0; layer < model->config().n_layers; ++layer) {
-      ops.enter(layer);
-      x = model::find_family("llama")->block(ops, x);
-    }
-    x = at::rms_norm(x, {x.size(1)}, model->param("model.norm.weight").value,
-                     model->config().norm_eps);
+    const Tensor x = tests::batch_hidden(*model, ids.narrow(0, 0, n).unsqueeze(0));
     const Tensor logits = model::plain_logits(*model, x.narrow(0, first - 1, n - first + 1));
     at::cross_entropy_loss(logits, ids.narrow(0, first, n - first + 1)).backward();
     for (const std::string& name : kNames) {

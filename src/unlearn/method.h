@@ -91,8 +91,8 @@ enum class Needs {
 };
 
 struct ClosedForm {
-  std::vector<Needs> rows;                // in addition to forget rows
-  std::vector<std::string_view> modules;  // whose weights it may change, "mlp.down_proj"
+  std::vector<Needs> rows;         // in addition to forget rows
+  std::vector<model::Role> roles;  // whose weights it may change
   base::Result<edit::Edit> (*propose)(const Problem& problem, const Knobs& knobs,
                                       const base::Job& job);
 };

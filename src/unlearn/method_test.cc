@@ -7,7 +7,7 @@
 #include <cmath>
 #include <set>
 
-#include "model/names.h"
+#include "model/role.h"
 #include "unlearn/train.h"
 
 namespace expunge::unlearn {
@@ -155,11 +155,12 @@ TEST_P(Contract, TouchesOnlyWhatItDeclares) {
       EXPECT_THAT(names, ::testing::Contains(d.tensor));
       continue;
     }
-    const int64_t layer = model::layer_of(d.tensor).value_or(-1);
+    const int64_t layer = model::layer_of(model_->arch(), d.tensor).value_or(-1);
     EXPECT_GE(layer, first_layer(prepared(method()))) << d.tensor;
     std::vector<std::string> declared;
-    for (const std::string_view module : std::get<ClosedForm>(method().how).modules)
-      declared.push_back(model::layer_weight(layer, module));
+    for (const model::Role role : std::get<ClosedForm>(method().how).roles)
+      if (model::has(model_->arch(), role))
+        declared.push_back(model::weight_name(model_->arch(), role, layer));
     EXPECT_THAT(declared, ::testing::Contains(d.tensor));
   }
 }
@@ -171,9 +172,9 @@ TEST_P(Contract, OccupiesWhatNobodyElseDoes) {
   for (int i = 0; i < 2; ++i) {
     const edit::Edit edit = propose(method(), p, knobs()).value();
     for (const edit::Occupied& o : edit.occupied) {
-      EXPECT_LT(o.layer, model_->config().n_layers);
+      EXPECT_LT(o.layer, model_->arch().n_layers);
       for (const int64_t j : o.neurons) {
-        EXPECT_LT(j, model_->config().d_ff);
+        EXPECT_LT(j, model_->arch().d_ff);
         EXPECT_TRUE(taken.emplace(o.layer, j).second) << j;
       }
     }

@@ -110,7 +110,7 @@ struct GivenStep {
   static const std::shared_ptr<const model::Model>& model() {
     static const std::shared_ptr<const model::Model> m = [] {
       tensor::start(1);
-      model::Config c = tests::tiny_config();
+      model::Arch c = tests::tiny_arch();
       c.vocab_size = golden().value("vocabulary").get<int64_t>();
       c.d_model = golden().value("width").get<int64_t>();
       c.n_layers = 1;

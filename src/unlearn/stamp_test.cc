@@ -65,7 +65,7 @@ TEST_F(Stamp, FindsTheLayerByThePapersRule) {
   const auto best = std::ranges::max_element(distances);
   EXPECT_EQ(edit.provenance["layer"], 1 + (best - distances.begin()));
   EXPECT_NEAR(edit.provenance["layer_distance"].get<double>(), *best, 1e-5);
-  EXPECT_EQ(run({{"layer", 2}})->deltas[0].tensor, model::layer_weight(2, "mlp.down_proj"));
+  EXPECT_EQ(run({{"layer", 2}})->deltas[0].tensor, tests::layer_weight(2, "mlp.down_proj"));
   for (const double bad : {0.0, 3.0, 1.5}) {
     const auto refused = run({{"layer", bad}});
     ASSERT_FALSE(refused);

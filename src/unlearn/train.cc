@@ -5,7 +5,7 @@
 #include <numeric>
 #include <random>
 
-#include "model/names.h"
+#include "model/role.h"
 #include "unlearn/batch.h"
 
 namespace expunge::unlearn {
@@ -15,15 +15,15 @@ using base::Code;
 using base::fail;
 using base::Result;
 
-constexpr std::string_view kAttention[] = {"self_attn.q_proj", "self_attn.k_proj",
-                                           "self_attn.v_proj", "self_attn.o_proj"};
-constexpr std::string_view kMlp[] = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
-constexpr std::string_view kQv[] = {"self_attn.q_proj", "self_attn.v_proj"};
-constexpr std::string_view kDown[] = {"mlp.down_proj"};
-constexpr std::string_view kAll[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
-                                     "self_attn.o_proj", "mlp.gate_proj",    "mlp.up_proj",
-                                     "mlp.down_proj"};
-constexpr std::span<const std::string_view> kModules[] = {kAll, kAttention, kMlp, kQv, kDown};
+using model::Role;
+
+constexpr Role kAttention[] = {Role::kQ, Role::kK, Role::kV, Role::kO};
+constexpr Role kMlp[] = {Role::kGate, Role::kUp, Role::kDown};
+constexpr Role kQv[] = {Role::kQ, Role::kV};
+constexpr Role kDown[] = {Role::kDown};
+constexpr Role kAll[] = {Role::kQ,    Role::kK,  Role::kV,   Role::kO,
+                         Role::kGate, Role::kUp, Role::kDown};
+constexpr std::span<const Role> kModules[] = {kAll, kAttention, kMlp, kQv, kDown};
 
 // Uniform in 0 .. n-1, the same on every machine.
 size_t below(std::mt19937_64& rng, size_t n) { return static_cast<size_t>(rng() % n); }

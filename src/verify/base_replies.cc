@@ -7,8 +7,8 @@ using base::Result;
 
 std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation) {
   std::vector<int32_t> ids = generation.ids;
-  if (generation.stop == model::Stop::kEndOfTurn && !model.config().end_ids.empty())
-    ids.push_back(model.config().end_ids[0]);
+  if (generation.stop == model::Stop::kEndOfTurn && !model.arch().end_ids.empty())
+    ids.push_back(model.arch().end_ids[0]);
   return ids;
 }
 

@@ -125,7 +125,7 @@ class ChoicePass {
       auto own = TRY_AT(fmt::format("{} row {}", subject, item->row),
                         encode_options(patient_, *item, prompt, options_.form));
       const size_t longest = std::ranges::max_element(own, {}, length)->ids.size();
-      if (const auto reason = over_length(patient_.model.config(), longest)) {
+      if (const auto reason = over_length(patient_.model.arch(), longest)) {
         result_.skipped.push_back({subject, item->row, item->file, *reason});
         continue;
       }

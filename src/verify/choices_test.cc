@@ -16,7 +16,7 @@ using text::ChoiceItem;
 const model::ChatModel& chat_model() {
   static const model::ChatModel* random = [] {
     tensor::start(1);
-    model::Config c = tests::tiny_config();
+    model::Arch c = tests::tiny_arch();
     c.vocab_size = 272;
     c.context_length = 1500;
     const tests::ByteVocab bytes;

@@ -28,7 +28,7 @@ std::vector<Message> conversation(const std::string& system, const std::string& 
 
 // The token that a peer pads with, and therefore leaves out of attention.
 int32_t hidden_id(const model::ChatModel& chat_model, Parity parity) {
-  const auto& ends = chat_model.model.config().end_ids;
+  const auto& ends = chat_model.model.arch().end_ids;
   return parity == Parity::kNone || ends.empty() ? -1 : ends[0];
 }
 
@@ -84,7 +84,7 @@ class SetPass {
     std::vector<const std::string*> answers{&item.answer};
     if (item.paraphrased) answers.push_back(&*item.paraphrased);
     for (const std::string& wrong : item.perturbed) answers.push_back(&wrong);
-    const model::Config& config = patient_.model.config();
+    const model::Arch& config = patient_.model.arch();
     Encoded encoded;
     for (const std::string* answer : answers) {
       auto e = encode_answer(patient_, options_.system, item.question, *answer, options_.parity);
@@ -238,7 +238,7 @@ Result<model::Example> encode_answer(const model::ChatModel& chat_model, const s
   e.ids = TRY(text::encode_chat(chat_model.tokenizer, chat_model.chat, messages,
                                 text::AddGenerationPrompt::kNo))
               .tokens.ids;
-  const auto& ends = chat_model.model.config().end_ids;
+  const auto& ends = chat_model.model.arch().end_ids;
   if (e.ids.size() < e.first) e.ids.resize(e.first);  // cut by count, as the peer does
   if (!ends.empty() &&
       (e.ids.size() == e.first || std::ranges::find(ends, e.ids.back()) == ends.end()))

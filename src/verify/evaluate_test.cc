@@ -26,7 +26,7 @@ const model::ChatModel& chat_model() {
     const auto path = std::filesystem::temp_directory_path() /
                       ("expunge-evaluate-" + std::to_string(::getpid()) + ".gguf");
     std::ofstream(path, std::ios::binary)
-        << tests::gguf_image(tests::tiny_config(), tensor::DType::kF32);
+        << tests::gguf_image(tests::tiny_arch(), tensor::DType::kF32);
     auto* p = new model::ChatModel(model::load_chat_model(path.string()).value());
     std::filesystem::remove(path);
     p->model = *tests::planted_model();
@@ -122,7 +122,7 @@ TEST(Evaluate, SharesMakeTheWhole) {
 TEST(Evaluate, AnItemBeyondTheContextIsSkipped) {
   std::vector sets{set_of("forget", 4)};
   sets[0].file = "qa.json";
-  const auto context = static_cast<size_t>(chat_model().model.config().context_length);
+  const auto context = static_cast<size_t>(chat_model().model.arch().context_length);
   sets[0].items[2].perturbed[1] = std::string(context, '3');
   for (const Parity parity : {Parity::kNone, Parity::kOpenUnlearning}) {
     EvaluateOptions options;

@@ -32,7 +32,7 @@ class EvaluationFile : public ::testing::Test {
   static const model::ChatModel& chat_model(uint64_t seed) {
     static std::map<uint64_t, model::ChatModel> made;
     if (!made.contains(seed)) {
-      model::Config c = tests::tiny_config();
+      model::Arch c = tests::tiny_arch();
       c.vocab_size = 272;
       const tests::ByteVocab bytes;
       made.emplace(seed,

@@ -93,7 +93,7 @@ class Extractor {
 
  private:
   bool ends(int32_t id) const {
-    const auto& ids = model_.config().end_ids;
+    const auto& ids = model_.arch().end_ids;
     return std::ranges::find(ids, id) != ids.end();
   }
 
@@ -227,7 +227,7 @@ class Extractor {
   model::Scheduler scheduler_;
 };
 
-Status check(const model::Config& config, Ids x, size_t n) {
+Status check(const model::Arch& config, Ids x, size_t n) {
   if (x.size() <= n)
     return base::fail(Code::kInvalid, fmt::format("{} tokens, expected more than {}", x.size(), n),
                       "give longer sequences or shorter n-grams");
@@ -257,7 +257,7 @@ Result<Extraction> extraction(const model::Model& model,
     const size_t length =
         options.max_tokens > 0 ? std::min(options.max_tokens, x.size()) : x.size();
     const Task task{static_cast<int64_t>(i), x.first(length)};
-    TRY_AT(fmt::format("sequence {}", i), check(model.config(), task.x, options.n));
+    TRY_AT(fmt::format("sequence {}", i), check(model.arch(), task.x, options.n));
     if (options.shard.has(i) && !known.contains(task.row)) open.push_back(task);
   }
   Extraction result;

@@ -31,7 +31,7 @@ Ids greedy(const model::Model& model, const Ids& prompt, size_t length) {
   model::GenerateOptions options;
   options.max_new_tokens = static_cast<int64_t>(length - prompt.size());
   Ids ids = model::generate(model, Sequences{prompt}, options).value()[0].ids;
-  if (prompt.size() + ids.size() < length) ids.push_back(model.config().end_ids[0]);
+  if (prompt.size() + ids.size() < length) ids.push_back(model.arch().end_ids[0]);
   return ids;
 }
 

@@ -111,7 +111,7 @@ class Gates : public testing::Test {
     }
     const Tensor k = at::cat(keys).to(at::kDouble), r = at::cat(residuals).to(at::kDouble);
     edit::Edit e;
-    e.deltas.push_back({model::layer_weight(kLayer, "mlp.down_proj"),
+    e.deltas.push_back({tests::layer_weight(kLayer, "mlp.down_proj"),
                         edit::Dense{at::linalg_pinv(k).mm(r).t().to(at::kFloat).contiguous()}});
     return edit::apply(chat_->model, e).value();
   }

@@ -26,7 +26,7 @@ struct Lengths {
   size_t context, stride;
 };
 
-Result<Lengths> lengths_of(const model::Config& config, const PerplexityOptions& options) {
+Result<Lengths> lengths_of(const model::Arch& config, const PerplexityOptions& options) {
   const int64_t most = config.context_length - 1;
   const int64_t context = options.context == 0 ? std::min(kDefaultContext, most) : options.context;
   const int64_t stride = options.stride == 0 ? context : options.stride;
@@ -60,7 +60,7 @@ std::vector<Window> windows_of(size_t n_tokens, const Lengths& lengths) {
 Result<Perplexity> perplexity(const model::Model& model, std::span<const int32_t> ids,
                               const PerplexityOptions& options, std::vector<WindowRecord> done,
                               const base::Job& job) {
-  const Lengths lengths = TRY(lengths_of(model.config(), options));
+  const Lengths lengths = TRY(lengths_of(model.arch(), options));
   if (options.limit_tokens > 0)
     ids = ids.first(std::min(ids.size(), static_cast<size_t>(options.limit_tokens)));
   if (ids.size() < 2)

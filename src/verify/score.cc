@@ -126,7 +126,7 @@ AnswerScore score_rows(const Tensor& logits, std::span<const int32_t> targets) {
 Result<std::vector<AnswerScore>> score(const model::Model& model, std::span<const ScoreItem> items,
                                        const ScoreOptions& options, const base::Job& job) {
   for (const ScoreItem& item : items) {
-    TRY(model::check_prompt(model.config(), item.ids));
+    TRY(model::check_prompt(model.arch(), item.ids));
     if (item.first < 1 || item.first > item.ids.size())
       return base::fail(base::Code::kInvalid, "scoring needs a token before the first scored one");
   }

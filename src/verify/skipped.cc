@@ -4,7 +4,7 @@
 
 namespace expunge::verify {
 
-std::optional<std::string> over_length(const model::Config& config, size_t n_tokens) {
+std::optional<std::string> over_length(const model::Arch& config, size_t n_tokens) {
   if (n_tokens < static_cast<size_t>(config.context_length)) return std::nullopt;
   return fmt::format("{} tokens, the model's context holds {}", n_tokens, config.context_length);
 }

@@ -21,7 +21,7 @@ struct Skipped {
 };
 
 // Why the model cannot score that many tokens; nothing if it can.
-std::optional<std::string> over_length(const model::Config& config, size_t n_tokens);
+std::optional<std::string> over_length(const model::Arch& config, size_t n_tokens);
 
 // "forget row 2 of qa.json: 12039 tokens, the model's context holds 8192"
 std::string describe(const Skipped& skipped);

@@ -10,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(SkippedTest, AnItemMustLeaveRoomForAToken) {
-  const model::Config config = tests::tiny_config();
+  const model::Arch config = tests::tiny_arch();
   const auto context = static_cast<size_t>(config.context_length);
   EXPECT_FALSE(over_length(config, context - 1));
   EXPECT_THAT(over_length(config, context).value(),

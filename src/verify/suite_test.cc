@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 
 const model::ChatModel& chat_model() {
   static const model::ChatModel* random = [] {
-    model::Config c = tests::tiny_config();
+    model::Arch c = tests::tiny_arch();
     c.vocab_size = 272;
     c.context_length = 200;
     const tests::ByteVocab bytes;

@@ -27,7 +27,7 @@ No weights are stored. For a parameter `name` with `shape`, element i counted in
   two dimensions  1.5 wave / sqrt(shape[1])
   *.bias          0.2 wave
   norm weight     1 + 0.1 wave, and 0.1 wave where transformers adds the 1 (gemma3)
-rounded to float32. It is model.py's rule, to which biases and gemma's norms are added.
+rounded to float32.
 
 float64: transformers computes norms, angles and softmax in float32 whatever the model's type is.
 `wide` makes float32 mean float64 inside the library, so that no step is narrower.

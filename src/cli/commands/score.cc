@@ -44,7 +44,7 @@ Result<std::vector<int32_t>> parse_ids(const std::string& text) {
 }
 
 // generate's bound on prompts leaves room for a token; a scored text may fill the context.
-base::Status check_fits(const model::Config& config, std::span<const int32_t> ids) {
+base::Status check_fits(const model::Arch& config, std::span<const int32_t> ids) {
   if (static_cast<int64_t>(ids.size()) == config.context_length) ids = ids.first(ids.size() - 1);
   return model::check_prompt(config, ids);
 }
@@ -52,11 +52,11 @@ base::Status check_fits(const model::Config& config, std::span<const int32_t> id
 Result<Answer> score_ids(const ScoreFlags& o, Context& context,
                          const model::ChatModel& chat_model) {
   const verify::ScoreItem item{TRY(parse_ids(o.ids)), 1};
-  TRY(check_fits(chat_model.model.config(), item.ids));
+  TRY(check_fits(chat_model.model.arch(), item.ids));
   for (const int32_t id : item.ids)
-    if (id < 0 || id >= chat_model.model.config().vocab_size)
+    if (id < 0 || id >= chat_model.model.arch().vocab_size)
       return fail(Code::kInvalid, fmt::format("token id {} is outside the vocabulary of {}", id,
-                                              chat_model.model.config().vocab_size));
+                                              chat_model.model.arch().vocab_size));
   const auto scored = TRY(verify::score(chat_model.model, {&item, 1}));
   for (size_t i = 0; i < scored[0].logprobs.size(); ++i)
     context.terminal.line("{:>8}  {:10.5f}  {}", item.ids[i + 1], scored[0].logprobs[i],
@@ -77,7 +77,7 @@ Result<Answer> score_answers(const ScoreFlags& o, Context& context,
     verify::ScoreItem item{prompt, prompt.size()};
     const auto ids = TRY(chat_model.tokenizer.encode(answer)).ids;
     item.ids.insert(item.ids.end(), ids.begin(), ids.end());
-    TRY(check_fits(chat_model.model.config(), item.ids));
+    TRY(check_fits(chat_model.model.arch(), item.ids));
     items.push_back(std::move(item));
   }
   const auto scored = TRY(verify::score(chat_model.model, items));

@@ -1,28 +1,43 @@
-// Llama 2 and 3, SmolLM2, TinyLlama, Mistral and the stories models: pre-norm blocks of rotary
-// grouped-query attention and a SwiGLU MLP, without biases (Touvron et al. 2023, section 2.2).
+// Llama 2 and 3, Yi, SmolLM2, TinyLlama and the stories models: pre-norm blocks of rotary
+// grouped-query attention and a SwiGLU MLP (Touvron et al. 2023, section 2.2).
 #include "model/family.h"
 
 namespace expunge::model {
 namespace {
 
-using tensor::Tensor;
+using base::Status;
 
-Tensor block(BlockOps& ops, Tensor x) {
-  const Tensor h = ops.norm(x, "input_layernorm");  // [rows,D]
-  const Tensor attended =
-      ops.attention(ops.linear(h, "self_attn.q_proj"), ops.linear(h, "self_attn.k_proj"),
-                    ops.linear(h, "self_attn.v_proj"));  // [rows,N*K]
-  x = ops.add(x, ops.linear(attended, "self_attn.o_proj"));
-  const Tensor m = ops.tap(Point::kMlpInput, ops.norm(x, "post_attention_layernorm"));
-  const Tensor key = ops.tap(
-      Point::kDownInput, ops.swiglu(ops.linear(m, "mlp.gate_proj"), ops.linear(m, "mlp.up_proj")));
-  const Tensor out = ops.tap(Point::kMlpOutput, ops.linear(key, "mlp.down_proj"));
-  return ops.tap(Point::kBlockOutput, ops.add(x, out));
+constexpr Role kAttention[] = {Role::kQ, Role::kK, Role::kV, Role::kO};
+constexpr Role kMlp[] = {Role::kGate, Role::kUp, Role::kDown};
+
+Status read_hf(const JsonConfig& config, Arch& a) {
+  TRY(read_usual(config, a));
+  if (TRY(config.flag("attention_bias", false)))
+    a.biases.insert(std::begin(kAttention), std::end(kAttention));
+  if (TRY(config.flag("mlp_bias", false))) a.biases.insert(std::begin(kMlp), std::end(kMlp));
+  return {};
+}
+
+Status read_gguf(const GgufConfig& config, Arch& a) { return read_usual(config, a); }
+
+void write_hf(const Arch& a, base::Json& json) {
+  write_usual(a, json);
+  if (a.biases.contains(Role::kQ)) json["attention_bias"] = true;
+  if (a.biases.contains(Role::kDown)) json["mlp_bias"] = true;
 }
 
 }  // namespace
 
 extern const Family family_llama;
-const Family family_llama{"llama", {"llama", "mistral"}, block};
+const Family family_llama{.name = "llama",
+                          .model_types = {"llama"},
+                          .gguf = {"llama"},
+                          .architecture = "LlamaForCausalLM",
+                          .layer_prefix = "model.layers.",
+                          .names = usual_names(),
+                          .interleaved_in_gguf = true,
+                          .read_hf = read_hf,
+                          .read_gguf = read_gguf,
+                          .write_hf = write_hf};
 
 }  // namespace expunge::model

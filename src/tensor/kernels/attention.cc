@@ -40,6 +40,8 @@ HWY_BEFORE_NAMESPACE();
 namespace expunge::tensor::kernels::HWY_NAMESPACE {
 namespace {
 
+constexpr float kUnseen = -1e30F;  // a score whose exponential is zero beside any other's
+
 // scores -> exp(scores - top), zeros from n to `end`; returns their sum.
 HWY_INLINE float exponentiate(float* scores, int64_t n, int64_t end, float top) {
   const DV d;
@@ -97,6 +99,7 @@ class Attend {
     for (int64_t i = 0; i < n_queries_; ++i) {
       float* scores = scores_ + i * score_stride_;
       const int64_t n = rows_.rows[i / group_].n_visible;
+      std::fill_n(scores, rows_.rows[i / group_].n_hidden, kUnseen);
       const float top = largest(scores, n), total = exponentiate(scores, n, longest_, top);
       inverse[static_cast<size_t>(i)] = 1 / total;
       if (job_.lse)
@@ -197,14 +200,14 @@ void attention_plain(std::span<const AttentionRow> rows, const float* q, const f
       };
       std::vector<double> weight(static_cast<size_t>(rows[r].n_visible));
       double total = 0;
-      for (int64_t t = 0; t < rows[r].n_visible; ++t) {
+      for (int64_t t = rows[r].n_hidden; t < rows[r].n_visible; ++t) {
         double score = 0;
         for (int64_t i = 0; i < k; ++i) score += static_cast<double>(query[i]) * at(k_pool, t)[i];
         total += weight[static_cast<size_t>(t)] = std::exp(score * s.scale);
       }
       for (int64_t i = 0; i < k; ++i) {
         double y = 0;
-        for (int64_t t = 0; t < rows[r].n_visible; ++t)
+        for (int64_t t = rows[r].n_hidden; t < rows[r].n_visible; ++t)
           y += weight[static_cast<size_t>(t)] / total * at(v_pool, t)[i];
         out[(static_cast<int64_t>(r) * s.n_heads + h) * k + i] = static_cast<float>(y);
       }

@@ -7,10 +7,12 @@
 
 namespace expunge::tensor::kernels {
 
-// What a query row sees: the first n_visible entries of its sequence's slot list.
+// What a query row sees: the first n_visible entries of its sequence's slot list, less the first
+// n_hidden, which lie before its window.
 struct AttentionRow {
   const int32_t* slots;
   int32_t n_visible;
+  int32_t n_hidden = 0;
 };
 struct AttentionShape {
   int64_t n_heads;     // N

@@ -96,8 +96,11 @@ class Backward {
     turned_product(value, n, dout_ + first * width_, m, dp_);
     for (int64_t i = 0; i < m; ++i) {
       const int64_t at = first + i;
-      const int64_t seen = std::clamp<int64_t>(rows_.rows[at / group_].n_visible - t, 0, n);
-      probabilities(seen, n, job_.lse[query(at)], delta[at], p_ + i * kApart, dp_ + i * kApart);
+      const AttentionRow& sight = rows_.rows[at / group_];
+      const int64_t seen = std::clamp<int64_t>(sight.n_visible - t, 0, n);
+      const int64_t hidden = std::clamp<int64_t>(sight.n_hidden - t, 0, n);
+      probabilities(hidden, seen, n, job_.lse[query(at)], delta[at], p_ + i * kApart,
+                    dp_ + i * kApart);
     }
     gather(key, n, k_, width_, keys_);
     small_product(RowSource{dp_, kApart}, m, keys_, width_, n, Into::kAdd, dq_ + first * width_);
@@ -116,12 +119,15 @@ class Backward {
     }
   }
 
-  // p: scores -> probabilities; dp -> d scores; zeros from `seen` to n.
-  static void probabilities(int64_t seen, int64_t n, float lse, float delta, float* p, float* dp) {
+  // p: scores -> probabilities; dp -> d scores; zeros before `hidden` and from `seen` to n.
+  static void probabilities(int64_t hidden, int64_t seen, int64_t n, float lse, float delta,
+                            float* p, float* dp) {
     const DV d;
     const auto shift = hn::Set(d, lse), mean = hn::Set(d, delta);
     for (int64_t i = 0; i < n; i += kLanes) {
-      const auto mask = hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, seen - i)));
+      const auto before = hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, hidden - i)));
+      const auto mask =
+          hn::AndNot(before, hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, seen - i))));
       const auto x = hn::IfThenElseZero(mask, hn::Exp(d, hn::Sub(hn::LoadU(d, p + i), shift)));
       const auto dx = hn::IfThenElseZero(mask, hn::Mul(x, hn::Sub(hn::LoadU(d, dp + i), mean)));
       hn::StoreU(x, d, p + i);

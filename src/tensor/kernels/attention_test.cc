@@ -44,7 +44,7 @@ std::vector<T> plain(const Problem& p) {
             pool[static_cast<size_t>((slot * s.n_kv_heads + h / group) * s.head_dim + i)]);
       };
       std::vector<T> weight;
-      for (int64_t t = 0; t < p.rows[r].n_visible; ++t) {
+      for (int64_t t = p.rows[r].n_hidden; t < p.rows[r].n_visible; ++t) {
         T score = 0;
         for (int64_t i = 0; i < s.head_dim; ++i)
           score +=
@@ -60,7 +60,7 @@ std::vector<T> plain(const Problem& p) {
       for (int64_t i = 0; i < s.head_dim; ++i) {
         T y = 0;
         for (size_t t = 0; t < weight.size(); ++t)
-          y += weight[t] / total * cell(p.v, static_cast<int64_t>(t), i);
+          y += weight[t] / total * cell(p.v, p.rows[r].n_hidden + static_cast<int64_t>(t), i);
         out.push_back(y);
       }
     }
@@ -125,6 +125,21 @@ TEST(Attention, HoldsForRowsInAnyOrder) {
   std::shuffle(p.rows.begin(), p.rows.end(), rng);
   p.rows[3].n_visible = 1;
   check(p, "shuffled");
+}
+
+// A window hides the first keys of a list: short and long ones, of one list and of lists that begin
+// alike.
+TEST(Attention, HoldsUnderWindows) {
+  for (const int32_t window : {1, 5, 16, 33, 400})
+    for (const int32_t n_visible : {1, 33, 150}) {
+      Problem p = problem({6, 2, 32, 0.18F}, n_visible, std::min(n_visible, 40), 1);
+      for (AttentionRow& row : p.rows) row.n_hidden = std::max(0, row.n_visible - window);
+      check(p, fmt::format("window {} visible {}", window, n_visible));
+      Problem mixed = problem({6, 2, 32, 0.18F}, n_visible, std::min(n_visible, 40), 1);
+      for (size_t r = 0; r < mixed.rows.size(); r += 2)
+        mixed.rows[r].n_hidden = std::max(0, mixed.rows[r].n_visible - window);
+      check(mixed, fmt::format("every second row, window {} visible {}", window, n_visible));
+    }
 }
 
 // The other sequences of the batch and the number of threads change no bit.

@@ -67,8 +67,8 @@ void check(const Case& c, double magnitude, const std::string& where) {
     Tensor loss = at::zeros({}, at::TensorOptions(type));
     for (int64_t r = 0; r < n; ++r) {
       const AttentionRow& row = c.rows[static_cast<size_t>(r)];
-      const Tensor seen =
-          at::tensor(at::ArrayRef<int32_t>(row.slots, static_cast<size_t>(row.n_visible)));
+      const Tensor seen = at::tensor(at::ArrayRef<int32_t>(
+          row.slots + row.n_hidden, static_cast<size_t>(row.n_visible - row.n_hidden)));
       const auto expand = [&](const Tensor& pool) {  // [N,T,K]
         return pool.index_select(0, seen).repeat_interleave(group, 1).transpose(0, 1);
       };
@@ -111,6 +111,15 @@ TEST(AttentionBackward, HoldsWhereListsBeginAlike) {
   for (const int32_t shared : {1, 31, 40, 140})
     for (const int32_t own : {1, 9})
       check(lists({6, 2, 32, 0.2F}, 6, shared, own), 1, fmt::format("{} and {}", shared, own));
+}
+
+TEST(AttentionBackward, HoldsUnderWindows) {
+  for (const int32_t window : {1, 5, 33})
+    for (const int32_t shared : {0, 40}) {
+      Case c = lists({6, 2, 32, 0.2F}, shared == 0 ? 1 : 4, shared, 60);
+      for (AttentionRow& row : c.rows) row.n_hidden = std::max(0, row.n_visible - window);
+      check(c, 1, fmt::format("window {} shared {}", window, shared));
+    }
 }
 
 TEST(AttentionBackward, HoldsOverMagnitudes) {

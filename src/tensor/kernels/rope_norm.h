@@ -2,20 +2,24 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 namespace expunge::tensor::kernels {
 
 // y = x / sqrt(mean(x²) + eps) * weight; x, y [rows,D] (RMSNorm, Zhang and Sennrich 2019, eq. 4).
 void rms_norm(const float* x, const float* weight, int64_t rows, int64_t d, float eps, float* y);
 
-// Rotates x [rows,heads,K] in place by the row's position (rotate_half order): pairs (i, i + K/2).
-// cos, sin [positions, K/2].
-void rope(float* x, std::span<const int32_t> positions, int64_t heads, int64_t head_dim,
-          const float* cos, const float* sin);
+// Rotates the first n_rotary components of each head of x [rows,heads,K] in place (rotate_half
+// order): pairs (i, i + n_rotary/2) by the angles of the row; cos, sin [rows,n_rotary/2].
+struct RopeShape {
+  int64_t rows, heads, head_dim, n_rotary;
+  RopeShape with_heads(int64_t n) const { return {rows, n, head_dim, n_rotary}; }
+};
+void rope(float* x, const RopeShape& shape, const float* cos, const float* sin);
 
 // y = silu(gate) * up, n elements; y may be gate.
 void swiglu(const float* gate, const float* up, int64_t n, float* y);
+// y = gelu(gate) * up with the tanh form: 0.5 g (1 + tanh(√(2/π) (g + 0.044715 g³))).
+void geglu(const float* gate, const float* up, int64_t n, float* y);
 
 // Gradients of y = rms_norm(x): dx [rows,D]; adds to dweight [D] unless it is null. The same bits
 // with any number of threads.

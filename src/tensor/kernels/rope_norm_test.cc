@@ -44,16 +44,15 @@ TEST(RmsNorm, ARowOfZerosStaysZero) {
 }
 
 template <class T>
-std::vector<T> plain_rope(const std::vector<float>& x, const std::vector<int32_t>& positions,
-                          size_t heads, size_t width, const std::vector<float>& cos,
-                          const std::vector<float>& sin) {
+std::vector<T> plain_rope(const std::vector<float>& x, const RopeShape& shape,
+                          const std::vector<float>& cos, const std::vector<float>& sin) {
   std::vector<T> y(x.begin(), x.end());
-  const size_t half = width / 2;
-  for (size_t r = 0; r < positions.size(); ++r)
+  const auto heads = static_cast<size_t>(shape.heads), width = static_cast<size_t>(shape.head_dim);
+  const auto half = static_cast<size_t>(shape.n_rotary / 2);
+  for (size_t r = 0; r < static_cast<size_t>(shape.rows); ++r)
     for (size_t h = 0; h < heads; ++h)
       for (size_t i = 0; i < half; ++i) {
-        const size_t a = (r * heads + h) * width + i, b = a + half;
-        const size_t at = static_cast<size_t>(positions[r]) * half + i;
+        const size_t a = (r * heads + h) * width + i, b = a + half, at = r * half + i;
         y[a] = static_cast<T>(x[a]) * cos[at] - static_cast<T>(x[b]) * sin[at];
         y[b] = static_cast<T>(x[b]) * cos[at] + static_cast<T>(x[a]) * sin[at];
       }
@@ -63,25 +62,55 @@ std::vector<T> plain_rope(const std::vector<float>& x, const std::vector<int32_t
 TEST(Rope, EqualsItsDefinition) {
   for (const int64_t width : {2, 30, 32, 34, 64})
     for (const int64_t heads : {1, 3})
-      for (const double magnitude : {1e-3, 1.0, 1e3}) {
-        std::mt19937_64 rng(static_cast<uint64_t>(width + heads));
-        const std::vector<int32_t> positions = {5, 0, 31, 1, 32};  // any order
-        const auto half = static_cast<size_t>(width / 2);
-        std::vector<float> cos, sin;
-        for (int p = 0; p < 33; ++p)
-          for (size_t i = 0; i < half; ++i) {
-            const double angle = p * std::pow(100.0, -static_cast<double>(i) / half);
+      for (const double magnitude : {1e-3, 1.0, 1e3})
+        for (const int64_t rest : {int64_t{0}, int64_t{6}}) {  // components that are not rotated
+          std::mt19937_64 rng(static_cast<uint64_t>(width + heads));
+          const RopeShape shape{5, heads, width + rest, width};
+          std::vector<float> cos, sin;
+          for (int64_t i = 0; i < 5 * width / 2; ++i) {
+            const auto angle = static_cast<double>(i * i);
             cos.push_back(static_cast<float>(std::cos(angle)));
             sin.push_back(static_cast<float>(std::sin(angle)));
           }
-        auto x =
-            random_floats(rng, positions.size() * static_cast<size_t>(heads * width), magnitude);
-        const auto n = static_cast<size_t>(heads), w = static_cast<size_t>(width);
-        const auto low = plain_rope<float>(x, positions, n, w, cos, sin);
-        const auto want = plain_rope<double>(x, positions, n, w, cos, sin);
-        rope(x.data(), positions, heads, width, cos.data(), sin.data());
-        expect_at_floor(x, low, want, fmt::format("K {} heads {}", width, heads));
-      }
+          auto x = random_floats(rng, static_cast<size_t>(5 * heads * (width + rest)), magnitude);
+          const auto low = plain_rope<float>(x, shape, cos, sin);
+          const auto want = plain_rope<double>(x, shape, cos, sin);
+          rope(x.data(), shape, cos.data(), sin.data());
+          expect_at_floor(x, low, want, fmt::format("K {} heads {}", width, heads));
+        }
+}
+
+template <class T>
+std::vector<T> plain_geglu(const std::vector<float>& gate, const std::vector<float>& up) {
+  std::vector<T> y;
+  for (size_t i = 0; i < gate.size(); ++i) {
+    const T g = gate[i];
+    const T u = std::sqrt(T{2} / static_cast<T>(M_PI)) * (g + static_cast<T>(0.044715) * g * g * g);
+    y.push_back(static_cast<T>(0.5) * g * (1 + std::tanh(u)) * up[i]);
+  }
+  return y;
+}
+
+TEST(Geglu, EqualsItsDefinition) {
+  for (const size_t n : {1, 31, 32, 33, 40000})
+    for (const double magnitude : {1e-3, 1.0, 4.0}) {
+      std::mt19937_64 rng(n);
+      const auto gate = random_floats(rng, n, magnitude), up = random_floats(rng, n, 2);
+      std::vector<float> y(n, -1);
+      geglu(gate.data(), up.data(), static_cast<int64_t>(n), y.data());
+      expect_at_floor(y, plain_geglu<float>(gate, up), plain_geglu<double>(gate, up),
+                      fmt::format("n {} magnitude {}", n, magnitude));
+    }
+}
+
+TEST(Geglu, SaturatesAtHugeGates) {
+  for (const float size : {50.0F, 2000.0F, 1e30F}) {
+    std::vector<float> gate(19), up(19, 1.0F), y(19);
+    for (size_t i = 0; i < gate.size(); ++i) gate[i] = i % 2 ? size : -size;
+    geglu(gate.data(), up.data(), static_cast<int64_t>(gate.size()), y.data());
+    for (size_t i = 0; i < y.size(); ++i)
+      EXPECT_NEAR(y[i], i % 2 ? size : 0.0F, size * 1e-6F) << size;
+  }
 }
 
 template <class T>

@@ -35,7 +35,7 @@ Tensor loss(Minibatch& batch) {
 // or says the same does not count.
 std::optional<model::Example> alternative(const model::Example& old,
                                           const std::vector<int32_t>& reply,
-                                          const model::Config& config) {
+                                          const model::Arch& config) {
   const auto answer = old.ids.begin() + static_cast<std::ptrdiff_t>(old.first);
   const auto is_end = [&](int32_t id) {
     return std::ranges::find(config.end_ids, id) != config.end_ids.end();
@@ -74,7 +74,7 @@ Result<TrainingSet> with_alternatives(const Problem& problem, const Knobs& knobs
   options.sampling.temperature = knobs.at("temperature");
   options.sampling.seed = problem.seed;
   const auto replies = TRY(model::generate(problem.model, prompts, options));
-  const model::Config& config = problem.model.config();
+  const model::Arch& config = problem.model.arch();
   set.refusals.resize(set.forget.size());
   for (size_t i = 0; i < set.forget.size(); ++i) {
     std::vector<model::Example> made;

@@ -1,7 +1,7 @@
 // LUNAR (arXiv 2502.07218, eq. 5): one down projection learns to give, on forget tokens, its output
 // moved by c v, v = mean output on refused questions − mean output on the forget tokens, and on
 // retain tokens its old output. No layer after it is run.
-#include "model/names.h"
+#include "model/role.h"
 #include "unlearn/method.h"
 
 namespace expunge::unlearn {
@@ -10,13 +10,13 @@ namespace {
 constexpr auto kPoint = model::Point::kMlpOutput;
 
 int64_t layer_of_knobs(const model::Model& model, const Knobs& knobs) {
-  const int64_t n = model.config().n_layers;
+  const int64_t n = model.arch().n_layers;
   const auto layer = static_cast<int64_t>(knobs.at("layer"));
   return layer < 0 ? n * 22 / 32 : std::min(layer, n - 1);
 }
 
 std::vector<std::string> trained(const model::Model& model, const Knobs& knobs) {
-  return {model::layer_weight(layer_of_knobs(model, knobs), "mlp.down_proj")};
+  return {model::weight_name(model.arch(), model::Role::kDown, layer_of_knobs(model, knobs))};
 }
 
 Tensor loss(Minibatch& batch) {

@@ -20,7 +20,7 @@
 // on the active rows, float64: a few D x D solves.
 #include <algorithm>
 
-#include "model/names.h"
+#include "model/role.h"
 #include "unlearn/method.h"
 #include "unlearn/methods/redirect/profile.h"
 
@@ -141,22 +141,31 @@ std::vector<edit::Delta> switch_deltas(const model::Model& model, const Profile&
                                        const Detector& detector, double begin, const Knobs& knobs) {
   const Tensor constant = profile.constant.to(at::kDouble);
   const double sharpness = knobs.at("sharpness"), width = knobs.at("width");
-  const auto name = [&](std::string_view m) { return model::layer_weight(profile.layer, m); };
+  using model::Role;
+  const model::Arch& arch = model.arch();
+  const auto name = [&](Role role) { return model::weight_name(arch, role, profile.layer); };
   // Scaled so that the down columns have the usual size: they share quantisation
   // blocks with other neurons. Rows have separate blocks, so their scale is free.
   const Tensor height = profile.shift * (knobs.at("strength") / (sharpness * width));
   const double usual =
-      model.param(name("mlp.down_proj")).value.norm(2, at::IntArrayRef{0}).mean().item<double>();
+      model.param(name(Role::kDown)).value.norm(2, at::IntArrayRef{0}).mean().item<double>();
   const double gain = height.norm().item<double>() / usual;
+  const Tensor bias = arch.gated ? Tensor() : model.bias(Role::kUp, profile.layer).value;
   std::vector<edit::Delta> deltas;
   for (size_t i = 0; i < 2; ++i) {
     const double threshold = begin + (i == 0 ? 0 : width);
-    const auto line = [&](const char* m, int64_t dim, const Tensor& value) {
-      deltas.push_back(replace_line(model, name(m), dim, neurons[i], value));
+    const auto line = [&](Role role, int64_t dim, const Tensor& value) {
+      deltas.push_back(replace_line(model, name(role), dim, neurons[i], value));
     };
-    line("mlp.gate_proj", 0, (detector.w - constant * threshold) * sharpness);
-    line("mlp.up_proj", 0, constant * gain);
-    line("mlp.down_proj", 1, height * ((i == 0 ? 1 : -1) / gain));
+    const Tensor gate = (detector.w - constant * threshold) * sharpness;
+    if (arch.gated) {
+      line(Role::kGate, 0, gate);
+      line(Role::kUp, 0, constant * gain);
+    } else {  // the neuron's own bias is taken off; act(c x) is nearly c act(x) where gates are
+              // steep
+      line(Role::kUp, 0, gate * gain - constant * bias[neurons[i]].item<double>());
+    }
+    line(Role::kDown, 1, height * ((i == 0 ? 1 : -1) / gain));
   }
   return deltas;
 }
@@ -209,7 +218,7 @@ const Method method_redirect{
               {"share", 0.05, 0.001, 0.4,
                "weight of the request's retain rows; forget rows weigh one half"}},
     .how = ClosedForm{.rows = {Needs::kRetain},
-                      .modules = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"},
+                      .roles = {model::Role::kGate, model::Role::kUp, model::Role::kDown},
                       .propose = propose},
     .stronger = {{{"threshold", kSet, 0.35}, {"margin", kSet, 0.4}},
                  {{"threshold", kSet, 0.15}, {"margin", kSet, 0.25}},

@@ -16,7 +16,7 @@ Tensor loss(Minibatch& batch) {
   rng.discard(static_cast<uint64_t>(state[1]));
   std::vector<int32_t> labels(static_cast<size_t>(batch.forget.targets().size(0)));
   for (int32_t& label : labels)
-    label = static_cast<int32_t>(rng() % static_cast<uint64_t>(batch.model.config().vocab_size));
+    label = static_cast<int32_t>(rng() % static_cast<uint64_t>(batch.model.arch().vocab_size));
   state[1] += static_cast<double>(labels.size());
   if (batch.is_last_piece) state = {state[0] + 1, 0};
   Part& forget = batch.forget;

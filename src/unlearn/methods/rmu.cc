@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <random>
 
-#include "model/names.h"
+#include "model/role.h"
 #include "unlearn/method.h"
 
 namespace expunge::unlearn {
 namespace {
 
 int64_t layer_of_knobs(const model::Model& model, const Knobs& knobs) {
-  const int64_t n = model.config().n_layers;
+  const int64_t n = model.arch().n_layers;
   const auto layer = static_cast<int64_t>(knobs.at("layer"));
   return layer < 0 ? std::max<int64_t>(0, n * 7 / 32) : std::min(layer, n - 1);
 }
@@ -20,15 +20,15 @@ std::vector<std::string> trained(const model::Model& model, const Knobs& knobs) 
   std::vector<std::string> names;
   const int64_t last = layer_of_knobs(model, knobs);
   for (int64_t layer = std::max<int64_t>(0, last - 2); layer <= last; ++layer)
-    names.push_back(model::layer_weight(layer, "mlp.down_proj"));
+    names.push_back(model::weight_name(model.arch(), model::Role::kDown, layer));
   return names;
 }
 
 Tensor direction(const Minibatch& batch) {  // [D]
   std::mt19937_64 rng(batch.seed);
-  std::vector<float> values(static_cast<size_t>(batch.model.config().d_model));
+  std::vector<float> values(static_cast<size_t>(batch.model.arch().d_model));
   for (float& v : values) v = static_cast<float>(static_cast<double>(rng() >> 11) * 0x1p-53);
-  const Tensor u = tensor::from_floats(values, {batch.model.config().d_model});
+  const Tensor u = tensor::from_floats(values, {batch.model.arch().d_model});
   return u / at::linalg_vector_norm(u);
 }
 

@@ -15,8 +15,8 @@
 #include <cmath>
 
 #include "edit/solve.h"
-#include "model/names.h"
 #include "model/prefix_plan.h"
+#include "model/role.h"
 #include "unlearn/method.h"
 
 namespace expunge::unlearn {
@@ -78,7 +78,7 @@ Result<Site> farthest_layer(const model::Model& model, const Sets& rows) {
 }
 
 Result<Site> choose_site(const model::Model& model, const Sets& rows, double knob) {
-  const int64_t n_layers = model.config().n_layers;
+  const int64_t n_layers = model.arch().n_layers;
   if (knob < 0) return farthest_layer(model, rows);
   const auto layer = static_cast<int64_t>(knob);
   if (layer < 1 || layer >= n_layers)
@@ -149,7 +149,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs, const base::Job
                refusal = TRY(inputs(rows.refusal));
   TRY(job.check());
   return tensor::guarded([&]() -> Result<edit::Edit> {
-    const std::string name = model::layer_weight(site.layer, "mlp.down_proj");
+    const std::string name = model::weight_name(p.model.arch(), model::Role::kDown, site.layer);
     System s;
     s.w = p.model.param(name).value.to(at::kDouble);
     s.retain = retain;
@@ -200,7 +200,7 @@ const Method method_stamp{
               {"ridge", 0.1, 0, 100,
                "lambda, relative to the mean diagonal of the rows' Gram matrix"}},
     .how = ClosedForm{.rows = {Needs::kRetain, Needs::kRefusal},
-                      .modules = {"mlp.down_proj"},
+                      .roles = {model::Role::kDown},
                       .propose = propose},
     .stronger = {{{"strength", kTimes, 1.7}}, {{"strength", kTimes, 3.0}}},
     .milder = {{{"strength", kTimes, 0.7}}, {{"strength", kTimes, 0.5}}},

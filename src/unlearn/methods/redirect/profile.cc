@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "model/generate.h"
-#include "model/names.h"
+#include "model/role.h"
 #include "tensor/tensor_map.h"
 #include "unlearn/methods/redirect/shift.h"
 
@@ -83,12 +83,16 @@ Result<Tensor> pool_of(const model::Model& model, const PreparationInputs& input
 
 // Neurons by what they add to the residual stream on the pool: mean |activation| times column norm.
 std::vector<int64_t> spare_neurons(const model::Model& model, const Tensor& pool, int64_t layer) {
-  const auto weight = [&](std::string_view module) {
-    return model.param(model::layer_weight(layer, module)).value;
+  using model::Role;
+  const model::Arch& arch = model.arch();
+  const auto linear = [&](Role role) {
+    const Tensor y = at::linear(pool, model.param(role, layer).value);
+    return arch.biases.contains(role) ? y + model.bias(role, layer).value : y;
   };
-  const Tensor key = at::silu(at::linear(pool, weight("mlp.gate_proj"))) *
-                     at::linear(pool, weight("mlp.up_proj"));  // [n,F]
-  const Tensor score = key.abs().mean(0) * weight("mlp.down_proj").norm(2, at::IntArrayRef{0});
+  const Tensor key = arch.gated ? model::activate(arch, linear(Role::kGate)) * linear(Role::kUp)
+                                : model::activate(arch, linear(Role::kUp));  // [n,F]
+  const Tensor score =
+      key.abs().mean(0) * model.param(Role::kDown, layer).value.norm(2, at::IntArrayRef{0});
   const Tensor order = score.argsort();
   return {order.data_ptr<int64_t>(), order.data_ptr<int64_t>() + order.numel()};
 }
@@ -109,7 +113,7 @@ Result<Tensor> constant_direction(const Tensor& pool) {
 Result<PreparedPtr> learn(const model::Model& model, const PreparationInputs& inputs,
                           const Parts& parts, const base::Job& job) {
   return std::make_shared<const Profile>(
-      TRY(learn_profile(model, inputs, default_layer(model.config()), kSeed, parts, job)));
+      TRY(learn_profile(model, inputs, default_layer(model.arch()), kSeed, parts, job)));
 }
 
 Result<PreparedPtr> read(std::string_view bytes) {
@@ -130,7 +134,7 @@ Result<PreparedPtr> with_answer(const model::Model& model, const Prepared& prepa
 
 }  // namespace
 
-int64_t default_layer(const model::Config& config) {
+int64_t default_layer(const model::Arch& config) {
   // A later layer must exist to turn the shift into words.
   return std::clamp<int64_t>(std::llround(0.8 * static_cast<double>(config.n_layers)), 0,
                              std::max<int64_t>(config.n_layers - 2, 0));

@@ -26,7 +26,7 @@ struct Profile final : Prepared {
 
 // The layer whose last-token state tells questions apart best: 80 % of the depth
 // (docs/ablation.md).
-int64_t default_layer(const model::Config& config);
+int64_t default_layer(const model::Arch& config);
 
 base::Result<Profile> learn_profile(const model::Model& model, const PreparationInputs& inputs,
                                     int64_t layer, uint64_t seed, const Parts& parts,

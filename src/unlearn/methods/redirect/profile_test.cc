@@ -49,7 +49,7 @@ TEST_F(RedirectProfile, PackedLessonsAreThePlainOnes) {
   // A lesson twice with another strength, and two prompts of one beginning.
   const std::vector<Lessons::Use> uses = {{0, 1}, {3, 2.5}, {0, 1.5}, {1, 1}};
   std::mt19937_64 rng(5);
-  const Tensor shift = tests::random_tensor(rng, {model_->config().d_model}, 0.3);
+  const Tensor shift = tests::random_tensor(rng, {model_->arch().d_model}, 0.3);
   Tensor plain_leaf = shift.clone().requires_grad_(true), loss = at::zeros({}, tensor::f32());
   for (const Lessons::Use& use : uses) {
     const Lesson& lesson = inputs_.refusals[use.lesson];
@@ -92,7 +92,7 @@ TEST_F(RedirectProfile, TeachesWhatToSay) {
   EXPECT_LT((p.pool.narrow(0, 0, 3) - first).abs().max().item<double>(), 1e-5);
   EXPECT_LT((p.pool.mv(p.constant) - 1).abs().mean().item<double>(), 0.2);
   EXPECT_EQ(static_cast<int64_t>(std::set(p.spare.begin(), p.spare.end()).size()),
-            model_->config().d_ff);
+            model_->arch().d_ff);
 }
 
 // The model's own replies join the pool: the tokens of question and reply.

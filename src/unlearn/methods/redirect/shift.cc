@@ -87,7 +87,7 @@ Tensor Lessons::loss(std::span<const Use> uses, const Tensor& shift) const {
   above.entering = at::cat(streams).index_select(0, index(from)) + strength * shift;  // [rows,D]
   const Tensor hidden = model::forward_packed(*model_, {}, packed, above);
   const Tensor log_probs =
-      tensor::head_rows(hidden.index_select(0, index(predicting)), model::head_weight(*model_, {}),
+      tensor::head_rows(hidden.index_select(0, index(predicting)), model::head(*model_, {}),
                         tensor::log_prob(tensor::from_ids(targets)));
   const auto n_targets = static_cast<int64_t>(weights.size());
   return (log_probs * tensor::from_floats(weights, {n_targets})).sum();
@@ -167,7 +167,7 @@ Result<Tensor> learn_shift(const model::Model& model, const Lessons& lessons, ui
                            const Parts& parts, const base::Job& job) {
   return tensor::guarded([&]() -> Result<Tensor> {
     const double norm = lessons.mean_norm();
-    Tensor state = at::zeros({3, model.config().d_model}, tensor::f32());
+    Tensor state = at::zeros({3, model.arch().d_model}, tensor::f32());
     Draws draws(seed, lessons.size());
     for (int first = 1; first <= kSteps; first += kStepsAPart) {
       std::vector<std::vector<Lessons::Use>> steps;

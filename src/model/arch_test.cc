@@ -1,8 +1,9 @@
-#include "model/config.h"
+#include "model/arch.h"
 
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <map>
 
 #include "tensor/tensor_file.h"
 
@@ -24,20 +25,20 @@ Json with(const char* key, Json value) {
   return json;
 }
 
-TEST(Config, ReadsConfigJson) {
-  const Config c = config_from_hf(sound(), {}).value();
+TEST(Arch, ReadsConfigJson) {
+  const Arch c = arch_from_hf(sound(), {}).value();
   EXPECT_EQ(c.head_dim, 8);
-  EXPECT_EQ(c.rope_theta, 5e5);
+  EXPECT_EQ(c.ropes.at(0).theta, 5e5);
   EXPECT_THAT(c.end_ids, testing::ElementsAre(3, 4));
-  EXPECT_THAT(config_from_hf(sound(), {{"eos_token_id", 9}})->end_ids, testing::ElementsAre(9));
+  EXPECT_THAT(arch_from_hf(sound(), {{"eos_token_id", 9}})->end_ids, testing::ElementsAre(9));
   Json bare = sound();
   bare.erase("num_key_value_heads");
   bare["head_dim"] = nullptr;
-  EXPECT_EQ(config_from_hf(bare, {})->n_kv_heads, 4);
-  EXPECT_EQ(config_from_hf(bare, {})->head_dim, 8);
+  EXPECT_EQ(arch_from_hf(bare, {})->n_kv_heads, 4);
+  EXPECT_EQ(arch_from_hf(bare, {})->head_dim, 8);
 }
 
-TEST(Config, ReadsBothSpellingsOfTheRotaryParameters) {
+TEST(Arch, ReadsBothSpellingsOfTheRotaryParameters) {
   const Json scaling = {{"rope_type", "llama3"},
                         {"factor", 32.0},
                         {"low_freq_factor", 1.0},
@@ -46,34 +47,32 @@ TEST(Config, ReadsBothSpellingsOfTheRotaryParameters) {
   Json fresh = sound(), old = with("rope_scaling", scaling);
   fresh.erase("rope_theta");
   fresh["rope_parameters"] = {{"rope_theta", 100000}, {"rope_type", "default"}};
-  EXPECT_EQ(config_from_hf(fresh, {})->rope_theta, 100000);
-  EXPECT_FALSE(config_from_hf(fresh, {})->rope_scaling);
+  EXPECT_EQ(arch_from_hf(fresh, {})->ropes.at(0).theta, 100000);
+  EXPECT_EQ(arch_from_hf(fresh, {})->ropes.at(0).scaling, Rope::Scaling::kNone);
   fresh["rope_parameters"] = scaling;
   fresh["rope_parameters"]["rope_theta"] = 5e5;
   for (const Json& json : {fresh, old}) {
-    const Config c = config_from_hf(json, {}).value();
-    EXPECT_EQ(c.rope_theta, 5e5);
-    ASSERT_TRUE(c.rope_scaling);
-    EXPECT_EQ(c.rope_scaling->factor, 32);
+    const Arch c = arch_from_hf(json, {}).value();
+    EXPECT_EQ(c.ropes.at(0).theta, 5e5);
+    EXPECT_EQ(c.ropes.at(0).scaling, Rope::Scaling::kLlama3);
+    EXPECT_EQ(c.ropes.at(0).factor, 32);
   }
 }
 
-TEST(Config, SurvivesItsOwnJson) {
-  Config c = config_from_hf(sound(), {}).value();
-  c.rope_scaling = RopeScaling{4, 1, 2, 99};
+TEST(Arch, SurvivesItsOwnJson) {
+  Arch c = arch_from_hf(sound(), {}).value();
+  c.ropes = {{.scaling = Rope::Scaling::kLlama3,
+              .factor = 4,
+              .original_context = 99,
+              .low_freq_factor = 1,
+              .high_freq_factor = 2}};
   c.tied_embeddings = true;
-  const Config back = config_from_hf(config_to_hf(c), {}).value();
-  EXPECT_EQ(base::dump_json(config_to_hf(back)), base::dump_json(config_to_hf(c)));
-  EXPECT_EQ(back.rope_scaling->original_context, 99);
+  const Arch back = arch_from_hf(arch_to_hf(c), {}).value();
+  EXPECT_EQ(base::dump_json(arch_to_hf(back)), base::dump_json(arch_to_hf(c)));
+  EXPECT_EQ(back.ropes.at(0).original_context, 99);
 }
 
-// Within the window sliding attention sees all that full attention sees.
-TEST(Config, ASlidingWindowBoundsTheContext) {
-  EXPECT_EQ(config_from_hf(with("sliding_window", 64), {})->context_length, 64);
-  EXPECT_EQ(config_from_hf(with("sliding_window", nullptr), {})->context_length, 128);
-}
-
-TEST(Config, WrongTypesAndValuesNameTheKey) {
+TEST(Arch, WrongTypesAndValuesNameTheKey) {
   for (const auto& [key, value] :
        std::vector<std::pair<const char*, Json>>{{"model_type", 5},
                                                  {"num_hidden_layers", "two"},
@@ -86,7 +85,7 @@ TEST(Config, WrongTypesAndValuesNameTheKey) {
                                                  {"vocab_size", Json::object()},
                                                  {"hidden_act", 3},
                                                  {"attention_bias", 1}}) {
-    const auto c = config_from_hf(with(key, value), {});
+    const auto c = arch_from_hf(with(key, value), {});
     ASSERT_FALSE(c) << key;
     EXPECT_EQ(c.error().code, Code::kCorrupt) << key;
     EXPECT_THAT(c.error().message, HasSubstr(key));
@@ -101,33 +100,62 @@ TEST(Config, WrongTypesAndValuesNameTheKey) {
                                                  {"rms_norm_eps", 0},
                                                  {"vocab_size", -5},
                                                  {"max_position_embeddings", 0}})
-    EXPECT_EQ(config_from_hf(with(key, value), {}).error().code, Code::kCorrupt) << key;
+    EXPECT_EQ(arch_from_hf(with(key, value), {}).error().code, Code::kCorrupt) << key;
   for (const char* missing : {"num_hidden_layers", "hidden_size", "intermediate_size",
                               "num_attention_heads", "vocab_size"}) {
     Json json = sound();
     json.erase(missing);
-    EXPECT_THAT(config_from_hf(json, {}).error().message, HasSubstr(missing));
+    EXPECT_THAT(arch_from_hf(json, {}).error().message, HasSubstr(missing));
   }
   for (const Json& json : {Json(), Json(3), Json::array(), Json("x")})
-    EXPECT_FALSE(config_from_hf(json, {}));
+    EXPECT_FALSE(arch_from_hf(json, {}));
 }
 
-TEST(Config, WhatIsNotComputedIsUnsupported) {
+// A key that changes the computation is read or refused by name.
+TEST(Arch, WhatIsNotComputedIsUnsupported) {
   for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
            {"model_type", "mamba"},
            {"hidden_act", "gelu"},
-           {"attention_bias", true},
-           {"mlp_bias", true},
-           {"rope_scaling", {{"type", "yarn"}, {"factor", 2.0}}}})
-    EXPECT_EQ(config_from_hf(with(key, value), {}).error().code, Code::kUnsupported) << key;
+           {"rope_scaling", {{"type", "longrope"}, {"factor", 2.0}}},
+           {"sliding_window", 4096},
+           {"layer_types", {"sliding_attention", "full_attention"}},
+           {"attn_logit_softcapping", 50.0},
+           {"final_logit_softcapping", 30.0},
+           {"num_local_experts", 8},
+           {"clip_qkv", 8.0},
+           {"embedding_multiplier", 12.0},
+           {"quantization_config", {{"quant_method", "gptq"}}},
+           {"use_qk_norm", true},
+           {"qk_layernorm", true},
+           {"no_rope_layers", {1, 0}},
+           {"query_pre_attn_scalar", 128}}) {
+    const auto c = arch_from_hf(with(key, value), {});
+    ASSERT_FALSE(c) << key;
+    EXPECT_EQ(c.error().code, Code::kUnsupported) << key;
+    const std::map<std::string, std::string> said = {
+        {"model_type", "mamba"}, {"hidden_act", "gelu"}, {"rope_scaling", "longrope"}};
+    const auto other = said.find(key);
+    EXPECT_THAT(c.error().message, HasSubstr(other == said.end() ? key : other->second));
+  }
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, Json>>{{"sliding_window", nullptr},
+                                                 {"num_local_experts", 0},
+                                                 {"logit_scale", 1.0},
+                                                 {"use_qk_norm", false}})
+    EXPECT_TRUE(arch_from_hf(with(key, value), {})) << key;
 }
 
-TEST(Config, HostileEndTokensAreLeftOut) {
+TEST(Arch, UnknownArchitecturesListTheKnown) {
+  EXPECT_THAT(arch_from_hf(with("model_type", "mamba"), {}).error().hint,
+              testing::AllOf(HasSubstr("llama"), HasSubstr("gemma3_text"), HasSubstr("phi")));
+}
+
+TEST(Arch, HostileEndTokensAreLeftOut) {
   const Json ids = {1, -1, 1e30, "x", 5000000000, nullptr, 2};
-  EXPECT_THAT(config_from_hf(with("eos_token_id", ids), {})->end_ids, testing::ElementsAre(1, 2));
+  EXPECT_THAT(arch_from_hf(with("eos_token_id", ids), {})->end_ids, testing::ElementsAre(1, 2));
 }
 
-TEST(Config, RopeScalingMustMakeSense) {
+TEST(Arch, RopeScalingMustMakeSense) {
   for (const auto& [factor, low, high, original] : {std::tuple{0.5, 1.0, 4.0, 8192.0},
                                                     {8.0, 4.0, 4.0, 8192.0},
                                                     {8.0, 0.0, 4.0, 8192.0},
@@ -137,7 +165,7 @@ TEST(Config, RopeScalingMustMakeSense) {
                           {"low_freq_factor", low},
                           {"high_freq_factor", high},
                           {"original_max_position_embeddings", original}};
-    EXPECT_EQ(config_from_hf(with("rope_scaling", scaling), {}).error().code, Code::kCorrupt);
+    EXPECT_EQ(arch_from_hf(with("rope_scaling", scaling), {}).error().code, Code::kCorrupt);
   }
 }
 

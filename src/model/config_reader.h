@@ -1,0 +1,85 @@
+// The two languages in which a model file describes its architecture, as the files of families/
+// read them: config.json and the keys of a GGUF. Both remember what was read: a key that changes
+// the computation and that nobody read refuses the model by name.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/arch.h"
+
+namespace expunge::model {
+
+// A JSON object of config.json. Absent and null keys take the fallback; without one they are an
+// error. Errors: kCorrupt, naming the key.
+class JsonConfig {
+ public:
+  explicit JsonConfig(const base::Json& json) : json_(json) {}
+  bool has(const char* key) const;
+  base::Result<double> number(const char* key, std::optional<double> fallback = {}) const;
+  // A whole number within ±2^53, which a double holds exactly.
+  base::Result<int64_t> integer(const char* key, std::optional<int64_t> fallback = {}) const;
+  base::Result<std::string> text(const char* key, std::string fallback) const;
+  base::Result<bool> flag(const char* key, bool fallback) const;
+  base::Result<base::Json> object(const char* key) const;               // {} if absent
+  base::Result<std::vector<std::string>> texts(const char* key) const;  // {} if absent
+  const base::Json& json() const { return json_; }
+
+  // kUnsupported if a key of the table of those that change the computation was not read and says
+  // anything but null, false, 0 or 1 where that is neutral.
+  base::Status refuse_unread() const;
+
+ private:
+  const base::Json& json_;
+  mutable std::set<std::string, std::less<>> read_;
+};
+
+// The keys "<architecture>.…" of a GGUF.
+class GgufConfig {
+ public:
+  GgufConfig(const tensor::GgufMeta& meta, std::string architecture)
+      : meta_(meta), prefix_(std::move(architecture) + ".") {}
+  bool has(std::string_view key) const;
+  base::Result<int64_t> integer(std::string_view key, std::optional<int64_t> fallback = {}) const;
+  base::Result<double> number(std::string_view key, std::optional<double> fallback = {}) const;
+  std::string text(std::string_view key, std::string fallback) const;
+  const tensor::GgufMeta& meta() const { return meta_; }
+
+  base::Status refuse_unread() const;  // as of JsonConfig
+
+ private:
+  std::string name(std::string_view key) const;
+  const tensor::GgufMeta& meta_;
+  std::string prefix_;
+  mutable std::set<std::string, std::less<>> read_;
+};
+
+// What most families' files have in common; a family overrides what is its own.
+// num_hidden_layers, hidden_size and so on, rms_norm_eps, tie_word_embeddings, the rotary
+// embedding, hidden_act.
+base::Status read_usual(const JsonConfig& config, Arch& arch);
+base::Status read_usual(const GgufConfig& config, Arch& arch);
+void write_usual(const Arch& arch, base::Json& json);
+
+// One set of angles: of transformers 5 ("rope_parameters") or before ("rope_scaling" beside
+// "rope_theta" and "partial_rotary_factor").
+base::Status read_rope(const JsonConfig& config, double default_theta, Arch& arch);
+base::Result<Rope> read_rope_object(const base::Json& json, double theta, const JsonConfig& config,
+                                    const Arch& arch);
+base::Json rope_to_json(const Rope& rope);
+
+base::Result<Activation> activation_of(const std::string& word);
+std::string word_of(Activation activation);
+
+// The windows of qwen2 and qwen3: use_sliding_window, sliding_window, max_window_layers,
+// layer_types.
+base::Status read_qwen_windows(const JsonConfig& config, Arch& arch);
+// layer_types ("sliding_attention", "full_attention"), which windows layers; kCorrupt unless one a
+// layer.
+base::Status read_layer_types(const JsonConfig& config, int64_t window, Arch& arch);
+void write_layer_types(const Arch& arch, base::Json& json);
+
+}  // namespace expunge::model
