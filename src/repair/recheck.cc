@@ -23,7 +23,7 @@ Result<std::vector<Verified>> verify_each(const Snapshot& now, Baseline& baselin
     const agent::Plan plan = TRY(agent::plan_from_json(e.plan));
     const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
     const Baseline::Facts* known = TRY(baseline.facts(*method, job));
-    const int64_t layer = examined_layer(now.model.model.arch(), known->prepared, now.edits);
+    const int64_t layer = examined_layer(now.base.model.arch(), known->prepared, now.edits);
     std::vector<verify::Report> reports;
     for (const agent::Target& target : plan.targets) {
       TRY(job.check());
