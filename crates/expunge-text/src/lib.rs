@@ -5,6 +5,8 @@
 //! stop at the boundary.
 
 mod jinja;
+mod model;
+mod scored;
 mod template;
 mod tokenizer;
 
@@ -19,7 +21,11 @@ pub struct Bytes {
 
 impl Bytes {
     pub(crate) fn give(text: String) -> Self {
-        let boxed = text.into_bytes().into_boxed_slice();
+        Self::give_bytes(text.into_bytes())
+    }
+
+    pub(crate) fn give_bytes(bytes: Vec<u8>) -> Self {
+        let boxed = bytes.into_boxed_slice();
         let len = boxed.len();
         Bytes { data: Box::into_raw(boxed) as *mut u8, len }
     }
