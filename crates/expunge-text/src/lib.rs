@@ -4,6 +4,7 @@
 //! length) pairs, not NUL-terminated; buffers handed out are freed by `expunge_text_free_*`. Panics
 //! stop at the boundary.
 
+mod bounds;
 mod jinja;
 mod model;
 mod scored;

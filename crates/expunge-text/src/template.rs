@@ -1,6 +1,6 @@
 //! Chat templates: minijinja made to behave as the Jinja2 of `transformers`.
 
-use crate::{guarded, jinja, text, Bytes};
+use crate::{bounds, guarded, jinja, text, Bytes};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error, ErrorKind};
 
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn expunge_template_compile(
         env.set_trim_blocks(true);
         env.set_lstrip_blocks(true);
         env.set_fuel(Some(FUEL));
-        env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        bounds::add(&mut env);
         env.add_function("raise_exception", raise_exception);
         env.add_function("strftime_now", strftime_now);
         env.add_filter("tojson", tojson);
