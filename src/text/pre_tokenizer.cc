@@ -45,7 +45,6 @@ struct Named {
   Split split;
   bool ignores_merges = false, begins_with_bos = false;
 };
-// The first name of each line is what its families are known by.
 constexpr auto kNamed = std::to_array<Named>({
     {"default", Split::kDefault},
     {"llama-bpe", Split::kLlama3, true, true},
