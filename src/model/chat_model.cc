@@ -13,15 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 using base::Code;
 using base::fail;
-using base::Json;
 using base::Result;
 
 constexpr const char* kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
-// Used if a model has no template: turns without control tokens.
-constexpr const char* kPlainTemplate =
-    "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}";
-
 // $HF_HOME/hub/models--org--name/snapshots/<the newest>.
 std::string find_in_hub(const std::string& id) {
   const auto env = [](const char* name) {
@@ -44,45 +38,17 @@ std::string find_in_hub(const std::string& id) {
   return newest;
 }
 
-struct TextSide {
-  text::Tokenizer tokenizer;
-  text::ChatTemplate chat;
-};
-
-Result<TextSide> text_from_gguf(const tensor::GgufMeta& meta) {
+Result<text::TextSide> text_from_gguf(const tensor::GgufMeta& meta) {
   const text::GgufVocab vocab = TRY(vocab_from_gguf(meta));
-  const auto token = [&](const char* key) {
-    const int64_t id = meta.integer_or(key, -1);
-    return id >= 0 && id < static_cast<int64_t>(vocab.tokens.size())
-               ? std::string(vocab.tokens[static_cast<size_t>(id)])
-               : std::string();
+  text::Tokenizer tokenizer = TRY(text::Tokenizer::from_gguf(vocab));
+  const auto token = [&](int64_t id) {
+    return id < 0 ? std::string() : std::string(vocab.tokens[static_cast<size_t>(id)]);
   };
-  return TextSide{TRY(text::Tokenizer::from_gguf(vocab)),
-                  TRY(text::ChatTemplate::compile(
-                      meta.text_or("tokenizer.chat_template", kPlainTemplate),
-                      token("tokenizer.ggml.bos_token_id"), token("tokenizer.ggml.eos_token_id")))};
-}
-
-// A special token of tokenizer_config.json is a string or {"content": …}.
-std::string token_text(const Json& config, const char* key) {
-  if (!config.is_object() || !config.contains(key)) return {};
-  const Json& v = config[key];
-  if (v.is_string()) return v.get<std::string>();
-  return v.is_object() ? v.value("content", std::string()) : std::string();
-}
-
-Result<TextSide> text_from_folder(const fs::path& dir) {
-  const std::string json = TRY(base::read_file((dir / "tokenizer.json").string()));
-  const auto read = base::read_json((dir / "tokenizer_config.json").string());
-  const Json config = read ? *read : Json::object();
-  std::string source = kPlainTemplate;
-  if (const auto file = base::read_file((dir / "chat_template.jinja").string()))
-    source = *file;
-  else if (config.contains("chat_template") && config["chat_template"].is_string())
-    source = config["chat_template"].get<std::string>();
-  return TextSide{TRY(text::Tokenizer::from_json(json)),
-                  TRY(text::ChatTemplate::compile(source, token_text(config, "bos_token"),
-                                                  token_text(config, "eos_token")))};
+  text::ChatTemplate chat = text::ChatTemplate::plain();
+  if (meta.has("tokenizer.chat_template"))
+    chat = TRY(text::ChatTemplate::for_chat(TRY(meta.text("tokenizer.chat_template")),
+                                            token(vocab.bos), token(vocab.eos)));
+  return text::TextSide{std::move(tokenizer), std::move(chat), text::notes(vocab)};
 }
 
 }  // namespace
@@ -108,8 +74,10 @@ Result<ChatModel> load_chat_model(const std::string& spec) {
   const bool gguf = model.file()->format() == tensor::Format::kGguf;
   std::error_code ec;
   const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
-  TextSide text = TRY_AT(path, gguf ? text_from_gguf(model.file()->meta()) : text_from_folder(dir));
-  return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat)};
+  text::TextSide text = TRY_AT(
+      path, gguf ? text_from_gguf(model.file()->meta()) : text::text_side_of_folder(dir.string()));
+  return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat),
+                   std::move(text.notes)};
 }
 
 Result<std::vector<int32_t>> ChatModel::encode(std::span<const text::Message> messages,

@@ -6,8 +6,7 @@
 
 #include "model/model.h"
 #include "model/packed.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "text/text_folder.h"
 
 namespace expunge::model {
 
@@ -16,9 +15,10 @@ struct ChatModel {
   Model model;
   text::Tokenizer tokenizer;
   text::ChatTemplate chat;
+  std::vector<std::string> notes = {};  // what the user should know about the text side
 
   // The same text side with another model in its place.
-  ChatModel with(Model other) const { return {path, std::move(other), tokenizer, chat}; }
+  ChatModel with(Model other) const { return {path, std::move(other), tokenizer, chat, notes}; }
 
   // Ids of a conversation up to where the assistant speaks next, and of plain text.
   base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,

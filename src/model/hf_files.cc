@@ -45,7 +45,21 @@ Result<text::GgufVocab> vocab_from_gguf(const tensor::GgufMeta& meta) {
   if (meta.has("tokenizer.ggml.token_type"))
     v.types = TRY(meta.integers("tokenizer.ggml.token_type"));
   if (meta.has("tokenizer.ggml.merges")) v.merges = TRY(meta.texts("tokenizer.ggml.merges"));
-  v.unk = meta.integer_or("tokenizer.ggml.unknown_token_id", -1);
+  // What a SentencePiece vocabulary has where its file does not say, or says nonsense (llama.cpp).
+  const auto size = static_cast<int64_t>(v.tokens.size());
+  const auto special = [&](const char* key, int64_t usual) {
+    const int64_t id = meta.integer_or(key, -1);
+    if (id >= 0 && id < size) return id;
+    return v.model == "llama" && usual < size ? usual : -1;
+  };
+  v.unk = special("tokenizer.ggml.unknown_token_id", 0);
+  v.bos = special("tokenizer.ggml.bos_token_id", 1);
+  v.eos = special("tokenizer.ggml.eos_token_id", 2);
+  const auto flag = [&](const char* key) {
+    return meta.has(key) ? std::optional(meta.flag_or(key, false)) : std::nullopt;
+  };
+  v.add_bos = flag("tokenizer.ggml.add_bos_token");
+  v.add_eos = flag("tokenizer.ggml.add_eos_token");
   v.add_space_prefix = meta.flag_or("tokenizer.ggml.add_space_prefix", true);
   return v;
 }
@@ -71,7 +85,7 @@ Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::Gguf
   if (!config.end_ids.empty()) model["eos_token_id"] = generation["eos_token_id"] = config.end_ids;
   if (meta.has("tokenizer.chat_template"))
     side["chat_template"] = TRY(meta.text("tokenizer.chat_template"));
-  const bool add_bos = meta.flag_or("tokenizer.ggml.add_bos_token", vocab.model == "llama");
+  const bool add_bos = text::adds_bos(vocab);
   side["add_bos_token"] = add_bos;
   if (add_bos && side.contains("bos_token"))
     add_bos_step(tokenizer, side["bos_token"], model["bos_token_id"]);

@@ -11,6 +11,11 @@ namespace {
 using base::Json;
 using base::Result;
 
+// Turns without control tokens.
+constexpr const char* kPlainTemplate =
+    "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}";
+
 // Noncharacters (U+FDD0 … U+FDEF) that no message contains. A breaker inside every special token
 // of a message's content prevents that spelling from becoming a control token; a marker after
 // the first and before the last character of a content shows where the template put it.
@@ -35,15 +40,17 @@ size_t character_size(std::string_view text) {
   return n;
 }
 
-std::string break_specials(std::string text, const Tokenizer& tokenizer,
+std::string break_specials(std::string_view text, const Tokenizer& tokenizer,
                            const std::string& breaker) {
-  for (const auto& special : tokenizer.specials()) {
-    const size_t first = character_size(special.text);
-    for (size_t at = 0; (at = text.find(special.text, at)) != text.npos;
-         at += first + breaker.size())
-      text.insert(at + first, breaker);
+  std::string broken;
+  for (size_t at = 0; at < text.size();) {
+    const bool begins = tokenizer.specials().at(text.substr(at)) != nullptr;
+    const size_t size = begins ? character_size(text.substr(at)) : 1;
+    broken += text.substr(at, size);
+    if (begins) broken += breaker;
+    at += size;
   }
-  return text;
+  return broken;
 }
 
 // The rendered text in pieces: ids, the text without signs, and the positions of markers in it.
@@ -59,25 +66,25 @@ Result<Cleaned> encode_rendered(const Tokenizer& tokenizer, std::string_view ren
   Cleaned result;
   std::string piece;
   const auto flush = [&]() -> base::Status {
-    const size_t begin = result.text.size();
-    const Encoding encoded = TRY(tokenizer.encode(piece));
+    if (piece.empty()) return {};
+    const Encoding encoded = TRY(tokenizer.encode_part(piece, result.text.size()));
     result.tokens.ids.insert(result.tokens.ids.end(), encoded.ids.begin(), encoded.ids.end());
-    for (const ByteRange& r : encoded.bytes)
-      result.tokens.bytes.push_back({begin + r.begin, begin + r.end});
+    result.tokens.bytes.insert(result.tokens.bytes.end(), encoded.bytes.begin(),
+                               encoded.bytes.end());
     result.text += piece;
     piece.clear();
     return {};
   };
   while (!rendered.empty()) {
-    const auto special = std::ranges::find_if(
-        tokenizer.specials(), [&](const auto& s) { return rendered.starts_with(s.text); });
-    if (special != tokenizer.specials().end()) {
+    if (const SpecialToken* special = tokenizer.specials().at(rendered)) {
+      const std::string blanks = piece.substr(size_before(*special, piece));
+      piece.resize(piece.size() - blanks.size());
       TRY(flush());
+      const size_t begin = result.text.size(), size = size_with_blanks(*special, rendered);
+      result.text.append(blanks).append(rendered.substr(0, size));
       result.tokens.ids.push_back(special->id);
-      result.tokens.bytes.push_back(
-          {result.text.size(), result.text.size() + special->text.size()});
-      result.text += special->text;
-      rendered.remove_prefix(special->text.size());
+      result.tokens.bytes.push_back({begin, result.text.size()});
+      rendered.remove_prefix(size);
     } else if (rendered.starts_with(signs.breaker)) {
       rendered.remove_prefix(signs.breaker.size());
     } else if (rendered.starts_with(signs.marker)) {
@@ -153,6 +160,13 @@ std::vector<ByteRange> contents_by_search(std::span<const Message> messages,
   return ranges;
 }
 
+// Unless they are there. They take no room in the text.
+void put_before(const std::vector<int32_t>& ids, Encoding& tokens) {
+  if (std::ranges::mismatch(ids, tokens.ids).in1 == ids.end()) return;
+  tokens.ids.insert(tokens.ids.begin(), ids.begin(), ids.end());
+  tokens.bytes.insert(tokens.bytes.begin(), ids.size(), ByteRange{0, 0});
+}
+
 }  // namespace
 
 void ChatTemplate::Free::operator()(void* handle) const { ffi::expunge_template_free(handle); }
@@ -170,14 +184,43 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source, std::string 
   return t;
 }
 
+Result<ChatTemplate> ChatTemplate::for_chat(std::string_view source, std::string bos_token,
+                                            std::string eos_token) {
+  ChatTemplate t = TRY(compile(source, std::move(bos_token), std::move(eos_token)));
+  const Message question{"user", "Which lamps do seven owls like?"};
+  const auto keeps_words = [&]() -> Result<bool> {
+    const std::string prompt = TRY(t.render({&question, 1}, AddGenerationPrompt::kYes));
+    return prompt.find(question.content) != prompt.npos;
+  };
+  const auto as_text = keeps_words();
+  if (as_text.value_or(false)) return t;
+  t.content_ = Content::kParts;
+  if (keeps_words().value_or(false)) return t;
+  if (!as_text) return tl::unexpected(as_text.error());
+  return base::fail(
+      base::Code::kUnsupported,
+      "the chat template leaves out what the user says, as text and as a list of parts",
+      "the model's files may hold a template for another use; correct chat_template");
+}
+
+ChatTemplate ChatTemplate::plain() {
+  ChatTemplate t = compile(kPlainTemplate, "", "").value();
+  t.form_ = Form::kPlain;
+  return t;
+}
+
 Result<std::string> ChatTemplate::render(std::span<const Message> messages,
                                          AddGenerationPrompt add) const {
   Json context = {
       {"messages", Json::array()}, {"add_generation_prompt", add == AddGenerationPrompt::kYes},
       {"bos_token", bos_token_},   {"eos_token", eos_token_},
       {"tools", nullptr},          {"documents", nullptr}};
-  for (const Message& m : messages)
-    context["messages"].push_back({{"role", m.role}, {"content", m.content}});
+  for (const Message& m : messages) {
+    Json content = m.content;
+    if (content_ == Content::kParts)
+      content = Json::array({{{"type", "text"}, {"text", m.content}}});
+    context["messages"].push_back({{"role", m.role}, {"content", std::move(content)}});
+  }
   std::string json;
   try {
     json = context.dump();
@@ -207,7 +250,7 @@ Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& 
     return base::fail(base::Code::kInvalid, "the messages hold every Unicode noncharacter");
   std::vector<Message> broken(messages.begin(), messages.end());
   for (Message& m : broken) m.content = break_specials(m.content, tokenizer, signs.breaker);
-  const std::string tail = break_specials(std::string(prefill), tokenizer, signs.breaker);
+  const std::string tail = break_specials(prefill, tokenizer, signs.breaker);
   Cleaned clean = TRY(encode_rendered(tokenizer, TRY(chat.render(broken, add)) + tail, signs));
   // The markers are in a second rendering, so that they cannot change what the model reads.
   for (Message& m : broken) m.content = mark(std::move(m.content), signs.marker);
@@ -217,6 +260,7 @@ Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& 
     if (found.text == result.text) result.contents = contents_by_markers(messages, found.markers);
   }
   if (result.contents.empty()) result.contents = contents_by_search(messages, result.text);
+  put_before(tokenizer.chat_begin_ids(), result.tokens);
   return result;
 }
 

@@ -15,9 +15,18 @@ enum class AddGenerationPrompt { kNo, kYes };
 
 class ChatTemplate {
  public:
+  // Whether it is the model's own, or the turns of a model without one.
+  enum class Form { kModels, kPlain };
+
   // Errors: the template is not valid Jinja, or above 1 MiB.
   static base::Result<ChatTemplate> compile(std::string_view source, std::string bos_token,
                                             std::string eos_token);
+  // compile, and a look at how it wants a message: as text, or as a list of parts. Errors: also
+  // kUnsupported, if it prints the words of a user in neither form.
+  static base::Result<ChatTemplate> for_chat(std::string_view source, std::string bos_token,
+                                             std::string eos_token);
+  static ChatTemplate plain();
+  Form form() const { return form_; }
   // Errors: the template raised one ("roles must alternate"), or took more steps or wrote more
   // (64 MiB) than is allowed.
   base::Result<std::string> render(std::span<const Message> messages, AddGenerationPrompt) const;
@@ -26,7 +35,10 @@ class ChatTemplate {
   struct Free {
     void operator()(void* handle) const;
   };
+  enum class Content { kText, kParts };
   std::shared_ptr<void> handle_;  // immutable: copies share it
+  Form form_ = Form::kModels;
+  Content content_ = Content::kText;
   std::string bos_token_, eos_token_;
 };
 

@@ -20,18 +20,27 @@ struct RawEncoding {
   size_t* ends;
   size_t len;
 };
+struct RawPiece {
+  const char* data;
+  size_t len;
+  float score;
+  uint32_t kind;  // 0 piece, 1 user defined, 2 special, 3 byte, 4 unused
+};
 void expunge_text_free_bytes(Bytes bytes);
 void expunge_text_free_encoding(RawEncoding encoding);
 int expunge_tokenizer_from_json(const char* data, size_t len, void** out, Bytes* error);
+int expunge_tokenizer_from_pieces(const char* data, size_t len, const RawPiece* pieces,
+                                  size_t count, int64_t unknown, void** out, Bytes* error);
 void expunge_tokenizer_free(void* tokenizer);
-int expunge_tokenizer_encode(const void* tokenizer, const char* data, size_t len, RawEncoding* out,
-                             Bytes* error);
+int expunge_tokenizer_encode(const void* tokenizer, const char* data, size_t len, bool begins,
+                             RawEncoding* out, Bytes* error);
 int expunge_tokenizer_decode(const void* tokenizer, const uint32_t* ids, size_t len,
                              bool skip_special, Bytes* out, Bytes* error);
 int expunge_tokenizer_token(const void* tokenizer, uint32_t id, Bytes* out, Bytes* error);
 int64_t expunge_tokenizer_id(const void* tokenizer, const char* data, size_t len);
-size_t expunge_tokenizer_vocab_size(const void* tokenizer);
+int expunge_tokenizer_known(const void* tokenizer, Bytes* out, Bytes* error);
 int expunge_tokenizer_specials(const void* tokenizer, Bytes* out, Bytes* error);
+int expunge_tokenizer_ends(const void* tokenizer, Bytes* out, Bytes* error);
 int expunge_template_compile(const char* data, size_t len, void** out, Bytes* error);
 void expunge_template_free(void* env);
 int expunge_template_render(const void* env, const char* data, size_t len, Bytes* out,

@@ -11,31 +11,44 @@ using base::Result;
 void Tokenizer::Free::operator()(void* handle) const { ffi::expunge_tokenizer_free(handle); }
 
 Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_json) {
-  Tokenizer t;
   void* handle = nullptr;
-  ffi::Bytes error{}, list{};
+  ffi::Bytes error{};
   if (ffi::expunge_tokenizer_from_json(tokenizer_json.data(), tokenizer_json.size(), &handle,
                                        &error))
     return ffi::failed("tokenizer.json", error, "is the file complete?");
+  return from_handle(handle);
+}
+
+Result<Tokenizer> Tokenizer::from_handle(void* handle) {
+  Tokenizer t;
   t.handle_.reset(handle, Free());
+  ffi::Bytes error{}, known{}, list{}, ends{};
+  if (ffi::expunge_tokenizer_known(handle, &known, &error)) return ffi::failed("vocabulary", error);
+  t.known_ = std::make_shared<const std::string>(ffi::take(known));
   if (ffi::expunge_tokenizer_specials(handle, &list, &error))
     return ffi::failed("special tokens", error);
-  const base::Json specials = TRY(base::parse_json(ffi::take(list), "special tokens"));
-  for (const auto& entry : specials) t.specials_.push_back({entry[0], entry[1]});
-  std::erase_if(t.specials_, [](const Special& s) { return s.text.empty(); });
-  std::ranges::stable_sort(t.specials_, std::ranges::greater{},
-                           [](const Special& s) { return s.text.size(); });
+  std::vector<SpecialToken> specials;
+  for (const auto& s : TRY(base::parse_json(ffi::take(list), "special tokens")))
+    specials.push_back({.id = s[0], .text = s[1], .eats_left = s[2], .eats_right = s[3]});
+  t.specials_ = std::make_shared<const SpecialTokens>(std::move(specials));
+  if (ffi::expunge_tokenizer_ends(handle, &ends, &error)) return ffi::failed("tokenizer", error);
+  const base::Json around = TRY(base::parse_json(ffi::take(ends), "beginning and end"));
+  t.begin_ids_ = around[0].get<std::vector<int32_t>>();
+  t.end_ids_ = around[1].get<std::vector<int32_t>>();
   return t;
 }
 
-Result<Encoding> Tokenizer::encode(std::string_view text) const {
+Result<Encoding> Tokenizer::encode(std::string_view text) const { return encode_part(text, 0); }
+
+Result<Encoding> Tokenizer::encode_part(std::string_view text, size_t at) const {
   ffi::RawEncoding raw{};
   ffi::Bytes error{};
-  if (ffi::expunge_tokenizer_encode(handle_.get(), text.data(), text.size(), &raw, &error))
+  if (ffi::expunge_tokenizer_encode(handle_.get(), text.data(), text.size(), at == 0, &raw, &error))
     return ffi::failed("cannot encode", error, "the text must be UTF-8");
   Encoding encoding;
   encoding.ids.assign(raw.ids, raw.ids + raw.len);
-  for (size_t i = 0; i < raw.len; ++i) encoding.bytes.push_back({raw.begins[i], raw.ends[i]});
+  for (size_t i = 0; i < raw.len; ++i)
+    encoding.bytes.push_back({at + raw.begins[i], at + raw.ends[i]});
   ffi::expunge_text_free_encoding(raw);
   return encoding;
 }
@@ -44,43 +57,39 @@ Result<Encoding> Tokenizer::encode_with_specials(std::string_view text) const {
   Encoding result;
   const auto append_text = [&](size_t begin, size_t end) -> base::Status {
     if (begin == end) return {};
-    const Encoding piece = TRY(encode(text.substr(begin, end - begin)));
+    const Encoding piece = TRY(encode_part(text.substr(begin, end - begin), begin));
     result.ids.insert(result.ids.end(), piece.ids.begin(), piece.ids.end());
-    for (const ByteRange& r : piece.bytes) result.bytes.push_back({begin + r.begin, begin + r.end});
+    result.bytes.insert(result.bytes.end(), piece.bytes.begin(), piece.bytes.end());
     return {};
   };
   size_t begin = 0, at = 0;
   while (at < text.size()) {
-    const auto special = std::ranges::find_if(
-        specials_, [&](const Special& s) { return text.substr(at).starts_with(s.text); });
-    if (special == specials_.end()) {
+    const SpecialToken* special = specials_->at(text.substr(at));
+    if (special == nullptr) {
       ++at;
       continue;
     }
-    TRY(append_text(begin, at));
+    const size_t left = begin + size_before(*special, text.substr(begin, at - begin));
+    const size_t right = at + size_with_blanks(*special, text.substr(at));
+    TRY(append_text(begin, left));
     result.ids.push_back(special->id);
-    result.bytes.push_back({at, at + special->text.size()});
-    begin = at += special->text.size();
+    result.bytes.push_back({left, right});
+    begin = at = right;
   }
   TRY(append_text(begin, text.size()));
   return result;
 }
 
 Result<std::string> Tokenizer::decode(std::span<const int32_t> ids, Specials specials) const {
-  const std::vector<uint32_t> unsigned_ids(ids.begin(), ids.end());
-  const size_t n = vocab_size();
-  for (const uint32_t id : unsigned_ids)
-    if (id >= n)
-      return base::fail(base::Code::kInvalid, fmt::format("no token has id {}", id),
-                        fmt::format("ids go from 0 to {}", n - 1));
+  std::vector<uint32_t> unsigned_ids;
+  for (const int32_t id : ids)
+    if (is_token(id)) unsigned_ids.push_back(static_cast<uint32_t>(id));
   ffi::Bytes out{}, error{};
   if (ffi::expunge_tokenizer_decode(handle_.get(), unsigned_ids.data(), unsigned_ids.size(),
                                     specials == Specials::kSkip, &out, &error))
     return ffi::failed("cannot decode", error);
   return ffi::take(out);
 }
-
-size_t Tokenizer::vocab_size() const { return ffi::expunge_tokenizer_vocab_size(handle_.get()); }
 
 Result<std::string> Tokenizer::token(int32_t id) const {
   ffi::Bytes out{}, error{};

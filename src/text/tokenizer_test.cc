@@ -89,15 +89,16 @@ TEST(Tokenizer, RoundTripsEveryByteLevelText) {
     EXPECT_EQ(t.decode(t.encode(text).value().ids).value(), text);
 }
 
-TEST(Tokenizer, InvalidUtf8AndUnknownIdsAreErrors) {
+TEST(Tokenizer, InvalidUtf8IsAnErrorAndUnknownIdsAreNoText) {
   const Tokenizer t = byte_tokenizer();
   for (const char* bad : {"\xff", "a\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "ok \x80 not"}) {
     EXPECT_EQ(t.encode(bad).error().code, Code::kInvalid);
     EXPECT_FALSE(t.encode_with_specials(bad));
   }
   EXPECT_THAT(t.encode("ok \x80").error().message, HasSubstr("not valid UTF-8 at byte 3"));
-  EXPECT_EQ(t.decode(Ids{-1}).error().code, Code::kInvalid);
-  EXPECT_EQ(t.decode(Ids{static_cast<int32_t>(t.vocab_size())}).error().code, Code::kInvalid);
+  EXPECT_EQ(t.decode(Ids{-1, 'a', static_cast<int32_t>(t.vocab_size())}).value(), "a");
+  EXPECT_FALSE(t.is_token(-1) || t.is_token(static_cast<int64_t>(t.vocab_size())));
+  EXPECT_TRUE(t.is_token(0) && t.is_token(static_cast<int64_t>(t.vocab_size()) - 1));
   EXPECT_EQ(t.id_of("no such token"), -1);
   EXPECT_EQ(t.id_of("Ġthe"), 260);
   EXPECT_EQ(t.token(260).value(), "Ġthe");
@@ -121,6 +122,18 @@ TEST(Tokenizer, BrokenDefinitionsAreErrors) {
   EXPECT_EQ(Tokenizer::from_gguf(p.vocab).error().code, Code::kCorrupt);
   p.vocab.unk = 100000;
   EXPECT_EQ(Tokenizer::from_gguf(p.vocab).error().code, Code::kCorrupt);
+}
+
+TEST(Tokenizer, IdsOfAFileMayHaveGapsButNotBeHuge) {
+  const auto with_id = [](int64_t id) {
+    return Tokenizer::from_json(
+        fmt::format(R"({{"model":{{"type":"BPE","vocab":{{"a":0,"b":{}}},"merges":[]}}}})", id));
+  };
+  const Tokenizer t = with_id(5).value();
+  EXPECT_EQ(t.vocab_size(), 6U);
+  EXPECT_FALSE(t.is_token(3));
+  EXPECT_EQ(t.decode(Ids{0, 3, 5}).value(), "a b");
+  EXPECT_THAT(with_id(4'000'000'000).error().message, HasSubstr("4000000000"));
 }
 
 TEST(Tokenizer, TruncationAndPaddingOfAFileAreIgnored) {
@@ -157,6 +170,17 @@ TEST(SentencePiece, SpecialTokensInTextAreText) {
   const Tokenizer t = piece_tokenizer();
   EXPECT_THAT(t.encode("a</s>b").value().ids, testing::Not(testing::Contains(2)));
   EXPECT_THAT(t.encode_with_specials("<s>ab</s>").value().ids, ElementsAre(1, 264, 2));
+}
+
+// Metaspace with prepend_scheme "first" puts the space before a whole text, not before each part.
+TEST(SentencePiece, OnlyTheBeginningOfATextGetsTheFirstSpace) {
+  auto json = base::parse_json(tokenizer_json(tests::PieceVocab().vocab).value(), "").value();
+  json["normalizer"] = nullptr;
+  json["pre_tokenizer"] = {
+      {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
+  const Tokenizer t = Tokenizer::from_json(base::dump_json(json)).value();
+  EXPECT_THAT(t.encode("ab").value().ids, ElementsAre(264));
+  EXPECT_THAT(t.encode_with_specials("<s>ab</s> ab").value().ids, ElementsAre(1, 262, 2, 264));
 }
 
 // --- streaming ----------------------------------------------------------------------------------

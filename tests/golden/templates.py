@@ -28,6 +28,14 @@ DIALOGUES = [
 ]
 
 
+# Templates that read a message's content as a list of parts.
+PARTS = {"parts_only", "parts_sum"}
+
+
+def as_parts(messages):
+    return [turn(m["role"], [{"type": "text", "text": m["content"]}]) for m in messages]
+
+
 def render(template, messages, add):
     try:
         return template.render(messages=messages, tools=None, documents=None,
@@ -41,7 +49,8 @@ def main():
     rendered = {}
     for name, source in templates.items():
         compiled = _compile_jinja_template(source)
-        rendered[name] = [[render(compiled, d, add) for add in (False, True)] for d in DIALOGUES]
+        dialogues = [as_parts(d) for d in DIALOGUES] if name in PARTS else DIALOGUES
+        rendered[name] = [[render(compiled, d, add) for add in (False, True)] for d in dialogues]
     container.write("templates", "transformers' Jinja2",
                     values={"templates": templates, "dialogues": DIALOGUES, "rendered": rendered})
 

@@ -4,6 +4,10 @@
 //! length) pairs, not NUL-terminated; buffers handed out are freed by `expunge_text_free_*`. Panics
 //! stop at the boundary.
 
+mod bounds;
+mod jinja;
+mod model;
+mod scored;
 mod template;
 mod tokenizer;
 
@@ -18,7 +22,11 @@ pub struct Bytes {
 
 impl Bytes {
     pub(crate) fn give(text: String) -> Self {
-        let boxed = text.into_bytes().into_boxed_slice();
+        Self::give_bytes(text.into_bytes())
+    }
+
+    pub(crate) fn give_bytes(bytes: Vec<u8>) -> Self {
+        let boxed = bytes.into_boxed_slice();
         let len = boxed.len();
         Bytes { data: Box::into_raw(boxed) as *mut u8, len }
     }

@@ -1,6 +1,6 @@
 //! Chat templates: minijinja made to behave as the Jinja2 of `transformers`.
 
-use crate::{guarded, text, Bytes};
+use crate::{bounds, guarded, jinja, text, Bytes};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error, ErrorKind};
 
@@ -30,10 +30,11 @@ fn raise_exception(message: String) -> Result<String, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
 }
 
-/// `transformers` redefines tojson: no HTML escapes, non-ASCII kept, optional indent.
+/// `transformers` redefines tojson as json.dumps: no HTML escapes, non-ASCII kept unless asked.
 fn tojson(value: Value, kwargs: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = kwargs.get("indent")?;
-    let _: Option<bool> = kwargs.get("ensure_ascii")?;
+    let ensure_ascii: Option<bool> = kwargs.get("ensure_ascii")?;
+    let separators: Option<Vec<String>> = kwargs.get("separators")?;
     let sort_keys: Option<bool> = kwargs.get("sort_keys")?;
     kwargs.assert_all_used()?;
     let mut json: serde_json::Value = serde_json::to_value(&value)
@@ -41,155 +42,110 @@ fn tojson(value: Value, kwargs: Kwargs) -> Result<String, Error> {
     if sort_keys == Some(true) {
         json.sort_all_objects();
     }
-    Ok(match indent {
-        None => python_json(&json),
-        Some(width) => {
-            let spaces = " ".repeat(width);
-            let mut out = Vec::new();
-            let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
-            let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
-            serde::Serialize::serialize(&json, &mut serializer)
-                .map_err(|e| Error::new(ErrorKind::BadSerialization, e.to_string()))?;
-            String::from_utf8_lossy(&out).into_owned()
+    let (item, key) = match (&separators.as_deref(), indent) {
+        (Some([item, key]), _) => (item.as_str(), key.as_str()),
+        (Some(_), _) => {
+            return Err(Error::new(ErrorKind::InvalidOperation, "tojson: separators are two"))
         }
-    })
-}
-
-/// json.dumps separates with ", " and ": ".
-fn python_json(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(python_json).collect();
-            format!("[{}]", items.join(", "))
-        }
-        serde_json::Value::Object(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(k, v)| format!("{}: {}", serde_json::Value::from(k.as_str()), python_json(v)))
-                .collect();
-            format!("{{{}}}", fields.join(", "))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// A moment of UTC in the parts that strftime names.
-struct Moment {
-    year: i64,
-    month: usize,
-    day: i64,
-    day_of_year: i64,
-    weekday: usize, // 0: Sunday
-    hour: u64,
-    minute: u64,
-    second: u64,
-}
-
-fn moment_of(seconds: u64) -> Moment {
-    let days = (seconds / 86_400) as i64;
-    // Civil date from days since 1970 (Hinnant's algorithm).
-    let z = days + 719_468;
-    let (era, doe) = (z / 146_097, z % 146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100); // from 1 March
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    Moment {
-        year,
-        month: month as usize,
-        day: doy - (153 * mp + 2) / 5 + 1,
-        day_of_year: if month > 2 { doy + 60 + i64::from(leap) } else { doy - 305 },
-        weekday: ((days + 4) % 7) as usize,
-        hour: seconds / 3600 % 24,
-        minute: seconds / 60 % 60,
-        second: seconds % 60,
-    }
-}
-
-/// Python's strftime in the C locale, for the parts that templates ask for; `%-d` is unpadded. Other
-/// codes are left as they are.
-fn strftime(format: &str, m: &Moment) -> String {
-    const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December",
-    ];
-    const DAYS: [&str; 7] =
-        ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+        (None, Some(_)) => (",", ": "),
+        (None, None) => (", ", ": "),
+    };
+    let style = JsonStyle { indent: indent.map(|n| n.min(64)), item, key };
     let mut out = String::new();
-    let mut rest = format.chars();
-    while let Some(c) = rest.next() {
-        if c != '%' {
+    style.write(&json, 0, &mut out);
+    if ensure_ascii == Some(true) {
+        out = ascii(&out);
+    }
+    Ok(out)
+}
+
+/// How json.dumps lays a value out.
+struct JsonStyle<'a> {
+    indent: Option<usize>,
+    item: &'a str,
+    key: &'a str,
+}
+
+impl JsonStyle<'_> {
+    fn line(&self, depth: usize, out: &mut String) {
+        if let Some(width) = self.indent {
+            out.push('\n');
+            out.extend(std::iter::repeat(' ').take(width * depth));
+        }
+    }
+
+    fn write(&self, value: &serde_json::Value, depth: usize, out: &mut String) {
+        let (open, close, count) = match value {
+            serde_json::Value::Array(items) => ('[', ']', items.len()),
+            serde_json::Value::Object(fields) => ('{', '}', fields.len()),
+            other => return out.push_str(&other.to_string()),
+        };
+        out.push(open);
+        let begin = |i: usize, out: &mut String| {
+            if i > 0 {
+                out.push_str(self.item);
+            }
+            self.line(depth + 1, out);
+        };
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (i, (name, field)) in fields.iter().enumerate() {
+                    begin(i, out);
+                    out.push_str(&serde_json::Value::from(name.as_str()).to_string());
+                    out.push_str(self.key);
+                    self.write(field, depth + 1, out);
+                }
+            }
+            _ => {
+                for (i, item) in value.as_array().into_iter().flatten().enumerate() {
+                    begin(i, out);
+                    self.write(item, depth + 1, out);
+                }
+            }
+        }
+        if count > 0 {
+            self.line(depth, out);
+        }
+        out.push(close);
+    }
+}
+
+/// JSON text with everything beyond ASCII as \uXXXX.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
             out.push(c);
             continue;
         }
-        let mut ahead = rest.clone();
-        let mut code = ahead.next();
-        let unpadded = code == Some('-');
-        if unpadded {
-            code = ahead.next();
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("\\u{unit:04x}"));
         }
-        let number = |value: u64, width: usize| {
-            if unpadded { value.to_string() } else { format!("{value:0width$}") }
-        };
-        let part = match code {
-            Some('Y') => m.year.to_string(),
-            Some('y') => number((m.year % 100) as u64, 2),
-            Some('m') => number(m.month as u64, 2),
-            Some('B') => MONTHS[m.month - 1].to_string(),
-            Some('b') | Some('h') => MONTHS[m.month - 1][..3].to_string(),
-            Some('d') => number(m.day as u64, 2),
-            Some('e') => format!("{:2}", m.day),
-            Some('j') => number(m.day_of_year as u64, 3),
-            Some('A') => DAYS[m.weekday].to_string(),
-            Some('a') => DAYS[m.weekday][..3].to_string(),
-            Some('w') => m.weekday.to_string(),
-            Some('H') => number(m.hour, 2),
-            Some('I') => number((m.hour + 11) % 12 + 1, 2),
-            Some('p') => if m.hour < 12 { "AM" } else { "PM" }.to_string(),
-            Some('M') => number(m.minute, 2),
-            Some('S') => number(m.second, 2),
-            Some('F') => format!("{}-{:02}-{:02}", m.year, m.month, m.day),
-            Some('T') => format!("{:02}:{:02}:{:02}", m.hour, m.minute, m.second),
-            Some('%') if !unpadded => "%".to_string(),
-            _ => {
-                out.push('%');
-                continue;
-            }
-        };
-        out.push_str(&part);
-        rest = ahead;
     }
     out
 }
 
-fn strftime_now(format: String) -> String {
-    let seconds = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs());
-    strftime(&format, &moment_of(seconds))
-}
-
-/// `{% generation %}` and its end mark training spans and print nothing. As an `if` that holds they
-/// keep their say over the white space around them.
-fn neutral_generation_tags(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(begin) = rest.find("{%") {
-        let Some(inside) = rest[begin + 2..].find("%}") else { break };
-        let tag = &rest[begin..begin + inside + 4];
-        let word = tag[2..inside + 2].trim_matches(|c: char| c == '-' || c == '+' || c.is_whitespace());
-        out.push_str(&rest[..begin]);
-        match word {
-            "generation" => out.push_str(&tag.replace("generation", "if true")),
-            "endgeneration" => out.push_str(&tag.replace("endgeneration", "endif")),
-            _ => out.push_str(tag),
-        }
-        rest = &rest[begin + inside + 4..];
+/// As transformers: `datetime.now().strftime(format)`, which is the C library's, in local time.
+fn strftime_now(format: &str) -> Result<String, Error> {
+    let invalid = |what: &str| Error::new(ErrorKind::InvalidOperation, format!("strftime: {what}"));
+    if format.is_empty() {
+        return Ok(String::new());
     }
-    out.push_str(rest);
-    out
+    let c_format = std::ffi::CString::new(format).map_err(|_| invalid("a NUL in the format"))?;
+    let mut out = vec![0u8; 64 + 32 * format.len()];
+    let written = unsafe {
+        let now = libc::time(std::ptr::null_mut());
+        let mut parts: libc::tm = std::mem::zeroed();
+        if libc::localtime_r(&now, &mut parts).is_null() {
+            return Err(invalid("no local time"));
+        }
+        libc::strftime(out.as_mut_ptr().cast(), out.len(), c_format.as_ptr(), &parts)
+    };
+    if written == 0 {
+        return Err(invalid("the date is too long"));
+    }
+    out.truncate(written);
+    String::from_utf8(out).map_err(|_| invalid("the date is not UTF-8"))
 }
 
 /// The error with what caused it, which is where the bound on the output is named.
@@ -213,12 +169,12 @@ pub unsafe extern "C" fn expunge_template_compile(
         if len > MAX_SOURCE {
             return Err(format!("it has {len} bytes, at most {MAX_SOURCE} are read"));
         }
-        let source = neutral_generation_tags(&text(data, len)?.replace("\r\n", "\n"));
+        let source = jinja::adapted(&text(data, len)?.replace("\r\n", "\n"));
         let mut env = Environment::new();
         env.set_trim_blocks(true);
         env.set_lstrip_blocks(true);
         env.set_fuel(Some(FUEL));
-        env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        bounds::add(&mut env);
         env.add_function("raise_exception", raise_exception);
         env.add_function("strftime_now", strftime_now);
         env.add_filter("tojson", tojson);
