@@ -14,6 +14,10 @@ using base::Code;
 using base::fail;
 using base::Result;
 
+void say_notes(Context& context, const model::ChatModel& chat_model) {
+  for (const std::string& note : chat_model.notes) context.terminal.note(note);
+}
+
 }  // namespace
 
 base::Status join_group(Context& context) {
@@ -27,7 +31,21 @@ service::Place place_of(const Context& context) {
 }
 
 Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode) {
-  return service::open_session(place_of(context), mode);
+  auto session = TRY(service::open_session(place_of(context), mode));
+  say_notes(context, session->present());
+  return session;
+}
+
+Result<service::Reader> open_reader(Context& context, service::Edits edits) {
+  auto reader = TRY(service::Reader::open(place_of(context), edits));
+  say_notes(context, reader.chat_model());
+  return reader;
+}
+
+Result<model::ChatModel> load_model(Context& context, const std::string& spec) {
+  auto chat_model = TRY(model::load_chat_model(spec));
+  say_notes(context, chat_model);
+  return chat_model;
 }
 
 Result<std::string> read_stdin(const base::Job& job) {

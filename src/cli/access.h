@@ -14,7 +14,10 @@ base::Status join_group(Context& context);
 
 // What -m and --journal name.
 service::Place place_of(const Context& context);
+// These say what the user should know about the model's text side.
 base::Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode);
+base::Result<service::Reader> open_reader(Context& context, service::Edits edits);
+base::Result<model::ChatModel> load_model(Context& context, const std::string& spec);
 
 // Whole stdin; kInvalid if it is not UTF-8 or above 16 MB.
 base::Result<std::string> read_stdin(const base::Job& job);

@@ -58,6 +58,7 @@ struct Arch {
   double logit_cap = 0;  // c tanh(logits / c); 0: none
   bool tied_embeddings = false;
   std::vector<int32_t> end_ids;  // generation stops at any of these
+  int64_t n_tokens = 0;          // ids from here on are padding and never sampled; 0: none is
 
   LayerAttention attention_of(int64_t layer) const {
     return layers.empty() ? LayerAttention{} : layers[static_cast<size_t>(layer)];

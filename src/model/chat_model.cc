@@ -76,6 +76,17 @@ Result<ChatModel> load_chat_model(const std::string& spec) {
   const fs::path dir = fs::is_directory(path, ec) ? fs::path(path) : fs::path(path).parent_path();
   text::TextSide text = TRY_AT(
       path, gguf ? text_from_gguf(model.file()->meta()) : text::text_side_of_folder(dir.string()));
+  std::vector<int32_t> ends = model.arch().end_ids;
+  if (text.chat.form() == text::ChatTemplate::Form::kPlain) {
+    text.notes.emplace_back(
+        "the model has no chat template; it is asked in the form 'Question: …', 'Answer:', and an "
+        "answer is one line");
+    for (const char* lines :
+         {"\n\n\n", "\n\n", "\n"})  // the last one first: it ends what is learned
+      if (const auto ids = text.tokenizer.encode(lines); ids && ids->ids.size() == 1)
+        ends.insert(ends.begin(), ids->ids[0]);
+  }
+  model = model.speaking(static_cast<int64_t>(text.tokenizer.vocab_size()), std::move(ends));
   return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat),
                    std::move(text.notes)};
 }
@@ -89,6 +100,13 @@ Result<std::vector<int32_t>> ChatModel::encode(std::span<const text::Message> me
 Result<std::vector<int32_t>> ChatModel::encode_user(std::string_view question) const {
   const text::Message message{"user", std::string(question)};
   return encode({&message, 1});
+}
+
+Result<std::vector<int32_t>> ChatModel::encode_text(std::string_view plain) const {
+  std::vector<int32_t> ids = tokenizer.begin_ids();
+  const auto rest = TRY(tokenizer.encode(plain)).ids;
+  ids.insert(ids.end(), rest.begin(), rest.end());
+  return ids;
 }
 
 Result<Example> ChatModel::encode_answer(const std::string& system, const std::string& question,

@@ -24,6 +24,8 @@ struct ChatModel {
   base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,
                                             std::string_view prefill = {}) const;
   base::Result<std::vector<int32_t>> encode_user(std::string_view question) const;
+  // Ids of plain text that stands alone: with the token that begins one, if the model has it.
+  base::Result<std::vector<int32_t>> encode_text(std::string_view text) const;
   // A question with an answer, for training and scoring: predicted are the answer and its
   // end of turn. system "" = the template's own default. kInvalid if it exceeds the context.
   base::Result<Example> encode_answer(const std::string& system, const std::string& question,

@@ -186,6 +186,13 @@ Model Model::with(std::map<std::string, Tensor> values) const {
   return Model(source_, weights_.with(std::move(values)));
 }
 
+Model Model::speaking(int64_t n_tokens, std::vector<int32_t> end_ids) const {
+  auto source = std::make_shared<Source>(*source_);
+  source->arch.n_tokens = n_tokens < source->arch.vocab_size ? n_tokens : 0;
+  source->arch.end_ids = std::move(end_ids);
+  return Model(std::move(source), weights_);
+}
+
 std::vector<std::string> Model::edited() const {
   std::vector<std::string> names;
   for (const auto& [name, param] : weights_)

@@ -34,6 +34,8 @@ class Model {
 
   // This model with the named tensors replaced; see Weights::with.
   Model with(std::map<std::string, Tensor> values) const;
+  // The same weights with what the tokenizer knows: Arch::n_tokens and end_ids.
+  Model speaking(int64_t n_tokens, std::vector<int32_t> end_ids) const;
   // The model as it was loaded, without any edit.
   Model base() const { return Model(source_, source_->weights); }
   std::vector<std::string> edited() const;  // names of the tensors that differ from the file

@@ -195,6 +195,7 @@ Status Scheduler::pass(Batch& batch) {
 void Scheduler::advance(Running& r, std::span<const float> logits) {
   Request& request = r.request;
   const Arch& config = request.runner->model().arch();
+  if (config.n_tokens > 0) logits = logits.first(static_cast<size_t>(config.n_tokens));
   const int32_t id = r.sampler.next(logits, request.ids);
   if (const float value = logits[static_cast<size_t>(id)]; !std::isfinite(value))
     return leave(r, base::fail(Code::kNumeric, fmt::format("a logit is {}", value),

@@ -35,7 +35,7 @@ base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat
   std::vector<std::vector<int32_t>> ids, texts;
   for (const std::string& p : prompts) ids.push_back(TRY(encode(chat_model, p)));
   for (const std::string& t : spread(wordings.prose, kTexts))
-    texts.push_back(TRY(chat_model.tokenizer.encode(t)).ids);
+    texts.push_back(TRY(chat_model.encode_text(t)));
   // The tokens name wordings and template at once.
   const std::string key =
       base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(chat_model.model.file_hash()),

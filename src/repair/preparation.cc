@@ -48,7 +48,7 @@ Result<unlearn::PreparationInputs> inputs(const model::ChatModel& chat_model,
   for (const CommonPrompt& p : common_prompts(wordings))
     in.prompts.push_back({TRY(encode_common(chat_model, p)), -1});
   for (const std::string& text : wordings.prose)
-    in.texts.push_back(TRY(chat_model.tokenizer.encode(text)).ids);
+    in.texts.push_back(TRY(chat_model.encode_text(text)));
   for (const std::string& question : wordings.unrelated)
     in.questions.push_back(TRY(chat_model.encode_user(question)));
   in.refusals = TRY(refusals(chat_model, wordings));

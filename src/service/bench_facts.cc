@@ -69,7 +69,7 @@ Result<size_t> measure(const model::ChatModel& chat_model, const std::vector<Que
 Result<double> text_nll(const model::ChatModel& chat_model) {
   std::vector<verify::ScoreItem> items;
   for (const std::string& text : agent::Wordings::builtin().held_prose)
-    items.push_back({TRY(chat_model.tokenizer.encode(text)).ids, 1});
+    items.push_back({TRY(chat_model.encode_text(text)), 1});
   double total = 0, n = 0;
   for (const verify::AnswerScore& s : TRY(verify::score(chat_model.model, items))) {
     total += s.avg_loss * static_cast<double>(s.logprobs.size());

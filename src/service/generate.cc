@@ -6,7 +6,7 @@ using base::Result;
 
 Result<std::vector<int32_t>> encode(const model::ChatModel& chat_model, const Prompt& prompt,
                                     Prompting prompting) {
-  if (prompting == Prompting::kRaw) return TRY(chat_model.tokenizer.encode(prompt.text)).ids;
+  if (prompting == Prompting::kRaw) return chat_model.encode_text(prompt.text);
   std::vector<text::Message> messages;
   if (!prompt.system.empty()) messages.push_back({"system", prompt.system});
   messages.push_back({"user", prompt.text});

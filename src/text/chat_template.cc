@@ -11,10 +11,12 @@ namespace {
 using base::Json;
 using base::Result;
 
-// Turns without control tokens.
+// For models that were never taught turns: the form that most texts with questions have.
 constexpr const char* kPlainTemplate =
-    "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}";
+    "{% for message in messages %}"
+    "{{ ('Question: ' if message['role'] == 'user' else"
+    " 'Answer: ' if message['role'] == 'assistant' else '') + message['content'] + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}";
 
 // Noncharacters (U+FDD0 … U+FDEF) that no message contains. A breaker inside every special token
 // of a message's content prevents that spelling from becoming a control token; a marker after
@@ -250,7 +252,8 @@ Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& 
     return base::fail(base::Code::kInvalid, "the messages hold every Unicode noncharacter");
   std::vector<Message> broken(messages.begin(), messages.end());
   for (Message& m : broken) m.content = break_specials(m.content, tokenizer, signs.breaker);
-  const std::string tail = break_specials(prefill, tokenizer, signs.breaker);
+  std::string tail = break_specials(prefill, tokenizer, signs.breaker);
+  if (chat.form() == ChatTemplate::Form::kPlain && !tail.empty()) tail = " " + tail;
   Cleaned clean = TRY(encode_rendered(tokenizer, TRY(chat.render(broken, add)) + tail, signs));
   // The markers are in a second rendering, so that they cannot change what the model reads.
   for (Message& m : broken) m.content = mark(std::move(m.content), signs.marker);

@@ -48,7 +48,7 @@ Result<std::vector<ScoreItem>> encode_options(const model::ChatModel& chat_model
   const std::vector<text::Message> messages = {{"user", prompt}};
   const auto encoded = [&](const std::string& reply) -> Result<std::vector<int32_t>> {
     if (form == PromptForm::kChat) return chat_model.encode(messages, reply);
-    return TRY(chat_model.tokenizer.encode(reply.empty() ? prompt : prompt + " " + reply)).ids;
+    return chat_model.encode_text(reply.empty() ? prompt : prompt + " " + reply);
   };
   const std::vector<int32_t> alone = TRY(encoded(""));
   size_t first = alone.size();

@@ -45,7 +45,7 @@ void print_figures(Terminal& t, const Json& json, size_t indent = 2) {
 }
 
 Result<Json> engine(const BenchFlags& o, Context& context) {
-  const model::ChatModel chat_model = TRY(model::load_chat_model(context.globals.model));
+  const model::ChatModel chat_model = TRY(load_model(context, context.globals.model));
   service::BenchEngineOptions options;
   options.repeats = o.repeats;
   Json json = TRY(service::bench_engine(chat_model, options, context.job));

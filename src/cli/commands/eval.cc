@@ -71,7 +71,7 @@ base::Status check_model_options(const EvalFlags& o, const Globals& globals) {
 // MODEL, ENTRY or nothing: the model of -m with its active edits.
 Result<Subject> subject_of(const EvalFlags& o, Context& context) {
   const bool number = is_entry(o.what), model = !o.what.empty() && !number;
-  model::ChatModel chat_model = TRY(model::load_chat_model(model ? o.what : context.globals.model));
+  model::ChatModel chat_model = TRY(load_model(context, model ? o.what : context.globals.model));
   const std::string name = chat_model.path.substr(chat_model.path.find_last_of('/') + 1);
   Subject s{name, std::nullopt, std::move(chat_model), {}};
   if (model) return s;

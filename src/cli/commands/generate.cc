@@ -49,8 +49,7 @@ Result<Answer> generate(const GenerateFlags& o, Context& context) {
   Terminal& t = context.terminal;
   TRY(check_text(o.system.empty() ? "-" : o.system, "--system"));
   const auto list = TRY(prompts(o, context.job));
-  const Reader reader =
-      TRY(Reader::open(place_of(context), o.no_edits ? Edits::kIgnored : Edits::kApplied));
+  const Reader reader = TRY(open_reader(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
   // A single prompt's text is shown as it comes.
   service::OnText show;
   if (o.batch.empty() && !t.json())

@@ -71,7 +71,7 @@ Result<Answer> score_answers(const ScoreFlags& o, Context& context,
   if (!o.system.empty()) messages.push_back({"system", o.system});
   messages.push_back({"user", o.prompt});
   const auto prompt =
-      o.raw ? TRY(chat_model.tokenizer.encode(o.prompt)).ids : TRY(chat_model.encode(messages));
+      o.raw ? TRY(chat_model.encode_text(o.prompt)) : TRY(chat_model.encode(messages));
   std::vector<verify::ScoreItem> items;
   for (const std::string& answer : o.answers) {
     verify::ScoreItem item{prompt, prompt.size()};
@@ -109,8 +109,7 @@ Result<Answer> score(const ScoreFlags& o, Context& context) {
   } else {
     TRY(parse_ids(o.ids));
   }
-  const Reader reader =
-      TRY(Reader::open(place_of(context), o.no_edits ? Edits::kIgnored : Edits::kApplied));
+  const Reader reader = TRY(open_reader(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
   return o.ids.empty() ? score_answers(o, context, reader.chat_model())
                        : score_ids(o, context, reader.chat_model());
 }

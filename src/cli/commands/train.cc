@@ -105,7 +105,7 @@ Result<Answer> finetune(TrainFlags o, Context& context) {
   options.dtype = tensor::DType::kF32;
   options.path = o.training.out;
   service::ExampleSet examples = TRY(service::read_examples(o.files, o.training.limit));
-  model::ChatModel chat_model = TRY(model::load_chat_model(o.model));
+  model::ChatModel chat_model = TRY(load_model(context, o.model));
   TRY(publish::check_destination(chat_model.model, options));  // before the work
   if (service::parks(method, knobs)) {
     TRY(base::make_dirs(o.training.out + ".run"));

@@ -10,7 +10,7 @@ using base::Result;
 
 constexpr size_t kPassTokens = 768;  // tokens that one pass takes, shared ones counted each time
 constexpr int kSteps = 40, kStepsAPart = 10, kBatch = 6;
-constexpr double kBeta1 = 0.9, kBeta2 = 0.98, kMaxRelativeNorm = 1.2;
+constexpr double kBeta1 = 0.9, kBeta2 = 0.98, kMaxRelativeNorm = 1.2, kMaxBeforeNorm = 4;
 
 Tensor index(const std::vector<int64_t>& rows) {
   return at::tensor(at::ArrayRef<int64_t>(rows), tensor::i64());
@@ -24,10 +24,11 @@ Result<Lessons> Lessons::prepare(const model::Model& model, const std::vector<Le
                                  int64_t layer, const base::Job& job) {
   if (raw.empty()) return base::fail(base::Code::kInvalid, "a shift is learned from lessons");
   Lessons lessons(model, layer);
+  CHECK(!lessons.before_norm_ || layer > 0, "layer {}", layer);
   for (const Lesson& lesson : raw) {
     model::Example e{lesson.prompt, lesson.prompt.size()};
     e.ids.insert(e.ids.end(), lesson.target.begin(), lesson.target.end());
-    lessons.items_.push_back({std::move(e), {}});
+    lessons.items_.push_back({std::move(e), {}, 0});
   }
   const c10::NoGradGuard no_grad;
   for (size_t next = 0; next < lessons.items_.size();) {
@@ -39,11 +40,22 @@ Result<Lessons> Lessons::prepare(const model::Model& model, const std::vector<Le
       n += tokens(*some.back());
     }
     const model::Packed packed = model::pack(some);
+    Tensor below_layer, mlp_output;  // [rows,D]
     model::PackedOptions below;
     below.last_layer = layer;
-    const Tensor stream = model::forward_packed(model, {}, packed, below);  // [rows,D]
-    for (size_t i = first; i < next; ++i)
-      lessons.items_[i].entering = stream.index_select(0, index(packed.rows[i - first]));
+    below.hook = [&](model::Point point, int64_t at, Tensor value) {
+      if (at == layer - 1 && point == model::Point::kBlockOutput) below_layer = value;
+      if (at == layer && point == model::Point::kMlpOutput) mlp_output = value;
+      return value;
+    };
+    const Tensor above = model::forward_packed(model, {}, packed, below);
+    for (size_t i = first; i < next; ++i) {
+      Item& item = lessons.items_[i];
+      const std::vector<int64_t>& rows = packed.rows[i - first];
+      item.entering = (lessons.before_norm_ ? below_layer : above).index_select(0, index(rows));
+      const Tensor& shifted = lessons.before_norm_ ? mlp_output : above;
+      item.norm = shifted[rows[item.example.first - 1]].norm().item<double>();
+    }
   }
   return lessons;
 }
@@ -82,9 +94,15 @@ Tensor Lessons::loss(std::span<const Use> uses, const Tensor& shift) const {
     predicting.insert(predicting.end(), packed.predicting[u].begin(), packed.predicting[u].end());
     strength[packed.predicting[u].front()] = uses[u].strength;
   }
+  const Tensor stream = at::cat(streams).index_select(0, index(from));  // [rows,D]
+  const Tensor change = strength * shift;
   model::PackedOptions above;
-  above.first_layer = layer_ + 1;
-  above.entering = at::cat(streams).index_select(0, index(from)) + strength * shift;  // [rows,D]
+  above.first_layer = before_norm_ ? layer_ : layer_ + 1;
+  above.entering = before_norm_ ? stream : stream + change;
+  if (before_norm_)
+    above.hook = [change, layer = layer_](model::Point point, int64_t at, Tensor value) {
+      return at == layer && point == model::Point::kMlpOutput ? value + change : value;
+    };
   const Tensor hidden = model::forward_packed(*model_, {}, packed, above);
   const Tensor log_probs =
       tensor::head_rows(hidden.index_select(0, index(predicting)), model::head(*model_, {}),
@@ -109,8 +127,7 @@ double Lessons::mean_loss(const Tensor& shift) const {
 
 double Lessons::mean_norm() const {
   double norm = 0;
-  for (const Item& item : items_)
-    norm += item.entering[static_cast<int64_t>(item.example.first) - 1].norm().item<double>();
+  for (const Item& item : items_) norm += item.norm;
   return norm / static_cast<double>(size());
 }
 
@@ -141,6 +158,7 @@ class Draws {
 // A step of Adam (Kingma and Ba 2015, algorithm 1) on the shift; state: shift, m, v [3,D].
 Result<Tensor> adam_step(const Lessons& lessons, const std::vector<Lessons::Use>& uses,
                          const Tensor& state, int step, double norm) {
+  const double most = norm * (lessons.before_norm() ? kMaxBeforeNorm : kMaxRelativeNorm);
   Tensor leaf = state[0].clone();
   tensor::train(leaf);
   tensor::backward(lessons.loss(uses, leaf));
@@ -157,7 +175,7 @@ Result<Tensor> adam_step(const Lessons& lessons, const std::vector<Lessons::Use>
   if (!std::isfinite(size))
     return base::fail(base::Code::kNumeric,
                       fmt::format("the shift's norm is {} at step {}", size, step));
-  if (size > kMaxRelativeNorm * norm) shift = shift * (kMaxRelativeNorm * norm / size);
+  if (size > most) shift = shift * (most / size);
   return at::stack({shift, m, v});
 }
 
