@@ -99,13 +99,13 @@ class BatchOps final : public model::BlockOps {
 
   Tensor norm(const Tensor& x, Role role) override {
     const int64_t layer = model::in_layer(role) ? layer_ : -1;
-    const Tensor& w = model_.param(role, layer).value;
+    const Tensor w = model_.param(role, layer).value();
     if (arch_.norm == model::Norm::kRms) return at::rms_norm(x, {x.size(-1)}, w, arch_.norm_eps);
-    return at::layer_norm(x, {x.size(-1)}, w, model_.bias(role, layer).value, arch_.norm_eps);
+    return at::layer_norm(x, {x.size(-1)}, w, model_.bias(role, layer).value(), arch_.norm_eps);
   }
   Tensor linear(const Tensor& x, Role role) override {
-    const Tensor y = at::linear(x, model_.param(role, layer_).value);
-    return arch_.biases.contains(role) ? y + model_.bias(role, layer_).value : y;
+    const Tensor y = at::linear(x, model_.param(role, layer_).value());
+    return arch_.biases.contains(role) ? y + model_.bias(role, layer_).value() : y;
   }
   Tensor attention(Tensor q, Tensor k, Tensor v) override {
     const auto heads = [&](const Tensor& t, int64_t n) {
@@ -204,7 +204,7 @@ inline std::map<std::string, Tensor> teach(const model::Model& untaught, const C
   std::vector<State> states;
   std::map<std::string, Tensor> leaves;
   for (const auto& [name, param] : untaught.weights()) {
-    const Tensor leaf = param->value.detach().clone().requires_grad_(true);
+    const Tensor leaf = param->value().detach().clone().requires_grad_(true);
     states.push_back({leaf, at::zeros_like(leaf), at::zeros_like(leaf)});
     leaves[name] = leaf;
   }

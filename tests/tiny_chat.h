@@ -38,7 +38,7 @@ inline model::ChatModel planted_chat(int64_t context_length) {
   model::Arch config = tiny_arch();
   config.context_length = context_length;
   std::map<std::string, Tensor> weights;
-  for (const auto& [name, param] : planted_chat().model.weights()) weights[name] = param->value;
+  for (const auto& [name, param] : planted_chat().model.weights()) weights[name] = param->value();
   return planted_chat().with(model::Model::from_weights(config, std::move(weights)).value());
 }
 

@@ -261,16 +261,6 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
   return map(fd.get(), path, static_cast<size_t>(info.st_size));
 }
 
-Result<std::shared_ptr<const MappedFile>> MappedFile::nameless(const std::string& folder,
-                                                               std::string_view bytes) {
-  std::string path = folder + "/.expunge.XXXXXX";
-  Fd fd(::mkostemp(path.data(), O_CLOEXEC));
-  if (fd.get() < 0) return io_error("create a file in", folder, errno);
-  ::unlink(path.c_str());
-  TRY(write_all(fd.get(), bytes, path));
-  return map(fd.get(), path, bytes.size());
-}
-
 Result<std::shared_ptr<const MappedFile>> MappedFile::map(int fd, const std::string& path,
                                                           size_t size) {
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);

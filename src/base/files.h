@@ -70,10 +70,6 @@ class TwinFile {
 class MappedFile {
  public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::string& path);
-  // The bytes in a nameless file of `folder`: memory that the system can move to disk,
-  // gone with the object. Errors: kIo, e.g. where the disk is full.
-  static Result<std::shared_ptr<const MappedFile>> nameless(const std::string& folder,
-                                                            std::string_view bytes);
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();

@@ -236,16 +236,6 @@ TEST_F(FilesTest, MapShowsTheWholeFileAndOutlivesItsName) {
   EXPECT_EQ(std::memcmp(map->bytes().data(), bytes.data(), bytes.size()), 0);
 }
 
-TEST_F(FilesTest, ANamelessMapKeepsItsBytesAndLeavesNothing) {
-  const std::string bytes(10000, 'x');
-  const auto map = MappedFile::nameless(dir_, bytes).value();
-  EXPECT_TRUE(fs::is_empty(dir_));
-  map->release();
-  EXPECT_EQ(std::memcmp(map->bytes().data(), bytes.data(), map->bytes().size()), 0);
-  EXPECT_EQ(map->bytes().size(), bytes.size());
-  EXPECT_EQ(MappedFile::nameless(path("none"), bytes).error().code, Code::kNotFound);
-}
-
 TEST_F(FilesTest, MapRefusesEmptyMissingAndFolder) {
   ASSERT_TRUE(write_file_atomic(path("empty"), ""));
   EXPECT_EQ(MappedFile::open(path("empty")).error().code, Code::kCorrupt);

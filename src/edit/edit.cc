@@ -51,7 +51,7 @@ double relative_norm(const model::Model& model, const Edit& edit) {
   double change = 0, weight = 0;
   for (const Delta& delta : edit.deltas) {
     change += dense(delta).to(at::kDouble).square().sum().item<double>();
-    weight += model.param(delta.tensor).value.to(at::kDouble).square().sum().item<double>();
+    weight += model.param(delta.tensor).value().to(at::kDouble).square().sum().item<double>();
   }
   return weight > 0 ? std::sqrt(change / weight) : 0;
 }
@@ -62,7 +62,7 @@ base::Status validate(const model::Model& model, const Edit& edit) {
       return base::fail(Code::kConflict,
                         fmt::format("the edit names {}, which this model lacks", delta.tensor),
                         "was the edit made for another model?");
-    const Tensor& w = model.param(delta.tensor).value;
+    const Tensor w = model.param(delta.tensor).value();
     at::IntArrayRef shape;
     std::vector<int64_t> product;
     bool finite = true;
@@ -97,7 +97,7 @@ base::Result<model::Model> apply(const model::Model& model, std::span<const Edit
     for (const Edit& edit : edits)
       for (const Delta& delta : edit.deltas) {
         Tensor& value = values[delta.tensor];
-        if (!value.defined()) value = model.param(delta.tensor).value.clone();
+        if (!value.defined()) value = model.param(delta.tensor).value().clone();
         value.add_(dense(delta));
       }
     return model.with(std::move(values));

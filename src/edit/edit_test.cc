@@ -60,7 +60,7 @@ TEST(Edit, ScaledAndSummed) {
 
 TEST(Edit, RelativeNorm) {
   const auto model = tests::random_model(3);
-  const Tensor& w = model->param(kDown1).value;
+  const Tensor w = model->param(kDown1).value();
   const Edit half = edit_of({{kDown1, Dense{w * 0.5}}});
   EXPECT_NEAR(relative_norm(*model, half), 0.5, 1e-7);
   EXPECT_EQ(relative_norm(*model, Edit{}), 0);
@@ -218,8 +218,8 @@ TEST(Apply, MakesAnotherModelAndLeavesTheFirst) {
   const model::Model edited = edit::apply(*model, edit).value();
   EXPECT_NE(edited.weights_hash(), base);
   const Tensor expected =
-      model->param(kDown1).value + dense(edit.deltas[0]) + dense(edit.deltas[2]);
-  EXPECT_TRUE(same_bits(edited.param(kDown1).value, expected));
+      model->param(kDown1).value() + dense(edit.deltas[0]) + dense(edit.deltas[2]);
+  EXPECT_TRUE(same_bits(edited.param(kDown1).value(), expected));
   EXPECT_THAT(edited.edited(), ::testing::ElementsAre(kDown1, kDown2));
   EXPECT_EQ(model->weights_hash(), base);
   EXPECT_EQ(edited.base().weights_hash(), base);

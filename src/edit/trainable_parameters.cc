@@ -17,7 +17,7 @@ base::Status check_names(const model::Model& model, const std::vector<std::strin
   if (names.empty()) return fail(Code::kUsage, "nothing to train: no tensor was named");
   for (const std::string& name : names) {
     if (!model.has(name)) return fail(Code::kNotFound, fmt::format("the model has no {}", name));
-    if (model.param(name).value.dim() < dimensions)
+    if (static_cast<int64_t>(model.param(name).shape().size()) < dimensions)
       return fail(Code::kUsage,
                   fmt::format("{} is not a matrix: an adapter cannot stand beside it", name));
   }
@@ -54,8 +54,8 @@ Result<TrainableParameters> TrainableParameters::full(const model::Model& model,
   TRY(check_names(model, names, 1));
   return tensor::guarded([&] {
     model::Variables variables;
-    for (const std::string& name : names) variables[name].weight = model.param(name).value.clone();
-    model.rest();
+    for (const std::string& name : names)
+      variables[name].weight = model.param(name).value().clone();
     return TrainableParameters(model, std::move(variables));
   });
 }
@@ -69,7 +69,7 @@ Result<TrainableParameters> TrainableParameters::lora(const model::Model& model,
     std::mt19937_64 rng(seed);
     model::Variables variables;
     for (const std::string& name : names) {
-      const Tensor& w = model.param(name).value;
+      const Tensor w = model.param(name).value();
       const int64_t r = std::min({rank, w.size(0), w.size(1)});
       const double bound = 1 / std::sqrt(static_cast<double>(w.size(1)));
       variables[name] = {{},
@@ -115,7 +115,7 @@ Edit TrainableParameters::edit() const {
   const c10::NoGradGuard no_grad;
   Edit edit;
   for (const auto& [name, v] : variables_) {
-    const Tensor& base = model_->param(name).value;
+    const Tensor base = model_->param(name).value();
     if (!v.a.defined()) {
       edit.deltas.push_back({name, Dense{v.weight.detach() - base}});
       continue;

@@ -5,8 +5,6 @@
 #include <map>
 
 #include "tensor/kernels/attention.h"
-#include "tensor/kernels/gemm.h"
-#include "tensor/kernels/matvec.h"
 #include "tensor/kernels/rope_norm.h"
 
 namespace expunge::model {
@@ -55,31 +53,17 @@ Pack pack_rows(const Arch& arch, std::span<const Chunk> chunks, const Sequence& 
   return pack;
 }
 
-// From this many rows on, products take longer than reading float32 weights from memory: widening
-// the blocks again would only add to it (generation in batches of 32: 4 % more).
-constexpr int64_t kFloatRows = 24;
-
 Tensor project(const Model& model, const Tensor& x, Role role, int64_t layer) {
-  const Param& w = model.param(role, layer);
-  const int64_t rows = x.size(0), in = x.size(1), out = w.value.size(0);
-  Tensor y = at::empty({rows, out}, tensor::f32());  // [rows,O]
-  if (rows == 0) return y;
-  const Tensor contiguous = x.contiguous();
-  tensor::DType dtype = tensor::DType::kF32;
-  auto bytes = reinterpret_cast<const std::byte*>(w.value.data_ptr<float>());
-  if (w.blocks && rows < kFloatRows && kernels::matvec_supports(w.blocks->dtype))
-    dtype = w.blocks->dtype, bytes = w.blocks->bytes.data();
-  const auto multiply = rows <= kernels::kMatvecMaxRows ? kernels::matvec : kernels::gemm;
-  multiply(dtype, bytes, contiguous.data_ptr<float>(), rows, in, out, y.data_ptr<float>());
-  if (model.arch().biases.contains(role)) y.add_(model.bias(role, layer).value);
+  Tensor y = tensor::times_transposed(x, model.param(role, layer).matrix());  // [rows,O]
+  if (model.arch().biases.contains(role)) y.add_(model.bias(role, layer).value());
   return y;
 }
 
 Tensor norm_rows(const Model& model, const Tensor& x, Role role, int64_t layer) {
-  const Tensor& w = model.param(role, layer).value;
+  const Tensor w = model.param(role, layer).value();
   const Arch& arch = model.arch();
   if (arch.norm == Norm::kLayer)
-    return at::layer_norm(x, {x.size(1)}, w, model.bias(role, layer).value, arch.norm_eps);
+    return at::layer_norm(x, {x.size(1)}, w, model.bias(role, layer).value(), arch.norm_eps);
   Tensor y = at::empty_like(x);  // [rows,D]
   kernels::rms_norm(x.data_ptr<float>(), w.data_ptr<float>(), x.size(0), x.size(1),
                     static_cast<float>(arch.norm_eps), y.data_ptr<float>());

@@ -204,7 +204,7 @@ TEST_F(Paths, EditedWeightsAreUsedByBothPasses) {
   const Ids ids = prompt(3, 1);  // few rows: the decode kernels
   const Tensor before = packed(ids);
   const std::string name = "model.layers.1.mlp.down_proj.weight";
-  const Model edited = model_->with({{name, model_->param(name).value * -1}});
+  const Model edited = model_->with({{name, model_->param(name).value() * -1}});
   Runner runner(edited);
   Sequence s;
   const Chunk chunk{&s, ids};

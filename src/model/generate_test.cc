@@ -141,7 +141,7 @@ TEST(Generate, CancelsBetweenTokens) {
 
 TEST(Generate, NonFiniteLogitsAreAnError) {
   const auto model = tests::random_model(1);
-  Tensor w = model->param("model.norm.weight").value.clone();
+  Tensor w = model->param("model.norm.weight").value().clone();
   w.fill_(NAN);
   const Model broken = model->with({{"model.norm.weight", w}});
   const Prompts one = {{1, 2, 3}};

@@ -173,7 +173,7 @@ TEST_P(Case, CachedEqualsFull) {
 TEST_P(Case, GradientsOfEveryTensor) {
   std::map<std::string, Tensor> leaves;
   for (const auto& [name, param] : model_->weights())
-    leaves[name] = param->value.clone().requires_grad_(true);
+    leaves[name] = param->value().clone().requires_grad_(true);
   const Model model = model_->with(leaves);
   const Tensor logits = plain_logits(model, forward_plain(model, ids_));
   const Tensor loss = at::cross_entropy_loss(logits.narrow(0, 0, logits.size(0) - 1),
@@ -186,7 +186,7 @@ TEST_P(Case, GradientsOfEveryTensor) {
 TEST_P(Case, TrainingPassGradientsOfEveryTensor) {
   Variables variables;
   for (const auto& [name, param] : model_->weights()) {
-    Tensor leaf = param->value.clone();
+    Tensor leaf = param->value().clone();
     tensor::train(leaf);
     variables[name].weight = leaf;
   }

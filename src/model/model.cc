@@ -159,27 +159,32 @@ Result<Model> Model::from_weights(Arch arch, std::map<std::string, Tensor> weigh
   return Model(source, source->weights);
 }
 
-Result<std::shared_ptr<const Param>> Model::read_param(Source& source, const std::string& name,
+Result<std::shared_ptr<const Param>> Model::read_param(const Source& source,
+                                                       const std::string& name,
                                                        const std::vector<int64_t>& shape) {
   tensor::TensorInfo info = TRY(find_tensor(*source.file, source.arch, name));
   const bool gguf = source.file->format() == tensor::Format::kGguf;
-  const auto order = gguf ? gguf_row_order(source.arch, name) : std::vector<int64_t>();
-  if (!order.empty()) {
-    if (info.shape.empty() || info.shape[0] != static_cast<int64_t>(order.size()))
-      return fail(Code::kCorrupt,
-                  fmt::format("{} has {} rows, expected {}", name,
-                              info.shape.empty() ? 0 : info.shape[0], order.size()));
-    source.reordered.push_back(
-        std::make_shared<const std::vector<std::byte>>(permute_rows(info.bytes, order)));
-    info.bytes = *source.reordered.back();
+  if (info.shape != shape)
+    return fail(Code::kCorrupt, fmt::format("{} has shape [{}], expected [{}]", name,
+                                            fmt::join(info.shape, ","), fmt::join(shape, ",")));
+  std::shared_ptr<const void> keeper = source.file;
+  if (const auto order = gguf ? gguf_row_order(source.arch, name) : std::vector<int64_t>();
+      !order.empty()) {
+    const auto rows =
+        std::make_shared<const std::vector<std::byte>>(permute_rows(info.bytes, order));
+    info.bytes = *rows;
+    keeper = rows;
   }
+  if (!tensor::all_finite(info.dtype, info.bytes))
+    return fail(Code::kCorrupt, fmt::format("{} holds NaN or infinity", name),
+                "the file is damaged; download it again");
+  const bool aligned = reinterpret_cast<uintptr_t>(info.bytes.data()) % alignof(float) == 0;
+  if (shape.size() == 2 && (info.dtype != tensor::DType::kF32 || aligned))
+    return std::make_shared<const Param>(
+        tensor::StoredMatrix{info.dtype, info.bytes, shape[0], shape[1]}, std::move(keeper));
   Tensor values = read_values(info);
   if (!gguf) values += checkpoint_offset(source.arch, name);
-  TRY(check_values(name, values, shape));
-  std::optional<Blocks> blocks;
-  if (info.dtype != tensor::DType::kF32 && info.shape.size() == 2)
-    blocks = Blocks{info.dtype, info.bytes};
-  return std::make_shared<const Param>(std::move(values), blocks);
+  return std::make_shared<const Param>(std::move(values));
 }
 
 Model Model::with(std::map<std::string, Tensor> values) const {
@@ -196,29 +201,8 @@ Model Model::speaking(int64_t n_tokens, std::vector<int32_t> end_ids) const {
 std::vector<std::string> Model::edited() const {
   std::vector<std::string> names;
   for (const auto& [name, param] : weights_)
-    if (param->edited) names.push_back(name);
+    if (param->edited()) names.push_back(name);
   return names;
-}
-
-Result<Model> Model::parked(const std::string& folder) const {
-  CHECK(edited().empty(), "park the model first, then edit it");
-  return tensor::guarded([&]() -> Result<Model> {
-    auto source = std::make_shared<Source>(*source_);
-    Weights::Map params;
-    for (const auto& [name, param] : weights_) {
-      const auto map = TRY(base::MappedFile::nameless(
-          folder, {static_cast<const char*>(param->value.data_ptr()), param->value.nbytes()}));
-      params[name] = std::make_shared<const Param>(
-          tensor::view_of(map, map->bytes(), param->value.sizes()), param->blocks);
-      source->parked.push_back(map);
-    }
-    source->weights = Weights(std::move(params));
-    return Model(source, source->weights);
-  });
-}
-
-void Model::rest() const {
-  for (const auto& map : source_->parked) map->release();
 }
 
 Result<std::string> Model::file_hash() const {
@@ -233,7 +217,8 @@ Result<std::string> Model::file_hash() const {
 
 size_t Model::weight_bytes() const {
   size_t total = 0;
-  for (const auto& [name, param] : weights_) total += param->value.nbytes();
+  for (const auto& [name, param] : weights_)
+    total += static_cast<size_t>(param->numel()) * sizeof(float);
   return total;
 }
 

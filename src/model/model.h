@@ -8,6 +8,7 @@
 
 #include "model/arch.h"
 #include "model/weights.h"
+#include "tensor/tensor_file.h"
 
 namespace expunge::model {
 
@@ -40,11 +41,6 @@ class Model {
   Model base() const { return Model(source_, source_->weights); }
   std::vector<std::string> edited() const;  // names of the tensors that differ from the file
 
-  // The same weights in nameless files of `folder`, so that unused ones take no memory once the
-  // original is gone: for weights that are seldom read. Errors: kIo.
-  base::Result<Model> parked(const std::string& folder) const;
-  void rest() const;  // frees the memory of parked weights until they are read again
-
   std::string weights_hash() const { return weights_.hash(); }
   // SHA-256 of the model's file or files; of a model of given weights the hash of those.
   base::Result<std::string> file_hash() const;
@@ -54,13 +50,11 @@ class Model {
   struct Source {
     Arch arch;
     std::shared_ptr<const tensor::TensorFile> file;
-    std::vector<std::shared_ptr<const std::vector<std::byte>>> reordered;  // rows in our order
-    std::vector<std::shared_ptr<const base::MappedFile>> parked;
     Weights weights;
   };
   Model(std::shared_ptr<const Source> source, Weights weights)
       : source_(std::move(source)), weights_(std::move(weights)) {}
-  static base::Result<std::shared_ptr<const Param>> read_param(Source& source,
+  static base::Result<std::shared_ptr<const Param>> read_param(const Source& source,
                                                                const std::string& name,
                                                                const std::vector<int64_t>& shape);
 

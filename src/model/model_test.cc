@@ -114,7 +114,7 @@ TEST_F(Files, ProductsFromBlocksEqualThoseOfTheValues) {
   const std::vector<int32_t> ids = {3, 14, 15, 9, 26};
   for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0, DType::kQ5_1, DType::kF16}) {
     const auto model = Model::load(write(gguf_of(config_, weights_, dtype))).value();
-    ASSERT_TRUE(model.param("model.layers.0.self_attn.q_proj.weight").blocks);
+    ASSERT_TRUE(model.param("model.layers.0.self_attn.q_proj.weight").in_blocks());
     const c10::InferenceMode no_grad;
     const Tensor want = plain_logits(model, forward_plain(model, ids));
     Runner runner(model);
@@ -186,15 +186,15 @@ TEST_F(Files, EditsNeverReachTheFileAndAreUndoneBitForBit) {
   const auto model = Model::load(path_).value();
   const std::string hash = model.weights_hash(), name = "model.layers.1.mlp.down_proj.weight";
   const std::string q = "model.layers.0.self_attn.q_proj.weight";
-  const Tensor old = model.param(name).value.clone();
+  const Tensor old = model.param(name).value().clone();
   std::map<std::string, Tensor> values;
-  for (const std::string& n : {name, q}) values[n] = model.param(n).value + 1e-3;
+  for (const std::string& n : {name, q}) values[n] = model.param(n).value() + 1e-3;
   const Model edited = model.with(values);
   EXPECT_NE(edited.weights_hash(), hash);
   EXPECT_THAT(edited.edited(), testing::UnorderedElementsAre(name, q));
-  EXPECT_FALSE(edited.param(name).blocks);
-  EXPECT_TRUE(at::equal(model.param(name).value, old));
-  EXPECT_TRUE(model.param(name).blocks && model.param(q).blocks);
+  EXPECT_FALSE(edited.param(name).in_blocks());
+  EXPECT_TRUE(at::equal(model.param(name).value(), old));
+  EXPECT_TRUE(model.param(name).in_blocks() && model.param(q).in_blocks());
   EXPECT_EQ(model.weights_hash(), hash);
   EXPECT_EQ(edited.base().weights_hash(), hash);
   EXPECT_TRUE(edited.base().edited().empty());
@@ -204,25 +204,25 @@ TEST_F(Files, EditsNeverReachTheFileAndAreUndoneBitForBit) {
 TEST_F(Files, SnapshotsShareWhatNoEditTouches) {
   const Model base = Model::load(write(gguf_of(config_, weights_, DType::kQ4_1))).value();
   const std::string name = "model.layers.1.mlp.down_proj.weight";
-  const Model one = base.with({{name, base.param(name).value + 1}});
-  const Model two = one.with({{"model.norm.weight", base.param("model.norm.weight").value * 2}});
+  const Model one = base.with({{name, base.param(name).value() + 1}});
+  const Model two = one.with({{"model.norm.weight", base.param("model.norm.weight").value() * 2}});
   for (const auto& [n, param] : base.weights()) {
     EXPECT_EQ(&one.param(n) == param.get(), n != name) << n;
     EXPECT_EQ(&two.param(n) == &one.param(n), n != "model.norm.weight") << n;
   }
 }
 
-TEST_F(Files, ParkedWeightsAreTheSame) {
-  const auto model = tests::random_model(7);
-  const std::string before = model->weights_hash();
-  const Tensor kept = model->param("model.norm.weight").value.clone();
-  const Model parked = model->parked(dir_ / ".").value();
-  parked.rest();
-  EXPECT_TRUE(at::equal(parked.param("model.norm.weight").value, kept));
-  EXPECT_NE(parked.with({{"model.norm.weight", kept + 1}}).weights_hash(), before);
-  parked.rest();
-  EXPECT_EQ(parked.weights_hash(), before);
-  EXPECT_EQ(model->parked(dir_ / "none").error().code, base::Code::kNotFound);
+// Quantised matrices stay in the file; float32 values live as long as who asked keeps them.
+TEST_F(Files, BlocksStayInTheFile) {
+  const Model model = Model::load(write(gguf_of(config_, weights_, DType::kQ4_1))).value();
+  const std::string down = "model.layers.1.mlp.down_proj.weight";
+  const auto& map = *model.file()->maps().at(0);
+  const std::byte* at = model.param(down).matrix().bytes.data();
+  EXPECT_TRUE(at >= map.bytes().data() && at < map.bytes().data() + map.bytes().size());
+  EXPECT_NE(model.param(down).value().data_ptr(), model.param(down).value().data_ptr());
+  const Model edited = model.with({{down, model.param(down).value()}});
+  EXPECT_EQ(edited.param(down).value().data_ptr(), edited.param(down).value().data_ptr());
+  EXPECT_EQ(edited.weights_hash(), model.weights_hash());
 }
 
 TEST(Model, TheHashSeesEveryTensor) {
@@ -231,7 +231,7 @@ TEST(Model, TheHashSeesEveryTensor) {
   EXPECT_EQ(tests::random_model(1)->weights_hash(), hash);
   EXPECT_NE(tests::random_model(2)->weights_hash(), hash);
   for (const auto& [name, param] : model->weights()) {
-    Tensor changed = param->value.clone();
+    Tensor changed = param->value().clone();
     changed.data_ptr<float>()[0] = std::nextafter(changed.data_ptr<float>()[0], 9.0F);
     EXPECT_NE(model->with({{name, changed}}).weights_hash(), hash) << name;
   }

@@ -28,7 +28,7 @@ class TrainingOps final : public BlockOps {
 
   Tensor norm(const Tensor& x, Role role) override {
     const int64_t layer = in_layer(role) ? layer_ : -1;
-    const Tensor& w = weight(weight_name(arch_, role, layer));
+    const Tensor w = weight(weight_name(arch_, role, layer));
     if (arch_.norm == Norm::kRms) return tensor::rms_norm(x, w, arch_.norm_eps);
     return at::layer_norm(x, {x.size(1)}, w, weight(bias_name(arch_, role, layer)), arch_.norm_eps);
   }
@@ -61,8 +61,10 @@ class TrainingOps final : public BlockOps {
 
   // What enters the first layer [rows,D].
   Tensor embedded(const Packed& packed) const {
-    Tensor x = tensor::embedding(tensor::from_ids(packed.ids),
-                                 weight(weight_name(arch_, Role::kEmbedding)));
+    const std::string name = weight_name(arch_, Role::kEmbedding);
+    const Tensor ids = tensor::from_ids(packed.ids);
+    Tensor x = frozen(name) ? tensor::dequantised_rows(model_.param(name).matrix(), ids)
+                            : tensor::embedding(ids, weight(name));
     if (arch_.embedding_scale != 1) x = x * arch_.embedding_scale;
     if (!has(arch_, Role::kPositions)) return x;
     return x + tensor::embedding(tensor::from_ids(packed.positions),
@@ -72,15 +74,26 @@ class TrainingOps final : public BlockOps {
  private:
   Tensor product(const Tensor& x, const std::string& name) const {
     const auto it = variables_.find(name);
-    if (it == variables_.end()) return tensor::linear(x, weight(name));
+    if (frozen(name)) {
+      const tensor::StoredMatrix w = model_.param(name).matrix();
+      if (it == variables_.end()) return tensor::linear(x, w);
+      const Variable& v = it->second;
+      return tensor::linear(x, w, {v.a, v.b, v.a0, v.b0, v.scale});
+    }
     const Variable& v = it->second;
-    if (!v.a.defined()) return tensor::linear(x, weight(name), {}, v.use);
-    return tensor::linear(x, weight(name), {v.a, v.b, v.a0, v.b0, v.scale});
+    if (!v.a.defined()) return tensor::linear(x, v.weight, {}, v.use);
+    return tensor::linear(x, v.weight, {v.a, v.b, v.a0, v.b0, v.scale});
   }
-  const Tensor& weight(std::string_view name) const {
+  // Whether the model's own tensor is used: without a gradient, as its file stores it.
+  bool frozen(std::string_view name) const {
+    const auto it = variables_.find(name);
+    const bool own = it == variables_.end() || !it->second.weight.defined();
+    return own;
+  }
+  Tensor weight(std::string_view name) const {
     const auto it = variables_.find(name);
     return it != variables_.end() && it->second.weight.defined() ? it->second.weight
-                                                                 : model_.param(name).value;
+                                                                 : model_.param(name).value();
   }
 
   const Model& model_;
@@ -136,13 +149,15 @@ Packed pack(std::span<const Example* const> examples) {
 
 tensor::Head head(const Model& model, const Variables& variables) {
   const Arch& arch = model.arch();
-  const auto current = [&](const std::string& name) {
+  const auto changed = [&](const std::string& name) {
     const auto it = variables.find(name);
-    return it != variables.end() && it->second.weight.defined() ? it->second.weight
-                                                                : model.param(name).value;
+    return it != variables.end() ? it->second.weight : Tensor();
   };
-  tensor::Head head{.weight = current(head_name(model)), .cap = arch.logit_cap};
-  if (arch.biases.contains(Role::kHead)) head.bias = current(bias_name(arch, Role::kHead));
+  tensor::Head head{.weight = changed(head_name(model)), .cap = arch.logit_cap};
+  if (!head.weight.defined()) head.frozen = model.param(head_name(model)).matrix();
+  if (!arch.biases.contains(Role::kHead)) return head;
+  const std::string bias = bias_name(arch, Role::kHead);
+  head.bias = changed(bias).defined() ? changed(bias) : model.param(bias).value();
   return head;
 }
 
@@ -160,7 +175,6 @@ Tensor forward_packed(const Model& model, const Variables& variables, const Pack
       return run_block(arch, *ops, entering);
     };
     x = end - layer <= n_kept ? block(x) : tensor::recomputed(x, block);
-    model.rest();
   }
   return options.last_layer >= 0 ? x : ops->norm(x, Role::kFinalNorm);
 }

@@ -99,9 +99,9 @@ TEST(ForwardPacked, LossAndEveryGradientAreThePlainPasss) {
   Variables variables;
   std::map<std::string, Tensor> leaves;
   for (const auto& [name, param] : model->weights()) {
-    variables[name].weight = param->value.clone();
+    variables[name].weight = param->value().clone();
     tensor::train(variables[name].weight);
-    leaves[name] = param->value.clone().requires_grad_();
+    leaves[name] = param->value().clone().requires_grad_();
   }
   const Tensor got = packed_loss(*model, variables, all),
                want = plain_loss(model->with(leaves), all);
@@ -128,7 +128,7 @@ TEST(ForwardPacked, AdaptersAreAddedToTheWeight) {
   v.a = tests::random_tensor(rng, {3, 32}, 0.3);
   v.b = tests::random_tensor(rng, {48, 3}, 0.3);
   v.scale = 2;
-  Tensor w = (model->param(name).value + at::mm(v.b, v.a) * 2).detach();
+  Tensor w = (model->param(name).value() + at::mm(v.b, v.a) * 2).detach();
   tensor::train(v.a);
   tensor::train(v.b);
   const Tensor got = packed_loss(*model, {{name, v}}, all);
@@ -174,7 +174,7 @@ TEST(ForwardPacked, LayersComputedAgainGiveTheSameBits) {
   const auto gradients = [&](size_t activation_bytes, bool all_weights) {
     Variables variables;
     for (const auto& [name, param] : model->weights()) {
-      if (all_weights) tensor::train(variables[name].weight = param->value.clone());
+      if (all_weights) tensor::train(variables[name].weight = param->value().clone());
       if (all_weights || name != tests::layer_weight(1, "mlp.up_proj")) continue;
       Variable& v = variables[name];  // of layer 1 alone: nothing is trained in layer 0
       v.a = at::ones({3, 32}, tensor::f32());

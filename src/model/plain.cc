@@ -17,13 +17,13 @@ class PlainOps final : public BlockOps {
 
   Tensor norm(const Tensor& x, Role role) override {
     const int64_t layer = in_layer(role) ? layer_ : -1;
-    const Tensor& w = model_.param(role, layer).value;
+    const Tensor w = model_.param(role, layer).value();
     if (arch_.norm == Norm::kRms) return at::rms_norm(x, {x.size(-1)}, w, arch_.norm_eps);
-    return at::layer_norm(x, {x.size(-1)}, w, model_.bias(role, layer).value, arch_.norm_eps);
+    return at::layer_norm(x, {x.size(-1)}, w, model_.bias(role, layer).value(), arch_.norm_eps);
   }
   Tensor linear(const Tensor& x, Role role) override {
-    const Tensor y = at::linear(x, model_.param(role, layer_).value);
-    return arch_.biases.contains(role) ? y + model_.bias(role, layer_).value : y;
+    const Tensor y = at::linear(x, model_.param(role, layer_).value());
+    return arch_.biases.contains(role) ? y + model_.bias(role, layer_).value() : y;
   }
   Tensor attention(Tensor q, Tensor k, Tensor v) override {
     const auto heads = [&](const Tensor& t, int64_t n) {
@@ -74,12 +74,15 @@ Tensor activate(const Arch& arch, const Tensor& x) {
 
 Tensor embed(const Model& model, std::span<const int32_t> ids, std::span<const int32_t> positions) {
   const Arch& arch = model.arch();
-  Tensor x = model.param(Role::kEmbedding)
-                 .value.index_select(0, tensor::from_ids({ids.begin(), ids.end()}));  // [rows,D]
+  const auto rows = [&](Role role, std::span<const int32_t> of) {
+    const Param& w = model.param(role);
+    const Tensor index = tensor::from_ids({of.begin(), of.end()});
+    return w.in_blocks() ? tensor::dequantised_rows(w.matrix(), index)
+                         : w.value().index_select(0, index);
+  };
+  Tensor x = rows(Role::kEmbedding, ids);  // [rows,D]
   if (arch.embedding_scale != 1) x = x * arch.embedding_scale;
-  if (!has(arch, Role::kPositions)) return x;
-  return x + model.param(Role::kPositions)
-                 .value.index_select(0, tensor::from_ids({positions.begin(), positions.end()}));
+  return has(arch, Role::kPositions) ? x + rows(Role::kPositions, positions) : x;
 }
 
 std::string head_name(const Model& model) {
@@ -104,8 +107,8 @@ Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook&
 
 Tensor plain_logits(const Model& model, const Tensor& hidden) {
   const Arch& arch = model.arch();
-  Tensor y = at::linear(hidden, model.param(head_name(model)).value);
-  if (arch.biases.contains(Role::kHead)) y = y + model.bias(Role::kHead).value;
+  Tensor y = at::linear(hidden, model.param(head_name(model)).value());
+  if (arch.biases.contains(Role::kHead)) y = y + model.bias(Role::kHead).value();
   return arch.logit_cap > 0 ? at::tanh(y / arch.logit_cap) * arch.logit_cap : y;
 }
 

@@ -160,7 +160,7 @@ TEST(Scheduler, ACancelledRequestLeavesAlone) {
 
 TEST(Scheduler, ADamagedModelFailsItsOwnRequestsOnly) {
   const auto sound = talkative(4);
-  const Tensor norm = sound->param("model.norm.weight").value;
+  const Tensor norm = sound->param("model.norm.weight").value();
   const Model damaged = sound->with(
       {{"model.norm.weight", at::full_like(norm, std::numeric_limits<float>::quiet_NaN())}});
   Scheduler scheduler;
@@ -249,7 +249,7 @@ TEST(Scheduler, TwoModelsThatShareTensorsGenerateAtOnce) {
   const Arch config = talkative(1)->arch();
   const Model base = Model::from_weights(config, tests::random_weights(config, 9)).value();
   const std::string down = "model.layers.1.mlp.down_proj.weight";
-  const Model edited = base.with({{down, base.param(down).value * -1.5}});
+  const Model edited = base.with({{down, base.param(down).value() * -1.5}});
   const std::string untouched = "model.layers.0.mlp.down_proj.weight";
   ASSERT_EQ(&base.param(untouched), &edited.param(untouched));
   std::vector<Ids> prompts;

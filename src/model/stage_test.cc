@@ -20,7 +20,7 @@ TwoModels two_models(int64_t layer) {
   std::map<std::string, Tensor> changed;
   for (const char* module : {"mlp.down_proj", "self_attn.o_proj"}) {
     const std::string name = tests::layer_weight(layer, module);
-    changed[name] = base->param(name).value * -1.4;
+    changed[name] = base->param(name).value() * -1.4;
   }
   return {base, tests::shared(base->with(changed))};
 }

@@ -7,9 +7,23 @@
 
 namespace expunge::model {
 
+int64_t Param::numel() const {
+  int64_t n = 1;
+  for (const int64_t size : shape_) n *= size;
+  return n;
+}
+
 const std::string& Param::hash() const {
   std::call_once(hashed_, [this] {
-    hash_ = base::sha256_hex({static_cast<const std::byte*>(value.data_ptr()), value.nbytes()});
+    base::Sha256 hash;
+    const auto add = [&](const Tensor& t) {
+      hash.update(std::span(static_cast<const std::byte*>(t.data_ptr()), t.nbytes()));
+    };
+    if (in_blocks())
+      tensor::for_each_piece(*matrix_, [&](int64_t, const Tensor& piece) { add(piece); });
+    else
+      add(value_);
+    hash_ = hash.hex();
   });
   return hash_;
 }
@@ -19,8 +33,8 @@ Weights Weights::with(std::map<std::string, Tensor> values) const {
   for (auto& [name, value] : values) {
     const auto found = params.find(name);
     CHECK(found != params.end(), "no tensor {}", name);
-    CHECK(found->second->value.sizes() == value.sizes(), "{}", name);
-    found->second = std::make_shared<const Param>(value.contiguous(), std::nullopt, true);
+    CHECK(found->second->shape() == value.sizes(), "{}", name);
+    found->second = std::make_shared<const Param>(value, Param::Origin::kEdit);
   }
   return Weights(std::move(params));
 }

@@ -1,41 +1,51 @@
 // The weights of a model: an immutable map of shared tensors, by checkpoint name.
 //
 // A change creates new Weights that share every tensor it does not name; none is modified. Copying
-// copies pointers.
+// copies pointers. A matrix stays as its file stores it: only what an edit changed has float32
+// values of its own.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "tensor/stored_matrix.h"
 #include "tensor/tensor.h"
-#include "tensor/tensor_file.h"
 
 namespace expunge::model {
 
 using tensor::Tensor;
 
-// The bytes of a matrix as its file stores them, rows in our order.
-struct Blocks {
-  tensor::DType dtype;
-  std::span<const std::byte> bytes;
-};
+class Param {
+ public:
+  enum class Origin { kFile, kEdit };  // kEdit: differs from the file
+  explicit Param(Tensor value, Origin origin = Origin::kFile)
+      : value_(value.contiguous()), shape_(value_.sizes().vec()), origin_(origin) {}
+  // `keeper` holds what the matrix's bytes lie in.
+  Param(tensor::StoredMatrix matrix, std::shared_ptr<const void> keeper)
+      : matrix_(matrix), keeper_(std::move(keeper)), shape_{matrix.rows, matrix.columns} {}
 
-struct Param {
-  explicit Param(Tensor value, std::optional<Blocks> blocks = {}, bool edited = false)
-      : value(std::move(value)), blocks(blocks), edited(edited) {}
-
-  const Tensor value;                  // float32 [O,I] or [D]
-  const std::optional<Blocks> blocks;  // absent where the file is float32 and in an edited tensor
-  const bool edited;                   // differs from the file
+  const std::vector<int64_t>& shape() const { return shape_; }  // [O,I] or [D]
+  int64_t numel() const;
+  bool edited() const { return origin_ == Origin::kEdit; }
+  // float32. Of a matrix in blocks they are made anew at each call.
+  Tensor value() const { return value_.defined() ? value_ : tensor::dequantised(*matrix_); }
+  // As products read it; of a matrix alone.
+  tensor::StoredMatrix matrix() const { return matrix_ ? *matrix_ : tensor::stored(value_); }
+  bool in_blocks() const { return matrix_.has_value(); }
 
   const std::string& hash() const;  // SHA-256 of the float32 values, computed once
 
  private:
+  const Tensor value_;  // undefined where the file's blocks are the weights
+  const std::optional<tensor::StoredMatrix> matrix_;
+  const std::shared_ptr<const void> keeper_;
+  const std::vector<int64_t> shape_;
+  const Origin origin_ = Origin::kFile;
   mutable std::once_flag hashed_;
   mutable std::string hash_;
 };

@@ -43,7 +43,7 @@ class PeftTest : public ::testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   edit::Delta low_rank(const std::string& tensor, int64_t rank) {
-    const Tensor& w = model_->param(tensor).value;
+    const Tensor w = model_->param(tensor).value();
     return {tensor, LowRank{tests::random_tensor(rng_, {w.size(0), rank}, 1),
                             tests::random_tensor(rng_, {rank, w.size(1)}, 1)}};
   }
@@ -76,7 +76,7 @@ class PeftTest : public ::testing::Test {
 };
 
 TEST_F(PeftTest, FactorsOfAllEditsTurnTheOriginalWeightsIntoTheEditedOnes) {
-  const Tensor before = model_->param(kDown).value.clone();
+  const Tensor before = model_->param(kDown).value().clone();
   add({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
   add({{low_rank(kDown, 3)}});
   const Exported e = run().value();
@@ -88,11 +88,11 @@ TEST_F(PeftTest, FactorsOfAllEditsTurnTheOriginalWeightsIntoTheEditedOnes) {
   const std::string key = "base_model.model.model.layers.1.mlp.down_proj.lora_";
   const Tensor a = factors.at(key + "A.weight"), b = factors.at(key + "B.weight");
   EXPECT_EQ(a.size(0), 5);  // ranks add up
-  const Tensor& keys = model_->param(kKeys).value;
+  const Tensor keys = model_->param(kKeys).value();
   const std::string other = "base_model.model.model.layers.2.self_attn.k_proj.lora_";
   EXPECT_EQ(factors.at(other + "A.weight").sizes(), (std::vector<int64_t>{1, keys.size(1)}));
   EXPECT_EQ(factors.at(other + "B.weight").sizes(), (std::vector<int64_t>{keys.size(0), 1}));
-  EXPECT_TRUE(at::allclose(before + b.mm(a), model_->param(kDown).value, 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(before + b.mm(a), model_->param(kDown).value(), 1e-5, 1e-5));
 }
 
 TEST_F(PeftTest, WhatIsReadAgainIsTheJournalsEditsBitForBit) {
@@ -145,7 +145,7 @@ TEST_F(PeftTest, TheConfigurationIsPefts) {
 
 TEST_F(PeftTest, WhatNoAdapterHoldsIsRefused) {
   EXPECT_EQ(run().error().code, Code::kNotFound);
-  const Tensor& w = model_->param(kDown).value;
+  const Tensor w = model_->param(kDown).value();
   add({{low_rank(kKeys, 1), {kDown, Dense{tests::random_tensor(rng_, w.sizes().vec(), 1)}}}});
   const auto dense = run();
   ASSERT_FALSE(dense);

@@ -69,7 +69,7 @@ class PublishTest : public ::testing::Test {
     std::mt19937_64 rng(9);
     edit::Edit e;
     for (const char* name : {kDown, kKeys}) {
-      const Tensor& w = model_->param(name).value;
+      const Tensor w = model_->param(name).value();
       e.deltas.push_back({name, edit::LowRank{tests::random_tensor(rng, {w.size(0), 1}, size),
                                               tests::random_tensor(rng, {1, w.size(1)}, size)}});
     }
@@ -248,7 +248,7 @@ TEST_F(PublishTest, WhatTheJournalDoesNotRecordIsNotShipped) {
   load_gguf(DType::kF32);
   edit();
   model_ = std::make_shared<const model::Model>(
-      model_->with({{kDown, model_->param(kDown).value + 1e-6}}));
+      model_->with({{kDown, model_->param(kDown).value() + 1e-6}}));
   const auto refused = run(to(Format::kGguf, "m.gguf"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kConflict);

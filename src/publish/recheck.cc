@@ -65,10 +65,10 @@ EditedTensor measure(const model::Model& model, const std::string& name, const T
   const auto norm = [](const Tensor& t) {
     return std::sqrt(t.to(at::kDouble).square().sum().item<double>());
   };
-  const Tensor& values = model.param(name).value;
+  const Tensor values = model.param(name).value();
   const Tensor error = written - values;
   EditedTensor t{name, dtype, 0, 0, 0};
-  const double size = norm(values), change = norm(values - model.base().param(name).value);
+  const double size = norm(values), change = norm(values - model.base().param(name).value());
   t.relative_error = size > 0 ? norm(error) / size : 0;
   t.change_error = change > 0 ? norm(error) / change : 0;
   t.max_error = error.abs().max().item<double>();
@@ -129,7 +129,7 @@ base::Status recheck(const model::Model& model, const std::set<std::string>& edi
     if (!is_edited && (options.format == Format::kGguf || name.empty()))
       return wrong(t.name, "differs from the source though it was not edited");
     const Tensor values = values_of(model, name, t, options.format);
-    TRY(check_rounding(t.name, values, model.param(name).value, t.dtype));
+    TRY(check_rounding(t.name, values, model.param(name).value(), t.dtype));
     if (is_edited) result.edited.push_back(measure(model, name, values, t.dtype));
   }
   for (const auto& [name, param] : model.weights())

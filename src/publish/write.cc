@@ -88,7 +88,7 @@ Result<std::vector<Item>> items(const model::Model& model, const std::set<std::s
       const TensorInfo* stored =
           model.file()->find(model::name_to_gguf(model.arch(), name).value_or(""));
       const DType dtype = TRY(safetensors_type(stored, options));
-      list.push_back({name, dtype, param->value.sizes().vec()});
+      list.push_back({name, dtype, param->shape()});
     }
     return list;
   }
@@ -154,12 +154,13 @@ Result<std::set<std::string>> recorded_changes(const model::Model& model,
   const model::Model recorded = TRY(edit::apply(base, TRY(journal.active_edits())));
   std::set<std::string> edited;
   for (const auto& [name, param] : recorded.weights()) {
-    const Tensor& value = model.param(name).value;
-    if (&model.param(name) != param.get() && !at::equal(param->value, value))
+    const Tensor value = model.param(name).value();
+    if (&model.param(name) != param.get() && !at::equal(param->value(), value))
       return fail(Code::kConflict,
                   fmt::format("{} holds changes that the journal does not record", name),
                   "only what is recorded is exported: load the model and its journal again");
-    if (param->edited && !at::equal(param->value, base.param(name).value)) edited.insert(name);
+    if (param->edited() && !at::equal(param->value(), base.param(name).value()))
+      edited.insert(name);
   }
   return edited;
 }
@@ -238,7 +239,7 @@ base::Status write_gguf(const model::Model& model, const std::set<std::string>& 
       return base::fail(base::Code::kUnsupported,
                         fmt::format("{} is part of a larger matrix of the GGUF", name),
                         "export as safetensors");
-    Tensor values = model.param(name).value;
+    Tensor values = model.param(name).value();
     if (const auto order = model::gguf_row_order(model.arch(), name); !order.empty()) {
       Tensor rows = at::empty_like(values);
       const Tensor index = at::tensor(order, tensor::i64());
@@ -266,7 +267,7 @@ base::Status write_folder(const model::Model& model, const std::set<std::string>
       TRY(out.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     } else {
       const double offset = model::checkpoint_offset(model.arch(), item.name);
-      const Tensor& values = model.param(item.name).value;
+      const Tensor values = model.param(item.name).value();
       TRY(out.write(TRY(encode(offset == 0 ? values : values - offset, item.dtype))));
     }
   }

@@ -103,12 +103,12 @@ Traffic traffic(const Model& model) {
     const auto id = model::identify(model.arch(), name);
     const bool embedding = id && id->role == model::Role::kEmbedding;
     const bool head = id && id->role == model::Role::kHead;
-    if (param->value.dim() != 2 || (embedding && !model.arch().tied_embeddings)) continue;
-    const bool fast = param->blocks && kernels::matvec_supports(param->blocks->dtype);
-    t.f32_bytes += static_cast<double>(param->value.nbytes());
+    if (param->shape().size() != 2 || (embedding && !model.arch().tied_embeddings)) continue;
+    const double f32_bytes = 4 * static_cast<double>(param->numel());
+    t.f32_bytes += f32_bytes;
     t.block_bytes +=
-        static_cast<double>(fast ? param->blocks->bytes.size() : param->value.nbytes());
-    if (!embedding && !head) t.body_weights += static_cast<double>(param->value.numel());
+        param->in_blocks() ? static_cast<double>(param->matrix().bytes.size()) : f32_bytes;
+    if (!embedding && !head) t.body_weights += static_cast<double>(param->numel());
   }
   return t;
 }
@@ -189,7 +189,7 @@ Result<Json> bench_engine(const model::ChatModel& chat_model, const BenchEngineO
     const double peak = peak_mb();
 
     std::map<std::string, tensor::Tensor> values;
-    for (const auto& [name, param] : model.weights()) values[name] = param->value;
+    for (const auto& [name, param] : model.weights()) values[name] = param->value();
     const auto f32 = TRY(Model::from_weights(model.arch(), std::move(values)));
     const Samples s = TRY(measure(model, f32, options, job));
 

@@ -53,7 +53,7 @@ class ServiceTest : public ::testing::Test {
     edit::Edit edit;
     const std::string name = tests::layer_weight(1, "mlp.down_proj");
     edit.deltas.push_back(
-        {name, edit::Dense{at::full_like(session.present().model.param(name).value, 0.01)}});
+        {name, edit::Dense{at::full_like(session.present().model.param(name).value(), 0.01)}});
     return session.add(std::move(edit), std::move(draft)).value();
   }
 

@@ -251,13 +251,4 @@ base::Status Session::replay() {
   return {};
 }
 
-base::Status Session::park(const std::string& folder) {
-  const std::lock_guard changing(change_mutex_);
-  const auto now = snapshot();
-  const model::Model parked = TRY(now->base.model.parked(folder));
-  model::Model present = TRY(edit::apply(parked, now->edits));
-  publish({now->head, now->base.with(parked), now->edits, now->base.with(std::move(present))});
-  return {};
-}
-
 }  // namespace expunge::service

@@ -77,8 +77,6 @@ class Session {
                                                      const base::Job& job = {});
   // Builds the weights again from file and journal and compares with the hash recorded last.
   base::Status replay();
-  // The base model moves its memory to files of `folder` while it is not read.
-  base::Status park(const std::string& folder);
 
  private:
   Session(const model::ChatModel& model, const agent::Wordings& wordings)

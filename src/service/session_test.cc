@@ -170,14 +170,5 @@ TEST_F(SessionTest, OnlyEntriesWithQuestionsCanBeVerified) {
   EXPECT_TRUE(s->verify(0).value().empty());
 }
 
-TEST_F(SessionTest, AParkedBaseChangesNoSnapshot) {
-  const auto s = open().value();
-  ASSERT_TRUE(s->add(edit(1, 1), trained()));
-  const std::string hash = s->present().model.weights_hash();
-  ASSERT_TRUE(s->park(folder_ / "."));
-  EXPECT_EQ(s->present().model.weights_hash(), hash);
-  EXPECT_EQ(s->undo(0).value().weights_hash, s->base_hash());
-}
-
 }  // namespace
 }  // namespace expunge::service

@@ -68,7 +68,6 @@ base::Status do_run(const Sweep& sweep, size_t index, const base::Job& job) {
       TRY(model::load_chat_model(run.label == "gold" ? sweep.gold : sweep.model));
   const verify::Work work = TRY(evaluation_of(sweep, index));
   if (run.method) {
-    if (parks(*run.method, run.knobs)) chat_model.model = TRY(chat_model.model.parked(folder));
     TrainingRequest request{chat_model, *run.method, run.knobs};
     request.forget = TRY(examples_of(sweep, sweep.forget));
     if (!sweep.retain.empty()) request.retain = TRY(examples_of(sweep, sweep.retain));

@@ -231,11 +231,6 @@ Result<TrainingResult> run_training(const TrainingRequest& request, const base::
   return TrainingJob(request, job).run();
 }
 
-bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs) {
-  const unlearn::Objective* objective = method.objective();
-  return objective && unlearn::trains_all(*objective, knobs);
-}
-
 void discard_checkpoint(const std::string& out) { edit::remove_checkpoint(checkpoint_of(out)); }
 
 double peak_memory_gb() {

@@ -69,10 +69,6 @@ struct TrainingResult {
 // when the result has been written.
 base::Result<TrainingResult> run_training(const TrainingRequest& request, const base::Job& job);
 void discard_checkpoint(const std::string& out);
-// Whether copies of all weights are trained, so that the model's own, which only references read,
-// are best parked before (model::Model::parked).
-bool parks(const unlearn::Method& method, const unlearn::Knobs& knobs);
-
 // Of the first items of both sets under the model as it is; those that exceed the context are left
 // out.
 base::Result<SetFigures> probabilities(const model::ChatModel& chat_model,

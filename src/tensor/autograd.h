@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "tensor/stored_matrix.h"
 #include "tensor/tensor.h"
 
 namespace expunge::tensor {
@@ -27,6 +28,8 @@ using GradientUse = std::function<void(const Tensor& gradient)>;
 // x [n,I], w [O,I] -> x (w + change)ᵀ [n,O].
 Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& change = {},
               const GradientUse& use = {});
+// The same with a matrix that is not trained, as its file stores it; it must outlive the graph.
+Tensor linear(const Tensor& x, const StoredMatrix& w, const LowRankChange& change = {});
 // ids [n] -> rows of w [V,D].
 Tensor embedding(const Tensor& ids, const Tensor& w);
 // x [n,D], w [D] -> w x / rms(x) (Zhang and Sennrich 2019, eq. 4).
@@ -65,10 +68,11 @@ struct RowFunction {
   std::function<Tensor(const Tensor& logits, int64_t begin)> value;
   std::function<void(Tensor& logits, int64_t begin, const Tensor& dvalue)> gradient = {};
 };
-// What turns hidden states into logits: weight [V,D], bias [V] or undefined; with a cap c
-// c tanh(logits / c).
+// What turns hidden states into logits: a weight [V,D] that may be trained, or if it is undefined
+// the frozen one; bias [V] or undefined; with a cap c, c tanh(logits / c).
 struct Head {
-  Tensor weight, bias = {};
+  Tensor weight = {}, bias = {};
+  StoredMatrix frozen = {};
   double cap = 0;
 };
 // hidden [n,D] -> value(logits) [n]. The logits are made in pieces of kHeadRows

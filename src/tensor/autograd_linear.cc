@@ -1,6 +1,5 @@
 // The operations with weights: products, embedding and head.
 #include "tensor/autograd_parts.h"
-#include "tensor/kernels/gemm.h"
 #include "tensor/kernels/product.h"
 #include "tensor/kernels/softmax_stats.h"
 
@@ -9,14 +8,6 @@ namespace {
 
 kernels::Matrix matrix(const Tensor& t) { return {t.data_ptr<float>(), t.stride(0)}; }
 
-// x [n,I] wᵀ, w [O,I].
-Tensor times_transposed(const Tensor& x, const Tensor& w) {
-  Tensor y = at::empty({x.size(0), w.size(0)}, f32());  // [n,O]
-  if (y.numel() > 0)
-    kernels::gemm(DType::kF32, reinterpret_cast<const std::byte*>(w.data_ptr<float>()),
-                  x.data_ptr<float>(), x.size(0), x.size(1), w.size(0), y.data_ptr<float>());
-  return y;
-}
 using kernels::Form;
 using kernels::Into;
 
@@ -34,20 +25,30 @@ void add_gradient(const Tensor& w, const Tensor& dy, const Tensor& x) {
   gradient_into(dy, x, Into::kAdd, w.mutable_grad());
 }
 
+// float32 values, made only if they are not there.
+Tensor values_of(const StoredMatrix& m) {
+  if (m.dtype != DType::kF32) return dequantised(m);
+  auto* data = const_cast<std::byte*>(m.bytes.data());
+  return at::from_blob(data, {m.rows, m.columns}, f32());
+}
+
 struct Linear : Function<Linear> {
   using Factor = std::optional<Tensor>;
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Factor& a,
-                        const Factor& b, const Factor& a0, const Factor& b0, double scale,
-                        const GradientUse& use) {
+  // The weight is w, which may be trained, or the frozen matrix.
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Factor& w,
+                        const StoredMatrix& frozen, const Factor& a, const Factor& b,
+                        const Factor& a0, const Factor& b0, double scale, const GradientUse& use) {
     const Tensor rows = x.contiguous();
-    const Tensor y = times_transposed(rows, w);
+    const Tensor y = times_transposed(rows, w ? stored(w->detach()) : frozen);
     Tensor inner;  // [n,R]
     if (a) inner = add_low_rank(rows, *a, *b, scale, y);
     if (a0) add_low_rank(rows, *a0, *b0, -scale, y);
     const auto or_none = [](const Factor& f) { return f.value_or(Tensor()); };
-    context->save_for_backward({rows, w, or_none(a), or_none(b), or_none(a0), or_none(b0), inner});
+    context->save_for_backward(
+        {rows, or_none(w), or_none(a), or_none(b), or_none(a0), or_none(b0), inner});
     context->saved_data["scale"] = scale;
     context->saved_data["use"] = keep(use);
+    context->saved_data["frozen"] = keep(frozen);
     return y;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -59,12 +60,16 @@ struct Linear : Function<Linear> {
       Tensor dw = at::empty_like(w.detach());
       gradient_into(dy, x, Into::kReplace, dw);
       use(dw);
-    } else if (w.requires_grad()) {
+    } else if (w.defined() && w.requires_grad()) {
       add_gradient(w, dy, x);
     }
     const bool needed = context->needs_input_grad(0);
     Tensor dx = needed ? at::empty_like(x) : Tensor();
-    if (needed) times_into(dy, w.detach(), Into::kReplace, dx);
+    if (needed)
+      times_into(
+          dy,
+          w.defined() ? w.detach() : values_of(kept<StoredMatrix>(context->saved_data["frozen"])),
+          Into::kReplace, dx);
     if (a.defined()) {
       if (b.requires_grad()) add_gradient(b, dy, saved[6]);
       const Tensor dinner = through(dy, b, scale);
@@ -72,12 +77,12 @@ struct Linear : Function<Linear> {
       if (needed) times_into(dinner, a.detach(), Into::kAdd, dx);
     }
     if (a0.defined() && needed) times_into(through(dy, b0, -scale), a0, Into::kAdd, dx);
-    return {dx, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+    return {dx, {}, {}, {}, {}, {}, {}, {}, {}};
   }
   // y += scale x aᵀ bᵀ -> scale x aᵀ.
   static Tensor add_low_rank(const Tensor& x, const Tensor& a, const Tensor& b, double scale,
                              const Tensor& y) {
-    Tensor inner = times_transposed(x, a).mul_(scale);
+    Tensor inner = times_transposed(x, stored(a.detach())).mul_(scale);
     kernels::product(Form::kNT, {y.size(0), y.size(1), inner.size(1)}, matrix(inner), matrix(b),
                      Into::kAdd, y.data_ptr<float>(), y.stride(0));
     return inner;
@@ -103,21 +108,33 @@ struct Embedding : Function<Embedding> {
 
 Tensor logits_of(const Tensor& hidden, const Head& head, int64_t begin) {
   Tensor y = times_transposed(hidden.narrow(0, begin, std::min(kHeadRows, hidden.size(0) - begin)),
-                              head.weight.detach());
+                              head.weight.defined() ? stored(head.weight.detach()) : head.frozen);
   if (head.bias.defined()) y.add_(head.bias.detach());
   if (head.cap > 0) at::tanh_(y.div_(head.cap)).mul_(head.cap);
   return y;
 }
 
+// dhidden [n,D] += dlogits [n,V] weight, a piece of a large weight in blocks at a time.
+void through_head(const Tensor& dlogits, const Head& head, Tensor& dhidden) {
+  if (head.weight.defined()) return times_into(dlogits, head.weight.detach(), Into::kAdd, dhidden);
+  if (head.frozen.dtype == DType::kF32)
+    return times_into(dlogits, values_of(head.frozen), Into::kAdd, dhidden);
+  for_each_piece(head.frozen, [&](int64_t first, const Tensor& piece) {
+    times_into(dlogits.narrow(1, first, piece.size(0)), piece, Into::kAdd, dhidden);
+  });
+}
+
 struct HeadRows : Function<HeadRows> {
-  static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& weight,
-                        const std::optional<Tensor>& bias, double cap,
+  using Maybe = std::optional<Tensor>;
+  static Tensor forward(AutogradContext* context, const Tensor& hidden, const Maybe& weight,
+                        const Maybe& bias, const StoredMatrix& frozen, double cap,
                         const RowFunction& function) {
     CHECK(hidden.is_contiguous());
-    const Head head{weight, bias.value_or(Tensor()), cap};
+    const Head head{weight.value_or(Tensor()), bias.value_or(Tensor()), frozen, cap};
     context->save_for_backward({hidden, head.weight, head.bias});
     context->saved_data["function"] = keep(function);
     context->saved_data["cap"] = cap;
+    context->saved_data["frozen"] = keep(frozen);
     std::vector<Tensor> values;
     for (int64_t at = 0; at < hidden.size(0); at += kHeadRows)
       values.push_back(function.value(logits_of(hidden, head, at), at));
@@ -127,9 +144,10 @@ struct HeadRows : Function<HeadRows> {
     const variable_list saved = context->get_saved_variables();
     const auto& function = kept<RowFunction>(context->saved_data["function"]);
     const Tensor hidden = saved[0].detach();
-    const Head head{saved[1], saved[2], context->saved_data["cap"].toDouble()};
+    const Head head{saved[1], saved[2], kept<StoredMatrix>(context->saved_data["frozen"]),
+                    context->saved_data["cap"].toDouble()};
     const bool needed = context->needs_input_grad(0);
-    const Tensor dhidden = needed ? at::empty_like(hidden) : Tensor();
+    const Tensor dhidden = needed ? at::zeros_like(hidden) : Tensor();
     for (int64_t at = 0; at < hidden.size(0); at += kHeadRows) {
       const Tensor dlogits = logit_gradient(function, hidden, head, at, grads[0]);
       const int64_t n = dlogits.size(0);
@@ -138,10 +156,10 @@ struct HeadRows : Function<HeadRows> {
         head.bias.mutable_grad().add_(dlogits.sum(0));
       if (needed) {
         Tensor part = dhidden.narrow(0, at, n);
-        times_into(dlogits, head.weight.detach(), Into::kReplace, part);
+        through_head(dlogits, head, part);
       }
     }
-    return {dhidden, Tensor(), Tensor(), Tensor(), Tensor()};
+    return {dhidden, {}, {}, {}, {}, {}};
   }
   // Of the rows from `at` on, before the cap.
   static Tensor logit_gradient(const RowFunction& function, const Tensor& hidden, const Head& head,
@@ -168,17 +186,25 @@ void train(Tensor& w) {
   w.mutable_grad() = at::zeros_like(w);
 }
 
+namespace {
+
+Linear::Factor factor(const Tensor& t) { return t.defined() ? Linear::Factor(t) : std::nullopt; }
+
+}  // namespace
+
 Tensor linear(const Tensor& x, const Tensor& w, const LowRankChange& c, const GradientUse& use) {
-  const auto factor = [](const Tensor& t) {
-    return t.defined() ? Linear::Factor(t) : std::nullopt;
-  };
-  return Linear::apply(x, w, factor(c.a), factor(c.b), factor(c.a0), factor(c.b0), c.scale, use);
+  return Linear::apply(x, Linear::Factor(w), StoredMatrix{}, factor(c.a), factor(c.b), factor(c.a0),
+                       factor(c.b0), c.scale, use);
+}
+Tensor linear(const Tensor& x, const StoredMatrix& w, const LowRankChange& c) {
+  return Linear::apply(x, Linear::Factor(), w, factor(c.a), factor(c.b), factor(c.a0), factor(c.b0),
+                       c.scale, GradientUse{});
 }
 Tensor embedding(const Tensor& ids, const Tensor& w) { return Embedding::apply(ids, w); }
 
 Tensor head_rows(const Tensor& hidden, const Head& head, RowFunction function) {
-  const auto bias = head.bias.defined() ? std::optional(head.bias) : std::nullopt;
-  return HeadRows::apply(hidden, head.weight, bias, head.cap, function);
+  return HeadRows::apply(hidden, factor(head.weight), factor(head.bias), head.frozen, head.cap,
+                         function);
 }
 
 RowFunction log_prob(Tensor targets) {

@@ -27,8 +27,14 @@ using blocks::load;
 
 // Readers: `blocks` blocks from p -> their weights, y [blocks, weights a block].
 void from_f32(const uint8_t* p, size_t n, float* y) { std::memcpy(y, p, n * sizeof *y); }
-EXPUNGE_CLONES void from_f16(const uint8_t* p, size_t n, float* y) {
-  for (size_t i = 0; i < n; ++i) y[i] = half_to_float(load<uint16_t>(p + 2 * i));
+// half_to_float without its branches: a float of the same exponent bits is off by 2^-112.
+EXPUNGE_CLONES void from_f16(const uint8_t* __restrict p, size_t n, float* __restrict y) {
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t h = load<uint16_t>(p + 2 * i), magnitude = (h & 0x7fff) << 13;
+    const uint32_t finite = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112F);
+    const uint32_t not_finite = (h & 0x7c00) == 0x7c00 ? 0x7f800000U : 0U;
+    y[i] = std::bit_cast<float>(finite | not_finite | (h & 0x8000) << 16);
+  }
 }
 EXPUNGE_CLONES void from_bf16(const uint8_t* p, size_t n, float* y) {
   for (size_t i = 0; i < n; ++i)
@@ -83,30 +89,36 @@ EXPUNGE_CLONES void from_q8_0(const uint8_t* p, size_t blocks, float* y) {
     for (int i = 0; i < 32; ++i) y[i] = static_cast<float>(static_cast<int8_t>(p[2 + i])) * d;
   }
 }
-void from_q2_k(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 84, y += 256) {
-    const uint8_t* q = p + 16;
+// The K formats: loops over the 16 or 32 weights of one scale, whose bits lie at the same place of
+// consecutive bytes, so that a compiler makes vectors of them.
+EXPUNGE_CLONES void from_q2_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
+  for (size_t b = 0; b < blocks; ++b, p += 84) {
     const float d = half_at(p + 80), dmin = half_at(p + 82);
-    for (int i = 0; i < 256; ++i) {
-      const int sub = i / 16, scale = p[sub];
-      const int value = (q[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2)) & 3;
-      y[i] = (d * static_cast<float>(scale & 15)) * static_cast<float>(value) -
-             dmin * static_cast<float>(scale >> 4);
+    for (int sub = 0; sub < 16; ++sub, y += 16) {
+      const uint8_t* q = p + 16 + sub / 8 * 32 + sub % 2 * 16;
+      const int shift = sub % 8 / 2 * 2;
+      const float scale = d * static_cast<float>(p[sub] & 15),
+                  low = dmin * static_cast<float>(p[sub] >> 4);
+#pragma GCC unroll 1  // or the loop is unrolled before vectors are made of it
+      for (int i = 0; i < 16; ++i) y[i] = scale * static_cast<float>((q[i] >> shift) & 3) - low;
     }
   }
 }
-void from_q3_k(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 110, y += 256) {
-    const uint8_t *mask = p, *q = p + 32, *s = p + 96;
+EXPUNGE_CLONES void from_q3_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
+  for (size_t b = 0; b < blocks; ++b, p += 110) {
+    const uint8_t* s = p + 96;
     const float d = half_at(p + 108);
-    for (int i = 0; i < 256; ++i) {
-      const int sub = i / 16;
+    for (int sub = 0; sub < 16; ++sub, y += 16) {
+      const uint8_t *q = p + 32 + sub / 8 * 32 + sub % 2 * 16, *mask = p + sub % 2 * 16;
+      const int shift = sub % 8 / 2 * 2, bit = sub / 2;
       const int low = sub < 8 ? s[sub] & 15 : s[sub - 8] >> 4;
       const int high = (s[8 + sub % 4] >> (sub / 4 * 2)) & 3;
-      const int value = (q[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2)) & 3;
-      const int missing = ((mask[i % 32] >> (i / 32)) & 1) ^ 1;
-      y[i] = (d * static_cast<float>((low | (high << 4)) - 32)) *
-             static_cast<float>(value - (missing << 2));
+      const float scale = d * static_cast<float>((low | (high << 4)) - 32);
+#pragma GCC unroll 1
+      for (int i = 0; i < 16; ++i) {
+        const int missing = ((mask[i] >> bit) & 1) ^ 1;
+        y[i] = scale * static_cast<float>(((q[i] >> shift) & 3) - (missing << 2));
+      }
     }
   }
 }
@@ -119,36 +131,49 @@ inline void scale_min(const uint8_t* s, int sub, int& scale, int& minimum) {
     minimum = (s[sub + 4] >> 4) | ((s[sub] >> 2) & 48);
   }
 }
-// Q4_K and Q5_K: `high` has the fifth bits, or is null.
-void from_q45_k(const uint8_t* p, const uint8_t* high, const uint8_t* q, float* y) {
-  const float d = half_at(p), dmin = half_at(p + 2);
-  for (int sub = 0; sub < 8; ++sub) {
-    int scale = 0, minimum = 0;
-    scale_min(p + 4, sub, scale, minimum);
-    const float dl = d * static_cast<float>(scale), m = dmin * static_cast<float>(minimum);
-    for (int i = 0; i < 32; ++i) {
-      int value = (q[sub / 2 * 32 + i] >> (sub % 2 * 4)) & 15;
-      if (high) value |= ((high[i] >> sub) & 1) << 4;
-      y[sub * 32 + i] = dl * static_cast<float>(value) - m;
+EXPUNGE_CLONES void from_q4_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
+  for (size_t b = 0; b < blocks; ++b, p += 144) {
+    const float d = half_at(p), dmin = half_at(p + 2);
+    for (int sub = 0; sub < 8; ++sub, y += 32) {
+      int scale = 0, minimum = 0;
+      scale_min(p + 4, sub, scale, minimum);
+      const uint8_t* q = p + 16 + sub / 2 * 32;
+      const int shift = sub % 2 * 4;
+      const float dl = d * static_cast<float>(scale), m = dmin * static_cast<float>(minimum);
+      for (int i = 0; i < 32; ++i) y[i] = dl * static_cast<float>((q[i] >> shift) & 15) - m;
     }
   }
 }
-void from_q4_k(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 144, y += 256) from_q45_k(p, nullptr, p + 16, y);
+EXPUNGE_CLONES void from_q5_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
+  for (size_t b = 0; b < blocks; ++b, p += 176) {
+    const float d = half_at(p), dmin = half_at(p + 2);
+    for (int sub = 0; sub < 8; ++sub, y += 32) {
+      int scale = 0, minimum = 0;
+      scale_min(p + 4, sub, scale, minimum);
+      const uint8_t *q = p + 48 + sub / 2 * 32, *high = p + 16;
+      const int shift = sub % 2 * 4;
+      const float dl = d * static_cast<float>(scale), m = dmin * static_cast<float>(minimum);
+      for (int i = 0; i < 32; ++i) {
+        const int value = ((q[i] >> shift) & 15) | (((high[i] >> sub) & 1) << 4);
+        y[i] = dl * static_cast<float>(value) - m;
+      }
+    }
+  }
 }
-void from_q5_k(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 176, y += 256) from_q45_k(p, p + 16, p + 48, y);
-}
-void from_q6_k(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 210, y += 256) {
-    const uint8_t *low = p, *high = p + 128;
+EXPUNGE_CLONES void from_q6_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
+  for (size_t b = 0; b < blocks; ++b, p += 210) {
     const auto* scales = reinterpret_cast<const int8_t*>(p + 192);
     const float d = half_at(p + 208);
-    for (int i = 0; i < 256; ++i) {
-      const int half = i / 128, r = i % 128;
-      const int ql = (low[half * 64 + r % 64] >> (r / 64 * 4)) & 15;
-      const int qh = (high[half * 32 + r % 32] >> (r / 32 * 2)) & 3;
-      y[i] = (d * static_cast<float>(scales[i / 16])) * static_cast<float>((ql | (qh << 4)) - 32);
+    for (int sub = 0; sub < 16; ++sub, y += 16) {
+      const int half = sub / 8, first = sub % 8 * 16;
+      const uint8_t *low = p + half * 64 + first % 64, *high = p + 128 + half * 32 + first % 32;
+      const int low_shift = first / 64 * 4, high_shift = first / 32 * 2;
+      const float scale = d * static_cast<float>(scales[sub]);
+#pragma GCC unroll 1
+      for (int i = 0; i < 16; ++i) {
+        const int ql = (low[i] >> low_shift) & 15, qh = (high[i] >> high_shift) & 3;
+        y[i] = scale * static_cast<float>((ql | (qh << 4)) - 32);
+      }
     }
   }
 }
@@ -254,33 +279,35 @@ void quantise_block(DType dtype, const float* x, uint8_t* p) {
 struct Type {
   DTypeInfo info;
   void (*read)(const uint8_t* p, size_t blocks, float* y);
+  // Where in a block halves lie that are finite exactly if all its weights are; -1: none.
+  std::array<int, 2> scales = {-1, -1};
 };
 constexpr std::array<Type, 25> kTypes = {{
     {{DType::kF32, "F32", 0, 1, 4, true}, from_f32},
-    {{DType::kF16, "F16", 1, 1, 2, true}, from_f16},
+    {{DType::kF16, "F16", 1, 1, 2, true}, from_f16, {0, -1}},
     {{DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16},
-    {{DType::kQ4_0, "Q4_0", 2, 32, 18, true}, from_q4_0},
-    {{DType::kQ4_1, "Q4_1", 3, 32, 20, true}, from_q4_1},
-    {{DType::kQ5_0, "Q5_0", 6, 32, 22, true}, from_q5_0},
-    {{DType::kQ5_1, "Q5_1", 7, 32, 24, true}, from_q5_1},
-    {{DType::kQ8_0, "Q8_0", 8, 32, 34, true}, from_q8_0},
-    {{DType::kQ2_K, "Q2_K", 10, 256, 84, false}, from_q2_k},
-    {{DType::kQ3_K, "Q3_K", 11, 256, 110, false}, from_q3_k},
-    {{DType::kQ4_K, "Q4_K", 12, 256, 144, false}, from_q4_k},
-    {{DType::kQ5_K, "Q5_K", 13, 256, 176, false}, from_q5_k},
-    {{DType::kQ6_K, "Q6_K", 14, 256, 210, false}, from_q6_k},
-    {{DType::kIQ1_S, "IQ1_S", 19, 256, 50, false}, blocks::from_iq1_s},
+    {{DType::kQ4_0, "Q4_0", 2, 32, 18, true}, from_q4_0, {0, -1}},
+    {{DType::kQ4_1, "Q4_1", 3, 32, 20, true}, from_q4_1, {0, 2}},
+    {{DType::kQ5_0, "Q5_0", 6, 32, 22, true}, from_q5_0, {0, -1}},
+    {{DType::kQ5_1, "Q5_1", 7, 32, 24, true}, from_q5_1, {0, 2}},
+    {{DType::kQ8_0, "Q8_0", 8, 32, 34, true}, from_q8_0, {0, -1}},
+    {{DType::kQ2_K, "Q2_K", 10, 256, 84, false}, from_q2_k, {80, 82}},
+    {{DType::kQ3_K, "Q3_K", 11, 256, 110, false}, from_q3_k, {108, -1}},
+    {{DType::kQ4_K, "Q4_K", 12, 256, 144, false}, from_q4_k, {0, 2}},
+    {{DType::kQ5_K, "Q5_K", 13, 256, 176, false}, from_q5_k, {0, 2}},
+    {{DType::kQ6_K, "Q6_K", 14, 256, 210, false}, from_q6_k, {208, -1}},
+    {{DType::kIQ1_S, "IQ1_S", 19, 256, 50, false}, blocks::from_iq1_s, {0, -1}},
     {{DType::kIQ1_M, "IQ1_M", 29, 256, 56, false}, blocks::from_iq1_m},
-    {{DType::kIQ2_XXS, "IQ2_XXS", 16, 256, 66, false}, blocks::from_iq2_xxs},
-    {{DType::kIQ2_XS, "IQ2_XS", 17, 256, 74, false}, blocks::from_iq2_xs},
-    {{DType::kIQ2_S, "IQ2_S", 22, 256, 82, false}, blocks::from_iq2_s},
-    {{DType::kIQ3_XXS, "IQ3_XXS", 18, 256, 98, false}, blocks::from_iq3_xxs},
-    {{DType::kIQ3_S, "IQ3_S", 21, 256, 110, false}, blocks::from_iq3_s},
-    {{DType::kIQ4_NL, "IQ4_NL", 20, 32, 18, false}, blocks::from_iq4_nl},
-    {{DType::kIQ4_XS, "IQ4_XS", 23, 256, 136, false}, blocks::from_iq4_xs},
+    {{DType::kIQ2_XXS, "IQ2_XXS", 16, 256, 66, false}, blocks::from_iq2_xxs, {0, -1}},
+    {{DType::kIQ2_XS, "IQ2_XS", 17, 256, 74, false}, blocks::from_iq2_xs, {0, -1}},
+    {{DType::kIQ2_S, "IQ2_S", 22, 256, 82, false}, blocks::from_iq2_s, {0, -1}},
+    {{DType::kIQ3_XXS, "IQ3_XXS", 18, 256, 98, false}, blocks::from_iq3_xxs, {0, -1}},
+    {{DType::kIQ3_S, "IQ3_S", 21, 256, 110, false}, blocks::from_iq3_s, {0, -1}},
+    {{DType::kIQ4_NL, "IQ4_NL", 20, 32, 18, false}, blocks::from_iq4_nl, {0, -1}},
+    {{DType::kIQ4_XS, "IQ4_XS", 23, 256, 136, false}, blocks::from_iq4_xs, {0, -1}},
     {{DType::kMXFP4, "MXFP4", 39, 32, 17, false}, blocks::from_mxfp4},
-    {{DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::from_tq1_0},
-    {{DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::from_tq2_0},
+    {{DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::from_tq1_0, {52, -1}},
+    {{DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::from_tq2_0, {64, -1}},
 }};
 const Type& type_of(DType dtype) {
   return *std::ranges::find(kTypes, dtype, [](const Type& t) { return t.info.dtype; });
@@ -312,6 +339,28 @@ void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out
   const size_t blocks = out.size() / type.info.block;
   CHECK(out.size() % type.info.block == 0 && in.size() == blocks * type.info.bytes);
   type.read(reinterpret_cast<const uint8_t*>(in.data()), blocks, out.data());
+}
+
+bool all_finite(DType dtype, std::span<const std::byte> in) {
+  const Type& type = type_of(dtype);
+  CHECK(in.size() % type.info.bytes == 0);
+  const auto* p = reinterpret_cast<const uint8_t*>(in.data());
+  const size_t n = in.size() / type.info.bytes;
+  if (type.scales[0] < 0) {
+    std::vector<float> values(4096 / type.info.block * type.info.block);
+    for (size_t b = 0; b < n;) {
+      const size_t some = std::min(n - b, values.size() / type.info.block);
+      type.read(p + b * type.info.bytes, some, values.data());
+      const auto end = values.begin() + static_cast<std::ptrdiff_t>(some * type.info.block);
+      if (!std::all_of(values.begin(), end, [](float v) { return std::isfinite(v); })) return false;
+      b += some;
+    }
+    return true;
+  }
+  for (const int at : type.scales)
+    for (size_t b = 0; at >= 0 && b < n; ++b)
+      if ((load<uint16_t>(p + b * type.info.bytes + at) & 0x7c00) == 0x7c00) return false;
+  return true;
 }
 
 base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byte> out) {

@@ -75,7 +75,7 @@ TEST(TextFolder, WithoutATemplateTheFormIsPlain) {
   EXPECT_EQ(f.load()->chat.form(), ChatTemplate::Form::kPlain);
   f.put(kConfig, "{}");
   EXPECT_EQ(f.load()->chat.form(), ChatTemplate::Form::kPlain);
-  EXPECT_EQ(f.prompt(), "user: hi\n");
+  EXPECT_EQ(f.prompt(), "Question: hi\n");
   f.put(kConfig, config(R"("{{ messages[0].content }}")"));
   EXPECT_EQ(f.load()->chat.form(), ChatTemplate::Form::kModels);
 }

@@ -22,7 +22,7 @@ struct TinyStep {
   std::string name = "model.layers.1.mlp.down_proj.weight";
   explicit TinyStep(double distance) {
     std::mt19937_64 rng(3);
-    const Tensor w = reference->param(name).value;
+    const Tensor w = reference->param(name).value();
     variables[name].weight = w + tests::random_tensor(rng, {w.size(0), w.size(1)}, 1) * distance;
     tensor::train(variables[name].weight);
     for (size_t i = 0; i < 9; ++i) {

@@ -16,7 +16,7 @@ base::Result<double> each_gradient(
   model::Variables variables;
   for (const std::string& name : names) {
     model::Variable& v = variables[name];
-    v.weight = model.param(name).value.detach();  // itself, not a copy: it is not changed
+    v.weight = model.param(name).value().detach();  // itself, not a copy: it is not changed
     v.weight.requires_grad_();
     v.use = [&use, &name](const Tensor& gradient) { use(name, gradient); };
   }
@@ -39,7 +39,7 @@ base::Result<std::map<std::string, Tensor>> fisher(const model::Model& model,
                                                    FisherOf of, size_t batch,
                                                    const base::Job& job) {
   std::map<std::string, Tensor> sums;
-  for (const std::string& name : names) sums[name] = at::zeros_like(model.param(name).value);
+  for (const std::string& name : names) sums[name] = at::zeros_like(model.param(name).value());
   const double n = TRY(each_gradient(
       model, names, examples, of, batch, job, [&](const std::string& name, const Tensor& g) {
         tensor::kernels::add_squares(g.data_ptr<float>(), g.numel(),

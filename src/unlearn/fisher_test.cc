@@ -42,7 +42,7 @@ Map by_definition(const std::vector<model::Example>& all) {
   auto model = tests::random_model(5);
   Map leaves, sums;
   for (const std::string& name : kNames) {
-    leaves[name] = model->param(name).value.clone().requires_grad_(true);
+    leaves[name] = model->param(name).value().clone().requires_grad_(true);
     sums[name] = at::zeros_like(leaves[name].detach());
   }
   model = tests::shared(model->with({leaves.begin(), leaves.end()}));
@@ -91,7 +91,7 @@ TEST(Fisher, LeavesTheModelAlone) {
   ASSERT_TRUE(fisher(*model, kNames, pointers(examples(2, 1)), FisherOf::kSample, 1));
   EXPECT_EQ(model->weights_hash(), before);
   for (const std::string& name : kNames)
-    EXPECT_FALSE(model->param(name).value.requires_grad()) << name;
+    EXPECT_FALSE(model->param(name).value().requires_grad()) << name;
 }
 
 // --- FILA ----------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ TEST_F(Fila, IsTheTruncationOfWeightedRows) {
   const edit::TrainableParameters trained = begin(apart_, {});
   ASSERT_EQ(trained.variables().size(), 21U);  // every matrix of attention and MLP
   for (const std::string& name : kNames) {
-    const Tensor w = model_->param(name).value;
+    const Tensor w = model_->param(name).value();
     const model::Variable& v = trained.variables().at(name);
     EXPECT_EQ(v.scale, 2);
     EXPECT_LT(relative(change(v), truncated(w, row_weights(apart_, name))), kClose) << name;
@@ -166,7 +166,7 @@ TEST_F(Fila, IsTheTruncationOfWeightedRows) {
 TEST_F(Fila, OfUniformInformationIsPissa) {
   const edit::TrainableParameters trained = begin(alike_, {{"fila_eps", 1e-300}});
   for (const std::string& name : kNames) {
-    const Tensor w = model_->param(name).value.to(at::kDouble);
+    const Tensor w = model_->param(name).value().to(at::kDouble);
     const model::Variable& v = trained.variables().at(name);
     EXPECT_LT(relative(change(v), truncated(w, at::ones({w.size(0)}, tensor::f64()))), kClose)
         << name;

@@ -104,7 +104,7 @@ TEST_P(Contract, ForgetsAndSparesTheRest) {
 TEST_P(Contract, ProposingLeavesTheModelAlone) {
   const auto addresses = [&] {
     std::map<std::string, const void*> all;
-    for (const auto& [name, param] : model_->weights()) all[name] = param->value.data_ptr();
+    for (const auto& [name, param] : model_->weights()) all[name] = param->value().data_ptr();
     return all;
   };
   const std::string before = model_->weights_hash();
@@ -113,7 +113,7 @@ TEST_P(Contract, ProposingLeavesTheModelAlone) {
   EXPECT_EQ(model_->weights_hash(), before);
   EXPECT_EQ(addresses(), where);
   for (const auto& [name, param] : model_->weights())
-    EXPECT_FALSE(param->value.requires_grad()) << name;
+    EXPECT_FALSE(param->value().requires_grad()) << name;
 }
 
 TEST_P(Contract, StrengthZeroIsNoEdit) {

@@ -63,7 +63,7 @@ class Given final : public Part {
           function.gradient(piece, at + begin, dvalue);
         };
       const Tensor piece = logits.narrow(0, at, std::min<int64_t>(4, logits.size(0) - at));
-      parts.push_back(tensor::head_rows(piece, head, shifted));
+      parts.push_back(tensor::head_rows(piece, {.weight = head}, shifted));
     }
     return at::cat(parts);
   }

@@ -107,10 +107,6 @@ Result<Answer> finetune(TrainFlags o, Context& context) {
   service::ExampleSet examples = TRY(service::read_examples(o.files, o.training.limit));
   model::ChatModel chat_model = TRY(load_model(context, o.model));
   TRY(publish::check_destination(chat_model.model, options));  // before the work
-  if (service::parks(method, knobs)) {
-    TRY(base::make_dirs(o.training.out + ".run"));
-    chat_model.model = TRY(chat_model.model.parked(o.training.out + ".run"));
-  }
   service::TrainingRequest request =
       request_of(o.training, chat_model, method, std::move(knobs), context);
   request.forget = std::move(examples);
@@ -164,10 +160,6 @@ Result<Answer> unlearn_examples(const TrainFlags& o, Context& context) {
   if (!o.model.empty()) context.globals.model = o.model;
   const auto session =
       TRY(open_session(context, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
-  if (service::parks(method, knobs)) {
-    TRY(base::make_dirs(o.training.out));
-    TRY(session->park(o.training.out));
-  }
   const model::ChatModel present = session->present();
   service::TrainingRequest request =
       request_of(o.training, present, method, std::move(knobs), context);
@@ -184,7 +176,6 @@ Result<Answer> unlearn_examples(const TrainFlags& o, Context& context) {
   if (!leads) return Answer{};
   run.summary.before = before;
   run.summary.after = TRY(figures(present.with(TRY(edit::apply(present.model, run.edit)))));
-  present.model.rest();
   run.space.release();
   run.summary.entry = TRY(session->add(std::move(run.edit), draft_of(request, run.summary)));
   service::discard_checkpoint(request.out);

@@ -108,6 +108,14 @@ void tile(const float* w, const float* coming, const float* HWY_RESTRICT panel, 
 }
 
 void dequantise_rows(const Product& p, int64_t o, int64_t n, float* y) {
+  if (!widens_in_registers(p.dtype)) {
+    const DTypeInfo& type = info(p.dtype);
+    const size_t row = static_cast<size_t>(p.in) / type.block * type.bytes;
+    const auto some = static_cast<size_t>(n);
+    return dequantise(p.dtype,
+                      std::as_bytes(std::span(p.weight + static_cast<size_t>(o) * row, some * row)),
+                      {y, some * static_cast<size_t>(p.in)});
+  }
   for (int64_t j = 0; j < n; ++j, y += p.in) {
     const uint8_t* row = p.weight + (o + j) * (p.in / 32) * block_bytes(p.dtype);
     if (p.dtype == DType::kQ4_0)
@@ -167,7 +175,7 @@ HWY_EXPORT(pack_target);
 
 void gemm(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
           int64_t out, float* y) {
-  CHECK(matvec_supports(dtype) && rows >= 1);
+  CHECK(rows >= 1);
   // Panels of two vectors of rows, the last panel of one if that is enough.
   const int64_t lanes = HWY_DYNAMIC_DISPATCH(lanes_target)(), width = 2 * lanes;
   const int64_t panels = (rows + width - 1) / width;

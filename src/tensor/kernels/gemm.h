@@ -9,7 +9,7 @@
 
 namespace expunge::tensor::kernels {
 
-// x [rows,I], weight [O,I] of a type that matvec_supports() -> y [rows,O] = x weightᵀ. Any rows.
+// x [rows,I], weight [O,I] of any type -> y [rows,O] = x weightᵀ. Any number of rows.
 void gemm(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
           int64_t out, float* y);
 

@@ -42,7 +42,7 @@ TEST(Gemm, EqualsPlainProductsOverOddShapes) {
 }
 
 TEST(Gemm, EqualsPlainProductsStraightFromBlocks) {
-  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0})
+  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0, DType::kQ5_1, DType::kF16})
     for (const int64_t rows : {1, 8, 33})
       for (const int64_t in : {32, 96, 288})
         for (const int64_t out : {1, 31, 97}) check(dtype, rows, in, out, 1);

@@ -1,5 +1,6 @@
 #include "tensor/kernels/matvec.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
@@ -118,14 +119,42 @@ namespace expunge::tensor::kernels {
 
 HWY_EXPORT(matvec_target);
 
-bool matvec_supports(DType dtype) {
+bool widens_in_registers(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kQ4_0 || dtype == DType::kQ4_1 ||
          dtype == DType::kQ8_0;
 }
 
+namespace {
+
+// Some rows of the weight as float32, then the product with them.
+void matvec_by_rows(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
+                    int64_t out, float* y) {
+  constexpr int64_t kWeightRows = 8;
+  const size_t row_bytes = static_cast<size_t>(in) / info(dtype).block * info(dtype).bytes;
+  const int64_t grain = std::max<int64_t>(kWeightRows, (int64_t{1} << 14) / in);
+  parallel_for(0, out, grain, [&](int64_t begin, int64_t end) {
+    thread_local std::vector<float> values;
+    values.resize(static_cast<size_t>(kWeightRows * in));
+    float sums[kMatvecMaxRows * kWeightRows];
+    for (int64_t o = begin; o < end; o += kWeightRows) {
+      const int64_t n = std::min(kWeightRows, end - o);
+      const auto some = static_cast<size_t>(n);
+      dequantise(dtype, {weight + static_cast<size_t>(o) * row_bytes, some * row_bytes},
+                 {values.data(), some * static_cast<size_t>(in)});
+      HWY_DYNAMIC_DISPATCH(matvec_target)
+      (DType::kF32, reinterpret_cast<const uint8_t*>(values.data()), x, nullptr, rows, in, n, 0, n,
+       sums);
+      for (int64_t r = 0; r < rows; ++r) std::copy_n(sums + r * n, n, y + r * out + o);
+    }
+  });
+}
+
+}  // namespace
+
 void matvec(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
             int64_t out, float* y) {
-  CHECK(matvec_supports(dtype) && rows >= 1 && rows <= kMatvecMaxRows);
+  CHECK(rows >= 1 && rows <= kMatvecMaxRows);
+  if (!widens_in_registers(dtype)) return matvec_by_rows(dtype, weight, x, rows, in, out, y);
   std::vector<float> sums;
   if (dtype == DType::kQ4_0 || dtype == DType::kQ4_1) {
     sums.resize(static_cast<size_t>(rows * in / 32));

@@ -75,7 +75,7 @@ Result<edit::TrainableParameters> begin(const Problem& problem, const Knobs& kno
   for (size_t at = 0; at < names.size();) {
     size_t end = at;
     for (int64_t numbers = 0; end < names.size() && numbers < kGroupNumbers; ++end)
-      numbers += model.param(names[end]).value.numel();
+      numbers += model.param(names[end]).numel();
     const std::span group = std::span(names).subspan(at, end - at);
     job.report("Fisher information", at, names.size());
     auto r = TRY(fisher(model, group, retain, of, batch, job));
@@ -93,7 +93,7 @@ Result<edit::TrainableParameters> begin(const Problem& problem, const Knobs& kno
     const c10::NoGradGuard no_grad;
     for (const std::string& name : group) {
       TRY(job.check());
-      const Tensor& w = model.param(name).value;
+      const Tensor w = model.param(name).value();
       const int64_t own_rank = std::min({rank, w.size(0), w.size(1)});
       const double scale = alpha / static_cast<double>(rank);
       Factors factors = factorise(w, row_weights(squares.at(name) / n), own_rank, scale);

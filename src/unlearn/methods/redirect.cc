@@ -102,7 +102,7 @@ Result<Detector> fit_detector(const Rows& rows, double ridge) {
 // The change that makes one row (dim 0) or one column (dim 1) of a weight equal to `value`.
 edit::Delta replace_line(const model::Model& model, std::string name, int64_t dim, int64_t index,
                          const Tensor& value) {
-  const Tensor& w = model.param(name).value;
+  const Tensor w = model.param(name).value();
   const Tensor change = value.to(at::kFloat) - w.select(dim, index);
   Tensor unit = at::zeros({w.size(dim)}, tensor::f32());
   unit[index] = 1.0F;
@@ -148,9 +148,9 @@ std::vector<edit::Delta> switch_deltas(const model::Model& model, const Profile&
   // blocks with other neurons. Rows have separate blocks, so their scale is free.
   const Tensor height = profile.shift * (knobs.at("strength") / (sharpness * width));
   const double usual =
-      model.param(name(Role::kDown)).value.norm(2, at::IntArrayRef{0}).mean().item<double>();
+      model.param(name(Role::kDown)).value().norm(2, at::IntArrayRef{0}).mean().item<double>();
   const double gain = height.norm().item<double>() / usual;
-  const Tensor bias = arch.gated ? Tensor() : model.bias(Role::kUp, profile.layer).value;
+  const Tensor bias = arch.gated ? Tensor() : model.bias(Role::kUp, profile.layer).value();
   std::vector<edit::Delta> deltas;
   for (size_t i = 0; i < 2; ++i) {
     const double threshold = begin + (i == 0 ? 0 : width);

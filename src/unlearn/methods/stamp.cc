@@ -151,7 +151,7 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs, const base::Job
   return tensor::guarded([&]() -> Result<edit::Edit> {
     const std::string name = model::weight_name(p.model.arch(), model::Role::kDown, site.layer);
     System s;
-    s.w = p.model.param(name).value.to(at::kDouble);
+    s.w = p.model.param(name).value().to(at::kDouble);
     s.retain = retain;
     s.x = at::cat({forget, retain});
     const Tensor outputs = s.x.mm(s.w.t());  // [n,D]

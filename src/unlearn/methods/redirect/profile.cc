@@ -86,13 +86,13 @@ std::vector<int64_t> spare_neurons(const model::Model& model, const Tensor& pool
   using model::Role;
   const model::Arch& arch = model.arch();
   const auto linear = [&](Role role) {
-    const Tensor y = at::linear(pool, model.param(role, layer).value);
-    return arch.biases.contains(role) ? y + model.bias(role, layer).value : y;
+    const Tensor y = at::linear(pool, model.param(role, layer).value());
+    return arch.biases.contains(role) ? y + model.bias(role, layer).value() : y;
   };
   const Tensor key = arch.gated ? model::activate(arch, linear(Role::kGate)) * linear(Role::kUp)
                                 : model::activate(arch, linear(Role::kUp));  // [n,F]
   const Tensor score =
-      key.abs().mean(0) * model.param(Role::kDown, layer).value.norm(2, at::IntArrayRef{0});
+      key.abs().mean(0) * model.param(Role::kDown, layer).value().norm(2, at::IntArrayRef{0});
   const Tensor order = score.argsort();
   return {order.data_ptr<int64_t>(), order.data_ptr<int64_t>() + order.numel()};
 }
