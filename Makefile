@@ -37,7 +37,8 @@ tests: configure
 	@ninja -C build/release all
 test: tests
 	@python3 tools/run_tests.py build/release
-test-all: tests
+test-all: tests  # fetches two real models first, 600 MB
+	@tools/real_models.py
 	@python3 tools/run_tests.py build/release --long
 
 check:
