@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "golden.h"
 #include "model/forward.h"
 #include "model/role.h"
 
@@ -41,6 +42,25 @@ inline model::Arch tiny_arch() {
   return c;
 }
 
+// The architecture of a family's golden (tests/golden/families), in the sizes of tiny_arch().
+inline model::Arch tiny_arch_of(const std::string& family) {
+  const base::Json cases = Golden("families/" + family).value("cases");
+  const base::Json config =
+      base::Json::parse(cases.begin().value().at("config").get<std::string>());
+  model::Arch arch = model::arch_from_hf(config, {}).value();
+  const model::Arch sizes = tiny_arch();
+  const bool grouped = arch.n_kv_heads < arch.n_heads;
+  const std::vector<model::LayerAttention> layers = arch.layers;
+  arch.n_layers = sizes.n_layers, arch.d_model = sizes.d_model, arch.d_ff = sizes.d_ff;
+  arch.n_heads = sizes.n_heads, arch.head_dim = sizes.head_dim;
+  arch.n_kv_heads = grouped ? sizes.n_kv_heads : sizes.n_heads;
+  arch.vocab_size = sizes.vocab_size, arch.context_length = sizes.context_length;
+  arch.end_ids = sizes.end_ids;
+  for (size_t i = layers.size(); !layers.empty() && i < 3; ++i)
+    arch.layers.push_back(layers[i % layers.size()]);
+  return arch;
+}
+
 // Uniform in ±bound, the same on every machine.
 inline Tensor random_tensor(std::mt19937_64& rng, std::vector<int64_t> shape, double bound) {
   Tensor t = at::empty(shape, tensor::f32());
@@ -54,7 +74,8 @@ inline std::map<std::string, Tensor> random_weights(const model::Arch& config, u
   std::mt19937_64 rng(seed);
   std::map<std::string, Tensor> weights;
   for (const auto& [name, shape] : model::expected_tensors(config))
-    weights[name] = shape.size() == 1
+    weights[name] = name.ends_with(".bias") ? at::zeros(shape, tensor::f32())
+                    : shape.size() == 1
                         ? at::ones(shape, tensor::f32())
                         : random_tensor(rng, shape, 1 / std::sqrt(static_cast<double>(shape[1])));
   return weights;
@@ -63,6 +84,10 @@ inline std::map<std::string, Tensor> random_weights(const model::Arch& config, u
 // Tiny work is done by one thread: with more it waits for them, forever on a busy machine.
 inline std::shared_ptr<const model::Model> shared(model::Model model) {
   return std::make_shared<const model::Model>(std::move(model));
+}
+inline std::shared_ptr<const model::Model> random_model(const model::Arch& arch, uint64_t seed) {
+  tensor::start(1);
+  return shared(model::Model::from_weights(arch, random_weights(arch, seed)).value());
 }
 inline std::shared_ptr<const model::Model> random_model(uint64_t seed) {
   tensor::start(1);
@@ -237,6 +262,15 @@ inline std::shared_ptr<const model::Model> planted_model() {
   tensor::start(1);
   static const auto weights = teach(*random_model(1), curriculum(), 150);
   return shared(model::Model::from_weights(tiny_arch(), weights).value());
+}
+
+// The same of another family.
+inline std::shared_ptr<const model::Model> planted_model_of(const std::string& family) {
+  tensor::start(1);
+  static std::map<std::string, std::map<std::string, Tensor>> known;
+  const model::Arch arch = tiny_arch_of(family);
+  if (!known.contains(family)) known[family] = teach(*random_model(arch, 1), curriculum(), 200);
+  return shared(model::Model::from_weights(arch, known[family]).value());
 }
 
 // Log-probabilities of the token that follows a prompt, [V].

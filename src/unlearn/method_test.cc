@@ -53,26 +53,7 @@ Effect effect_of(const edit::Edit& edit) {
 class Contract : public ::testing::TestWithParam<const Method*> {
  protected:
   const Method& method() const { return *GetParam(); }
-  // The defaults are for models of language; the tiny one takes larger steps, and more pairs a
-  // step.
-  Knobs knobs(const Knobs& given = {}) const {
-    if (!method().objective()) return given;
-    Knobs all = given;
-    for (const auto& [name, value] :
-         Knobs{{"lr", 2e-3}, {"epochs", 30}, {"warmup", 0}, {"decay", 0}})
-      all.emplace(name, value);
-    static const std::map<std::string_view, Knobs> kOwn = {
-        {"asu", {{"temperature", 100}, {"retain_weight", 2}}},
-        {"dpo", {{"retain_weight", 3}}},
-        {"loku", {{"retain_weight", 2}, {"lora", 4}, {"lr", 1e-3}}},
-        {"lunar", {{"layer", 1}, {"strength", 12}, {"lr", 0.01}, {"epochs", 100}}},
-        {"rmu", {{"layer", 1}, {"steering", 20}, {"lr", 0.01}, {"retain_weight", 10}}},
-        {"satimp", {{"beta1", 1}, {"retain_weight", 2}}}};
-    if (const auto own = kOwn.find(method().name); own != kOwn.end())
-      for (const auto& [name, value] : own->second) all.insert_or_assign(name, value);
-    for (const auto& [name, value] : given) all.insert_or_assign(name, value);
-    return all;
-  }
+  Knobs knobs(const Knobs& given = {}) const { return tiny_knobs(method(), given); }
   base::Result<edit::Edit> run(const Knobs& given = {}) const {
     return propose(method(), problem_on(*model_, method()), knobs(given));
   }

@@ -25,14 +25,36 @@ inline PreparationInputs preparation_inputs() {
   return inputs;
 }
 
-// The preparation of each method that has one, learned on the planted model; once per process.
-inline PreparedPtr prepared(const Method& method) {
-  static std::map<std::string_view, PreparedPtr> known;
-  PreparedPtr& learned = known[method.name];
+// The preparation of each method that has one, learned on the planted model of a family; once per
+// process.
+inline PreparedPtr prepared(const Method& method, const model::Model& planted) {
+  static std::map<std::pair<std::string, std::string_view>, PreparedPtr> known;
+  PreparedPtr& learned = known[{planted.arch().family, method.name}];
   if (method.preparation && !learned)
-    learned =
-        method.preparation->learn(*tests::planted_model(), preparation_inputs(), {}, {}).value();
+    learned = method.preparation->learn(planted, preparation_inputs(), {}, {}).value();
   return learned;
+}
+inline PreparedPtr prepared(const Method& method) {
+  return prepared(method, *tests::planted_model());
+}
+
+// The defaults are for models of language; the tiny one takes larger steps, and more pairs a step.
+inline Knobs tiny_knobs(const Method& method, const Knobs& given = {}) {
+  if (!method.objective()) return given;
+  Knobs all = given;
+  for (const auto& [name, value] : Knobs{{"lr", 2e-3}, {"epochs", 30}, {"warmup", 0}, {"decay", 0}})
+    all.emplace(name, value);
+  static const std::map<std::string_view, Knobs> kOwn = {
+      {"asu", {{"temperature", 100}, {"retain_weight", 2}}},
+      {"dpo", {{"retain_weight", 3}}},
+      {"loku", {{"retain_weight", 2}, {"lora", 4}, {"lr", 1e-3}}},
+      {"lunar", {{"layer", 1}, {"strength", 12}, {"lr", 0.01}, {"epochs", 100}}},
+      {"rmu", {{"layer", 1}, {"steering", 20}, {"lr", 0.01}, {"retain_weight", 10}}},
+      {"satimp", {{"beta1", 1}, {"retain_weight", 2}}}};
+  if (const auto own = kOwn.find(method.name); own != kOwn.end())
+    for (const auto& [name, value] : own->second) all.insert_or_assign(name, value);
+  for (const auto& [name, value] : given) all.insert_or_assign(name, value);
+  return all;
 }
 
 inline model::Example example(tests::Ids prompt, const tests::Ids& reply) {
@@ -71,7 +93,7 @@ inline const TrainingSet& training_set() {
 }
 
 inline Problem problem_on(const model::Model& model, const Method& method) {
-  Problem p{.model = model, .seed = 7, .prepared = prepared(method)};
+  Problem p{.model = model, .seed = 7, .prepared = prepared(method, model)};
   p.training = &training_set();
   p.forget = {{tests::question(kRelation, kSubject), -1},
               {tests::subject_first(kRelation, kSubject), -1}};
