@@ -94,6 +94,10 @@ Result<Arch> arch_from_gguf(const tensor::GgufMeta& meta) {
   if (const std::string type = meta.text_or("general.type", "model"); type != "model")
     return fail(Code::kUnsupported, fmt::format("the GGUF holds a file of type '{}'", type),
                 "give the model itself; an adapter is not one");
+  if (const int64_t n = meta.integer_or("split.count", 1); n > 1)
+    return fail(Code::kUnsupported,
+                fmt::format("the GGUF is part {} of {}", meta.integer_or("split.no", 0) + 1, n),
+                "join the parts with llama.cpp: llama-gguf-split --merge PART1 OUT");
   const std::string word = TRY(meta.text("general.architecture"));
   const Family* family = family_of_gguf(word);
   if (!family) TRY(unknown(word, &Family::gguf));

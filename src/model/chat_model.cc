@@ -1,6 +1,7 @@
 #include "model/chat_model.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 
@@ -16,7 +17,19 @@ using base::fail;
 using base::Result;
 
 constexpr const char* kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
-// $HF_HOME/hub/models--org--name/snapshots/<the newest>.
+// A snapshot whose download was broken off lacks a file or has a link to nothing.
+bool complete(const fs::path& snapshot) {
+  std::error_code ec;
+  bool weights = false;
+  for (const auto& entry : fs::directory_iterator(snapshot, ec)) {
+    if (!fs::exists(entry.path(), ec)) return false;  // a link to a blob that is not there
+    const std::string name = entry.path().filename().string();
+    weights = weights || name.ends_with(".safetensors") || name.ends_with(".gguf");
+  }
+  return weights && fs::exists(snapshot / "config.json", ec);
+}
+
+// $HF_HOME/hub/models--org--name/snapshots/<what refs/main names, else the newest complete one>.
 std::string find_in_hub(const std::string& id) {
   const auto env = [](const char* name) {
     const char* value = std::getenv(name);
@@ -28,10 +41,18 @@ std::string find_in_hub(const std::string& id) {
   std::string folder = "models--" + id;
   for (size_t at; (at = folder.find('/')) != folder.npos;) folder.replace(at, 1, "--");
   std::error_code ec;
+  const fs::path repository = fs::path(hub) / folder;
+  if (auto head = base::read_file((repository / "refs/main").string())) {
+    while (!head->empty() && std::isspace(static_cast<unsigned char>(head->back())))
+      head->pop_back();
+    const fs::path snapshot = repository / "snapshots" / *head;
+    if (head->find('/') == head->npos && !head->empty() && complete(snapshot))
+      return snapshot.string();
+  }
   std::string newest;
   fs::file_time_type newest_time{};
-  for (const auto& entry : fs::directory_iterator(fs::path(hub) / folder / "snapshots", ec))
-    if (newest.empty() || entry.last_write_time(ec) > newest_time) {
+  for (const auto& entry : fs::directory_iterator(repository / "snapshots", ec))
+    if (complete(entry.path()) && (newest.empty() || entry.last_write_time(ec) > newest_time)) {
       newest = entry.path().string();
       newest_time = entry.last_write_time(ec);
     }

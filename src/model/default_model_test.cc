@@ -122,12 +122,25 @@ TEST(FindModel, MissingModelsAreErrorsWithAHint) {
 
 TEST(FindModel, LooksIntoTheHuggingFaceCache) {
   const tests::TempDir dir;
-  const std::string snapshot = dir / "models--some-one--tiny/snapshots/abc";
-  tests::write_bytes(snapshot + "/config.json", "{}");
+  const std::string repository = dir / "models--some-one--tiny";
+  const auto add = [&](const std::string& commit) {
+    tests::write_bytes(repository + "/snapshots/" + commit + "/config.json", "{}");
+    tests::write_bytes(repository + "/snapshots/" + commit + "/model.safetensors", "x");
+    return repository + "/snapshots/" + commit;
+  };
+  const std::string first = add("abc");
   const Environment hub("HF_HUB_CACHE", dir.path());
-  EXPECT_EQ(find_model("some-one/tiny").value(), snapshot);
+  EXPECT_EQ(find_model("some-one/tiny").value(), first);
   EXPECT_FALSE(find_model("some-one/other"));
-  EXPECT_EQ(load_chat_model("some-one/tiny").error().code, Code::kNotFound);  // no weights in it
+  EXPECT_FALSE(load_chat_model("some-one/tiny"));  // x is no model
+  // What refs/main names, whichever is newer; a download that was broken off is none.
+  const std::string second = add("def");
+  tests::write_bytes(repository + "/refs/main", "abc\n");
+  EXPECT_EQ(find_model("some-one/tiny").value(), first);
+  std::filesystem::remove(first + "/model.safetensors");
+  EXPECT_EQ(find_model("some-one/tiny").value(), second);
+  std::filesystem::create_symlink("../../blobs/gone", second + "/tokenizer.json");
+  EXPECT_FALSE(find_model("some-one/tiny"));
 }
 
 TEST(LoadPatient, AFolderWithoutATokenizerIsAnError) {

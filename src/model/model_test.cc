@@ -159,6 +159,15 @@ TEST_F(Files, WhatTheFamilyDoesNotComputeIsRefused) {
   EXPECT_FALSE(Model::load(write(other)));
 }
 
+TEST_F(Files, WhatIsNoWholeModelIsSaid) {
+  auto part = gguf_of(config_, weights_, DType::kF32);
+  part.u32("split.count", 3), part.u32("split.no", 1);
+  EXPECT_THAT(load_error(write(part)).message, testing::HasSubstr("part 2 of 3"));
+  auto adapter = gguf_of(config_, weights_, DType::kF32);
+  adapter.text("general.type", "adapter");
+  EXPECT_THAT(load_error(write(adapter)).message, testing::HasSubstr("'adapter'"));
+}
+
 // Llama 3.1 and later carry their rope scaling as a tensor of divisors.
 TEST_F(Files, RopeFactorsOfAGgufAreTheScalingOfTheirConfig) {
   const Rope plain{.theta = 500000};

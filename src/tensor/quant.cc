@@ -27,6 +27,10 @@ using blocks::load;
 
 // Readers: `blocks` blocks from p -> their weights, y [blocks, weights a block].
 void from_f32(const uint8_t* p, size_t n, float* y) { std::memcpy(y, p, n * sizeof *y); }
+template <class T>
+void from_numbers(const uint8_t* p, size_t n, float* y) {
+  for (size_t i = 0; i < n; ++i) y[i] = static_cast<float>(load<T>(p + i * sizeof(T)));
+}
 // half_to_float without its branches: a float of the same exponent bits is off by 2^-112.
 EXPUNGE_CLONES void from_f16(const uint8_t* __restrict p, size_t n, float* __restrict y) {
   for (size_t i = 0; i < n; ++i) {
@@ -282,7 +286,7 @@ struct Type {
   // Where in a block halves lie that are finite exactly if all its weights are; -1: none.
   std::array<int, 2> scales = {-1, -1};
 };
-constexpr std::array<Type, 25> kTypes = {{
+constexpr std::array<Type, 30> kTypes = {{
     {{DType::kF32, "F32", 0, 1, 4, true}, from_f32},
     {{DType::kF16, "F16", 1, 1, 2, true}, from_f16, {0, -1}},
     {{DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16},
@@ -308,6 +312,11 @@ constexpr std::array<Type, 25> kTypes = {{
     {{DType::kMXFP4, "MXFP4", 39, 32, 17, false}, blocks::from_mxfp4},
     {{DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::from_tq1_0, {52, -1}},
     {{DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::from_tq2_0, {64, -1}},
+    {{DType::kI8, "I8", 24, 1, 1, false}, from_numbers<int8_t>},
+    {{DType::kI16, "I16", 25, 1, 2, false}, from_numbers<int16_t>},
+    {{DType::kI32, "I32", 26, 1, 4, false}, from_numbers<int32_t>},
+    {{DType::kI64, "I64", 27, 1, 8, false}, from_numbers<int64_t>},
+    {{DType::kF64, "F64", 28, 1, 8, false}, from_numbers<double>},
 }};
 const Type& type_of(DType dtype) {
   return *std::ranges::find(kTypes, dtype, [](const Type& t) { return t.info.dtype; });

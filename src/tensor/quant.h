@@ -41,7 +41,12 @@ enum class DType {
   kIQ4_XS,
   kMXFP4,
   kTQ1_0,
-  kTQ2_0
+  kTQ2_0,
+  kI8,  // the whole numbers and F64: of tensors that no model here computes with
+  kI16,
+  kI32,
+  kI64,
+  kF64
 };
 
 struct DTypeInfo {

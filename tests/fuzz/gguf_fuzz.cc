@@ -24,7 +24,7 @@ std::string llama_like() {
 // One tensor of every type.
 std::string all_types() {
   tests::GgufBuilder gguf;
-  for (uint32_t id = 0; id < 31; ++id)
+  for (uint32_t id = 0; id < 40; ++id)
     if (const auto dtype = tensor::dtype_from_ggml(id)) {
       const auto& type = tensor::info(*dtype);
       gguf.tensor(type.name, {1, static_cast<int64_t>(type.block)}, *dtype,
