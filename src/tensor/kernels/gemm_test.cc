@@ -91,6 +91,7 @@ TEST(Gemm, ARowIsTheSameBitsWithAnyOthersAndThreads) {
 
 TEST(Gemm, RefusesWhatItCannotDo) {
   float x = 0, y = 0;
+  EXPECT_THROW(gemm(DType::kF32, nullptr, &x, 0, 1, 1, &y), base::Bug);
 }
 
 }  // namespace
