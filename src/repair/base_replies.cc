@@ -29,7 +29,7 @@ bool fits(const verify::BaseReplies& r, const std::vector<std::vector<int32_t>>&
 base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat_model,
                                                     const agent::Wordings& wordings,
                                                     int64_t layer) {
-  constexpr const char* kVersion = "1";
+  constexpr const char* kVersion = "2";
   constexpr size_t kUnrelated = 12, kTexts = 2;
   const auto prompts = spread(wordings.unrelated, kUnrelated);
   std::vector<std::vector<int32_t>> ids, texts;

@@ -12,7 +12,7 @@ namespace {
 using base::Json;
 using base::Result;
 
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "2";
 
 std::string key_of(std::span<const int32_t> prompt) {
   return base::sha256_hex(std::as_bytes(prompt)).substr(0, 32);
@@ -73,7 +73,7 @@ Result<std::vector<std::vector<int32_t>>> KeptReplies::of(
     options.max_new_tokens = kTokens;
     const auto replies = TRY(model::generate(base_.model, unknown, options, job));
     for (size_t i = 0; i < unknown.size(); ++i)
-      replies_[unknown_keys[i]] = verify::reply_ids(base_.model, replies[i]);
+      replies_[unknown_keys[i]] = verify::reply_ids(replies[i]);
     TRY(store());
   }
   std::vector<std::vector<int32_t>> found;

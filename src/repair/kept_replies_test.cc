@@ -32,7 +32,7 @@ class KeptRepliesTest : public ::testing::Test {
     const model::Model& base = tests::planted_chat().model;
     std::vector<Ids> replies;
     const auto generated = model::generate(base, prompts, options).value();
-    for (const auto& g : generated) replies.push_back(verify::reply_ids(base, g));
+    for (const auto& g : generated) replies.push_back(verify::reply_ids(g));
     return replies;
   }
   const std::vector<Ids> prompts_ = {tests::question(0, 5), tests::subject_first(1, 6),

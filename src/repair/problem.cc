@@ -109,7 +109,7 @@ base::Status update(const model::Model& edited, const std::vector<std::vector<in
   options.trace_layer = layer;
   const auto fresh = TRY(model::generate(edited, again, options, job));
   for (size_t k = 0; k < which.size(); ++k) {
-    replies[which[k]] = verify::reply_ids(edited, fresh[k]);
+    replies[which[k]] = verify::reply_ids(fresh[k]);
     states[which[k]] = fresh[k].trace;
   }
   return {};

@@ -5,10 +5,9 @@
 namespace expunge::verify {
 using base::Result;
 
-std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation) {
+std::vector<int32_t> reply_ids(const model::Generation& generation) {
   std::vector<int32_t> ids = generation.ids;
-  if (generation.stop == model::Stop::kEndOfTurn && !model.arch().end_ids.empty())
-    ids.push_back(model.arch().end_ids[0]);
+  if (generation.end_id) ids.push_back(*generation.end_id);
   return ids;
 }
 
@@ -25,7 +24,7 @@ Result<BaseReplies> learn_base_replies(const model::Model& model,
   const auto replies = TRY(model::generate(model, prompt_ids, options));
   for (size_t i = 0; i < prompts.size(); ++i)
     r.unrelated.push_back(
-        {prompts[i], "", {}, reply_ids(model, replies[i]), replies[i].trace.entering});
+        {prompts[i], "", {}, reply_ids(replies[i]), replies[i].trace.entering});
   options.max_new_tokens = 1;
   const auto continued = TRY(model::generate(model, texts, options));
   for (size_t i = 0; i < texts.size(); ++i)

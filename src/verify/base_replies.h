@@ -28,6 +28,6 @@ std::string serialise(const BaseReplies& replies);
 base::Result<BaseReplies> deserialise_base_replies(std::string_view bytes);
 
 // The model's reply, its end-of-turn token included.
-std::vector<int32_t> reply_ids(const model::Model& model, const model::Generation& generation);
+std::vector<int32_t> reply_ids(const model::Generation& generation);
 
 }  // namespace expunge::verify

@@ -260,7 +260,7 @@ TEST_F(Gates, RepliesAndStatesKnownBeforehandChangeNothing) {
       if (!q.answers.empty()) continue;
       const std::vector<Ids> ids{encode(q)};
       const auto g = model::generate(chat_->model, ids, options).value()[0];
-      q.reply = reply_ids(chat_->model, g);
+      q.reply = reply_ids(g);
       q.entering = g.trace.entering;
     }
   Steers one;
