@@ -31,13 +31,17 @@ template <class T>
 void from_numbers(const uint8_t* p, size_t n, float* y) {
   for (size_t i = 0; i < n; ++i) y[i] = static_cast<float>(load<T>(p + i * sizeof(T)));
 }
-// half_to_float without its branches: a float of the same exponent bits is off by 2^-112.
+// half_to_float without its branches, so that it becomes vectors. No subnormal float32 is computed
+// with: the program flushes those to zero (tensor::start).
 EXPUNGE_CLONES void from_f16(const uint8_t* __restrict p, size_t n, float* __restrict y) {
   for (size_t i = 0; i < n; ++i) {
-    const uint32_t h = load<uint16_t>(p + 2 * i), magnitude = (h & 0x7fff) << 13;
-    const uint32_t finite = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112F);
-    const uint32_t not_finite = (h & 0x7c00) == 0x7c00 ? 0x7f800000U : 0U;
-    y[i] = std::bit_cast<float>(finite | not_finite | (h & 0x8000) << 16);
+    const uint32_t h = load<uint16_t>(p + 2 * i), exponent = h & 0x7c00;
+    const uint32_t shifted = (h & 0x7fff) << 13;
+    const auto small =
+        std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(h & 0x3ff)) * 0x1p-24F);
+    const uint32_t large = shifted + (exponent == 0x7c00 ? 224U << 23 : 112U << 23);
+    const uint32_t magnitude = exponent == 0 ? small : large;
+    y[i] = std::bit_cast<float>(magnitude | (h & 0x8000) << 16);
   }
 }
 EXPUNGE_CLONES void from_bf16(const uint8_t* p, size_t n, float* y) {
