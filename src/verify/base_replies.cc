@@ -23,8 +23,7 @@ Result<BaseReplies> learn_base_replies(const model::Model& model,
   BaseReplies r;
   const auto replies = TRY(model::generate(model, prompt_ids, options));
   for (size_t i = 0; i < prompts.size(); ++i)
-    r.unrelated.push_back(
-        {prompts[i], "", {}, reply_ids(replies[i]), replies[i].trace.entering});
+    r.unrelated.push_back({prompts[i], "", {}, reply_ids(replies[i]), replies[i].trace.entering});
   options.max_new_tokens = 1;
   const auto continued = TRY(model::generate(model, texts, options));
   for (size_t i = 0; i < texts.size(); ++i)

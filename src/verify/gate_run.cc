@@ -124,8 +124,7 @@ base::Status GateRun::refer() {
   model::GenerateOptions options;
   options.max_new_tokens = kKeptTokens;
   const auto replies = TRY(model::generate(base_->model, prompts, options));
-  for (size_t i = 0; i < unknown.size(); ++i)
-    unknown[i]->reference = reply_ids(replies[i]);
+  for (size_t i = 0; i < unknown.size(); ++i) unknown[i]->reference = reply_ids(replies[i]);
   return {};
 }
 
