@@ -20,7 +20,6 @@ namespace expunge::tests {
 
 using tensor::Tensor;
 using Ids = std::vector<int32_t>;
-using model::Role;
 
 // "model.layers.1.mlp.down_proj.weight", as most families call it.
 inline std::string layer_weight(int64_t layer, std::string_view module) {
@@ -110,65 +109,6 @@ inline int32_t answer(int32_t relation, int32_t subject) {  // subjects share an
 }
 inline Ids refusal() { return {kI, kDunno}; }
 
-// The block over a batch of sequences of one length, differentiable in the weights.
-class BatchOps final : public model::BlockOps {
- public:
-  BatchOps(const model::Model& model, int64_t batch, int64_t length)
-      : model_(model), arch_(model.arch()), batch_(batch), length_(length) {
-    const std::vector<int32_t> positions = model::first_positions(length);
-    const std::vector<int32_t> lengths(positions.size(), static_cast<int32_t>(length));
-    for (const model::Rope& rope : arch_.ropes)
-      ropes_.push_back(model::rope_table(rope, arch_.rotary(), positions, lengths));
-  }
-  void enter(int64_t layer) { layer_ = layer; }
-
-  Tensor norm(const Tensor& x, Role role) override {
-    const int64_t layer = model::in_layer(role) ? layer_ : -1;
-    const Tensor w = model_.param(role, layer).value();
-    if (arch_.norm == model::Norm::kRms) return at::rms_norm(x, {x.size(-1)}, w, arch_.norm_eps);
-    return at::layer_norm(x, {x.size(-1)}, w, model_.bias(role, layer).value(), arch_.norm_eps);
-  }
-  Tensor linear(const Tensor& x, Role role) override {
-    const Tensor y = at::linear(x, model_.param(role, layer_).value());
-    return arch_.biases.contains(role) ? y + model_.bias(role, layer_).value() : y;
-  }
-  Tensor attention(Tensor q, Tensor k, Tensor v) override {
-    const auto heads = [&](const Tensor& t, int64_t n) {
-      const Tensor h = t.view({batch_, length_, n, arch_.head_dim}).transpose(1, 2);  // [B,n,T,K]
-      return n == arch_.n_heads ? h : h.repeat_interleave(arch_.n_heads / n, 1);
-    };
-    const model::LayerAttention how = arch_.attention_of(layer_);
-    Tensor seen = at::ones({length_, length_}, at::kBool).tril();
-    if (how.window > 0) seen = seen.triu(1 - how.window);
-    const Tensor out = at::scaled_dot_product_attention(
-        rotate(heads(q, arch_.n_heads)), rotate(heads(k, arch_.n_kv_heads)),
-        heads(v, arch_.n_kv_heads), seen, 0.0, /*is_causal=*/false, arch_.score_scale());
-    return out.transpose(1, 2).reshape({batch_ * length_, -1});  // [B*T,N*K]
-  }
-  Tensor gated(const Tensor& gate, const Tensor& up) override {
-    return model::activate(arch_, gate) * up;
-  }
-  Tensor activated(const Tensor& x) override { return model::activate(arch_, x); }
-  Tensor add(const Tensor& a, const Tensor& b) override { return a + b; }
-  Tensor tap(model::Point, Tensor value) override { return value; }
-
- private:
-  Tensor rotate(const Tensor& x) const {  // [B,n,T,K], rotate_half of the leading components
-    if (ropes_.empty()) return x;
-    const model::RopeTable& table = ropes_[arch_.attention_of(layer_).rope];
-    const int64_t half = arch_.rotary() / 2;
-    const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
-    return at::cat({a * table.cos - b * table.sin, b * table.cos + a * table.sin,
-                    x.narrow(-1, 2 * half, x.size(-1) - 2 * half)},
-                   -1);
-  }
-  const model::Model& model_;
-  const model::Arch& arch_;
-  int64_t batch_, length_;
-  std::vector<model::RopeTable> ropes_;
-  int64_t layer_ = 0;
-};
-
 inline Ids to_vector(const Tensor& ids) {
   const Tensor flat = ids.flatten().to(at::kInt).contiguous();
   return {flat.data_ptr<int32_t>(), flat.data_ptr<int32_t>() + flat.numel()};
@@ -176,18 +116,11 @@ inline Ids to_vector(const Tensor& ids) {
 
 // ids [n,T] -> final normed hidden states [n*T,D].
 inline Tensor batch_hidden(const model::Model& model, const Tensor& ids) {
-  const int64_t batch = ids.size(0), length = ids.size(1);
-  BatchOps ops(model, batch, length);
-  const Ids flat = to_vector(ids);
   Ids positions;
-  for (int64_t i = 0; i < batch; ++i)
-    for (int64_t t = 0; t < length; ++t) positions.push_back(static_cast<int32_t>(t));
-  Tensor x = model::embed(model, flat, positions);
-  for (int64_t layer = 0; layer < model.arch().n_layers; ++layer) {
-    ops.enter(layer);
-    x = model::run_block(model.arch(), ops, x);
-  }
-  return ops.norm(x, Role::kFinalNorm);
+  for (int64_t i = 0; i < ids.numel(); ++i)
+    positions.push_back(static_cast<int32_t>(i % ids.size(1)));
+  return model::plain_tail(model, model::embed(model, to_vector(ids), positions), 0, {},
+                           ids.size(0));
 }
 
 // The training data: prompt and reply, padded at the end (a causal model does not see that).

@@ -17,6 +17,7 @@ using base::fail;
 using base::Result;
 
 constexpr const char* kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
+
 // A snapshot whose download was broken off lacks a file or has a link to nothing.
 bool complete(const fs::path& snapshot) {
   std::error_code ec;

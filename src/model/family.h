@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/config_reader.h"
+#include "model/usual_config.h"
 
 namespace expunge::model {
 

@@ -176,8 +176,7 @@ Tensor Runner::run(std::span<const Chunk> chunks, Tensor x, int64_t first, int64
 Tensor Runner::logits(const Tensor& hidden) const {
   const c10::InferenceMode no_grad;
   const Arch& arch = model_.arch();
-  const Tensor y =
-      project(model_, hidden, arch.tied_embeddings ? Role::kEmbedding : Role::kHead, -1);
+  const Tensor y = project(model_, hidden, head_role(arch), -1);
   return arch.logit_cap > 0 ? at::tanh_(y.div_(arch.logit_cap)).mul_(arch.logit_cap) : y;
 }
 

@@ -21,8 +21,6 @@ using Hook = std::function<Tensor(Point point, int64_t layer, Tensor value)>;
 Tensor activate(const Arch& arch, const Tensor& x);  // act(x), differentiable
 // What enters the first layer [rows,D].
 Tensor embed(const Model& model, std::span<const int32_t> ids, std::span<const int32_t> positions);
-// The matrix that turns hidden states into logits.
-std::string head_name(const Model& model);
 
 // New tokens of one sequence in a pass; they follow those already in the sequence.
 struct Chunk {
@@ -72,7 +70,9 @@ class Runner {
 // `weights` that require gradients. Starts at position 0.
 Tensor forward_plain(const Model& model, std::span<const int32_t> ids, const Hook& hook = {});
 // The rest of that pass, from the residual stream x [T,D] that enters `first_layer`.
-Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook& hook = {});
+// x may hold a batch of sequences of one length, one after another.
+Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook& hook = {},
+                  int64_t batch = 1);
 Tensor plain_logits(const Model& model, const Tensor& hidden);  // [n,D] -> [n,V]
 
 }  // namespace expunge::model

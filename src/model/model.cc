@@ -5,7 +5,6 @@
 
 #include "base/hash.h"
 #include "model/family.h"
-#include "tensor/kernels/pool.h"
 #include "tensor/tensor_map.h"
 
 namespace expunge::model {
@@ -17,20 +16,6 @@ using base::fail;
 using base::Json;
 using base::Result;
 
-// Values of a tensor as float32, large ones in parallel, whole blocks a task.
-Tensor read_values(const tensor::TensorInfo& t) {
-  Tensor values = at::empty(t.shape, tensor::f32());
-  const auto& type = tensor::info(t.dtype);
-  const auto blocks = static_cast<int64_t>(t.numel() / type.block);
-  float* out = values.data_ptr<float>();
-  tensor::kernels::parallel_for(0, blocks, 4096, [&](int64_t begin, int64_t end) {
-    const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
-    tensor::dequantise(t.dtype, t.bytes.subspan(first * type.bytes, n * type.bytes),
-                       {out + first * type.block, n * type.block});
-  });
-  return values;
-}
-
 Result<Arch> read_gguf_arch(const tensor::TensorFile& file) {
   Arch arch = TRY(arch_from_gguf(file.meta()));
   arch.tied_embeddings = file.find("output.weight") == nullptr;
@@ -38,7 +23,7 @@ Result<Arch> read_gguf_arch(const tensor::TensorFile& file) {
   if (const tensor::TensorInfo* t = file.find("token_embd.weight"); t && t->shape.size() == 2)
     arch.vocab_size = std::max(arch.vocab_size, t->shape[0]);
   if (const tensor::TensorInfo* t = file.find("rope_freqs.weight"); t && !arch.ropes.empty()) {
-    const Tensor factors = read_values(*t);
+    const Tensor factors = tensor::dequantised(t->dtype, t->bytes, t->shape);
     if (factors.numel() != arch.rotary() / 2)
       return fail(Code::kCorrupt, fmt::format("rope_freqs.weight has {} factors, expected {}",
                                               factors.numel(), arch.rotary() / 2));
@@ -57,7 +42,7 @@ Result<Arch> read_arch(const std::string& path, const tensor::TensorFile& file) 
   return arch_from_hf(config, generation ? *generation : Json());
 }
 
-// Biases and norms that the architecture does not name would be left out of the computation.
+// A bias that the architecture does not name would be left out of the computation.
 base::Status refuse_unknown_biases(const Arch& arch, const tensor::TensorFile& file) {
   const bool gguf = file.format() == tensor::Format::kGguf;
   std::set<std::string> expected;
@@ -182,7 +167,7 @@ Result<std::shared_ptr<const Param>> Model::read_param(const Source& source,
   if (shape.size() == 2 && (info.dtype != tensor::DType::kF32 || aligned))
     return std::make_shared<const Param>(
         tensor::StoredMatrix{info.dtype, info.bytes, shape[0], shape[1]}, std::move(keeper));
-  Tensor values = read_values(info);
+  Tensor values = tensor::dequantised(info.dtype, info.bytes, info.shape);
   if (!gguf) values += checkpoint_offset(source.arch, name);
   return std::make_shared<const Param>(std::move(values));
 }

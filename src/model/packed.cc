@@ -74,26 +74,19 @@ class TrainingOps final : public BlockOps {
  private:
   Tensor product(const Tensor& x, const std::string& name) const {
     const auto it = variables_.find(name);
-    if (frozen(name)) {
-      const tensor::StoredMatrix w = model_.param(name).matrix();
-      if (it == variables_.end()) return tensor::linear(x, w);
-      const Variable& v = it->second;
-      return tensor::linear(x, w, {v.a, v.b, v.a0, v.b0, v.scale});
-    }
-    const Variable& v = it->second;
-    if (!v.a.defined()) return tensor::linear(x, v.weight, {}, v.use);
-    return tensor::linear(x, v.weight, {v.a, v.b, v.a0, v.b0, v.scale});
+    static const Variable kNone;
+    const Variable& v = it == variables_.end() ? kNone : it->second;
+    const tensor::LowRankChange change{v.a, v.b, v.a0, v.b0, v.scale};
+    if (!v.weight.defined()) return tensor::linear(x, model_.param(name).matrix(), change);
+    return tensor::linear(x, v.weight, change, v.use);
   }
   // Whether the model's own tensor is used: without a gradient, as its file stores it.
   bool frozen(std::string_view name) const {
     const auto it = variables_.find(name);
-    const bool own = it == variables_.end() || !it->second.weight.defined();
-    return own;
+    return it == variables_.end() || !it->second.weight.defined();
   }
-  Tensor weight(std::string_view name) const {
-    const auto it = variables_.find(name);
-    return it != variables_.end() && it->second.weight.defined() ? it->second.weight
-                                                                 : model_.param(name).value();
+  Tensor weight(const std::string& name) const {
+    return frozen(name) ? model_.param(name).value() : variables_.at(name).weight;
   }
 
   const Model& model_;
@@ -153,8 +146,8 @@ tensor::Head head(const Model& model, const Variables& variables) {
     const auto it = variables.find(name);
     return it != variables.end() ? it->second.weight : Tensor();
   };
-  tensor::Head head{.weight = changed(head_name(model)), .cap = arch.logit_cap};
-  if (!head.weight.defined()) head.frozen = model.param(head_name(model)).matrix();
+  tensor::Head head{.weight = changed(weight_name(arch, head_role(arch))), .cap = arch.logit_cap};
+  if (!head.weight.defined()) head.frozen = model.param(head_role(arch)).matrix();
   if (!arch.biases.contains(Role::kHead)) return head;
   const std::string bias = bias_name(arch, Role::kHead);
   head.bias = changed(bias).defined() ? changed(bias) : model.param(bias).value();

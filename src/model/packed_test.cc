@@ -113,7 +113,7 @@ TEST(ForwardPacked, LossAndEveryGradientAreThePlainPasss) {
               kRounding)
         << name;
   tensor::backward(packed_loss(*model, variables, all));  // gradients add up
-  const std::string head(head_name(*model));
+  const std::string head(weight_name(model->arch(), head_role(model->arch())));
   EXPECT_LT(
       tests::relative_l2(floats(variables[head].weight.grad() / 2), floats(leaves.at(head).grad())),
       kRounding);

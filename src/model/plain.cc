@@ -6,8 +6,9 @@ namespace {
 
 class PlainOps final : public BlockOps {
  public:
-  PlainOps(const Model& model, int64_t n_tokens, const Hook& hook)
-      : model_(model), arch_(model.arch()), hook_(hook) {
+  // `batch` sequences of n_tokens each, one after another in the rows.
+  PlainOps(const Model& model, int64_t batch, int64_t n_tokens, const Hook& hook)
+      : model_(model), arch_(model.arch()), batch_(batch), length_(n_tokens), hook_(hook) {
     const std::vector<int32_t> positions = first_positions(n_tokens);
     const std::vector<int32_t> lengths(positions.size(), static_cast<int32_t>(n_tokens));
     for (const Rope& rope : arch_.ropes)
@@ -27,14 +28,13 @@ class PlainOps final : public BlockOps {
   }
   Tensor attention(Tensor q, Tensor k, Tensor v) override {
     const auto heads = [&](const Tensor& t, int64_t n) {
-      return t.view({t.size(0), n, arch_.head_dim}).transpose(0, 1);  // [n,T,K]
+      return t.view({batch_, length_, n, arch_.head_dim}).transpose(1, 2);  // [B,n,T,K]
     };
     const Tensor out = at::scaled_dot_product_attention(
-        rotate(heads(q, arch_.n_heads)).unsqueeze(0),
-        rotate(heads(k, arch_.n_kv_heads)).unsqueeze(0), heads(v, arch_.n_kv_heads).unsqueeze(0),
-        visible(q.size(0)), 0.0, /*is_causal=*/false, arch_.score_scale(),
-        /*enable_gqa=*/true);                                        // [1,N,T,K]
-    return out.squeeze(0).transpose(0, 1).reshape({q.size(0), -1});  // [T,N*K]
+        rotate(heads(q, arch_.n_heads)), rotate(heads(k, arch_.n_kv_heads)),
+        heads(v, arch_.n_kv_heads), visible(), 0.0, /*is_causal=*/false, arch_.score_scale(),
+        /*enable_gqa=*/true);                                    // [B,N,T,K]
+    return out.transpose(1, 2).reshape({batch_ * length_, -1});  // [rows,N*K]
   }
   Tensor gated(const Tensor& gate, const Tensor& up) override { return activate(arch_, gate) * up; }
   Tensor activated(const Tensor& x) override { return activate(arch_, x); }
@@ -45,12 +45,12 @@ class PlainOps final : public BlockOps {
 
  private:
   // Which keys a query sees [T,T]: those up to itself, and of a window its last ones.
-  Tensor visible(int64_t n) const {
-    const Tensor all = at::ones({n, n}, at::kBool).tril();
+  Tensor visible() const {
+    const Tensor all = at::ones({length_, length_}, at::kBool).tril();
     const int64_t window = arch_.attention_of(layer_).window;
     return window > 0 ? all.triu(1 - window) : all;
   }
-  Tensor rotate(const Tensor& x) const {  // [n,T,K], rotate_half of the leading components
+  Tensor rotate(const Tensor& x) const {  // [B,n,T,K], rotate_half of the leading components
     if (ropes_.empty()) return x;
     const RopeTable& table = ropes_[arch_.attention_of(layer_).rope];
     const int64_t half = arch_.rotary() / 2, rest = x.size(-1) - 2 * half;
@@ -61,6 +61,7 @@ class PlainOps final : public BlockOps {
   }
   const Model& model_;
   const Arch& arch_;
+  int64_t batch_, length_;
   const Hook& hook_;
   std::vector<RopeTable> ropes_;
   int64_t layer_ = 0;
@@ -85,19 +86,15 @@ Tensor embed(const Model& model, std::span<const int32_t> ids, std::span<const i
   return has(arch, Role::kPositions) ? x + rows(Role::kPositions, positions) : x;
 }
 
-std::string head_name(const Model& model) {
-  const Arch& arch = model.arch();
-  return weight_name(arch, arch.tied_embeddings ? Role::kEmbedding : Role::kHead);
-}
-
 Tensor forward_plain(const Model& model, std::span<const int32_t> ids, const Hook& hook) {
   const auto n = static_cast<int64_t>(ids.size());
   return plain_tail(model, embed(model, ids, first_positions(n)), 0, hook);
 }
 
-Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook& hook) {
+Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook& hook,
+                  int64_t batch) {
   const Arch& arch = model.arch();
-  PlainOps ops(model, x.size(0), hook);
+  PlainOps ops(model, batch, x.size(0) / batch, hook);
   for (int64_t layer = first_layer; layer < arch.n_layers; ++layer) {
     ops.enter(layer);
     x = run_block(arch, ops, x);
@@ -107,7 +104,7 @@ Tensor plain_tail(const Model& model, Tensor x, int64_t first_layer, const Hook&
 
 Tensor plain_logits(const Model& model, const Tensor& hidden) {
   const Arch& arch = model.arch();
-  Tensor y = at::linear(hidden, model.param(head_name(model)).value());
+  Tensor y = at::linear(hidden, model.param(head_role(arch)).value());
   if (arch.biases.contains(Role::kHead)) y = y + model.bias(Role::kHead).value();
   return arch.logit_cap > 0 ? at::tanh(y / arch.logit_cap) * arch.logit_cap : y;
 }

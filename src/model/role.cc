@@ -108,6 +108,8 @@ bool has(const Arch& arch, Role role) {
   return find_name(family_of(arch), role) != nullptr;
 }
 
+Role head_role(const Arch& arch) { return arch.tied_embeddings ? Role::kEmbedding : Role::kHead; }
+
 std::string weight_name(const Arch& arch, Role role, int64_t layer) {
   return full_name(arch, role, layer, kWeight);
 }

@@ -52,6 +52,7 @@ struct TensorId {
 bool in_layer(Role role);
 // Whether a model of this architecture has the module.
 bool has(const Arch& arch, Role role);
+Role head_role(const Arch& arch);  // whose matrix turns hidden states into logits
 
 // "model.layers.7.mlp.down_proj.weight"; CHECKs that the family has the role.
 std::string weight_name(const Arch& arch, Role role, int64_t layer = -1);

@@ -23,7 +23,6 @@ base::Result<tensor::DType> safetensors_type(const tensor::TensorInfo* stored,
 
 // Values in a type's bytes, large ones in parallel.
 base::Result<std::string> encode(const Tensor& values, tensor::DType dtype);
-Tensor decode(const tensor::TensorInfo& stored);
 
 base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
                         const ExportOptions& options, const Stage& stage, const base::Job& job);

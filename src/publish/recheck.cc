@@ -78,7 +78,7 @@ EditedTensor measure(const model::Model& model, const std::string& name, const T
 // Values of a stored tensor in our row order.
 Tensor values_of(const model::Model& model, const std::string& name, const TensorInfo& stored,
                  Format format) {
-  Tensor values = decode(stored);
+  Tensor values = tensor::dequantised(stored.dtype, stored.bytes, stored.shape);
   if (format != Format::kGguf) values += model::checkpoint_offset(model.arch(), name);
   if (format == Format::kGguf)
     if (const auto order = model::gguf_row_order(model.arch(), name); !order.empty())

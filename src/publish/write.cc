@@ -213,20 +213,6 @@ Result<std::string> encode(const Tensor& values, DType dtype) {
   return bytes;
 }
 
-Tensor decode(const TensorInfo& stored) {
-  const tensor::DTypeInfo& type = tensor::info(stored.dtype);
-  Tensor values = at::empty(stored.shape, tensor::f32());
-  float* out = values.data_ptr<float>();
-  tensor::kernels::parallel_for(
-      0, values.numel() / static_cast<int64_t>(type.block), 4096, [&](int64_t begin, int64_t end) {
-        const auto first = static_cast<size_t>(begin);
-        const auto n = static_cast<size_t>(end - begin);
-        tensor::dequantise(stored.dtype, stored.bytes.subspan(first * type.bytes, n * type.bytes),
-                           {out + first * type.block, n * type.block});
-      });
-  return values;
-}
-
 base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
                         const ExportOptions& options, const Stage& stage, const base::Job& job) {
   std::map<std::string, tensor::Replacement> replacements;

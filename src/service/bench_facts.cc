@@ -66,6 +66,33 @@ Result<size_t> measure(const model::ChatModel& chat_model, const std::vector<Que
   return good;
 }
 
+// Those that the model answers: of the others an edit's figures would say nothing.
+Result<std::vector<Question>> known(const model::ChatModel& chat_model,
+                                    const std::vector<Question>& questions) {
+  std::vector<Question> kept;
+  if (questions.empty()) return kept;
+  const auto replies = TRY(repair::ask(chat_model, questions, verify::kReplyTokens));
+  for (size_t i = 0; i < questions.size(); ++i)
+    if (answered(replies[i], questions[i].answers)) kept.push_back(questions[i]);
+  return kept;
+}
+
+Result<std::vector<repair::Fact>> known_facts(const model::ChatModel& base,
+                                              std::vector<repair::Fact> facts,
+                                              const base::Job& job) {
+  std::vector<repair::Fact> kept;
+  for (size_t i = 0; i < facts.size(); ++i) {
+    TRY(job.check());
+    job.report("asking what the model knows", i + 1, facts.size());
+    repair::Fact& f = facts[i];
+    if (TRY(known(base, {{f.request.prompt, "", f.request.answers}})).empty()) continue;
+    for (auto* questions : {&f.paraphrases, &f.neighbours, &f.same_subject, &f.same_subject_first})
+      *questions = TRY(known(base, *questions));
+    kept.push_back(std::move(f));
+  }
+  return kept;
+}
+
 Result<double> text_nll(const model::ChatModel& chat_model) {
   std::vector<verify::ScoreItem> items;
   for (const std::string& text : agent::Wordings::builtin().held_prose)
@@ -200,16 +227,24 @@ Result<Json> in_sequence(Session& session, const std::vector<repair::Fact>& give
 }  // namespace
 
 Result<Json> bench_facts(Session& session, const BenchFactsOptions& options, const base::Job& job) {
-  const auto facts = TRY(repair::read_facts(options.facts, options.limit));
+  auto given = TRY(repair::read_facts(options.facts, options.limit));
+  const size_t n_given = given.size();
   std::vector<Question> unrelated;
   if (!options.unrelated.empty()) unrelated = TRY(repair::read_questions(options.unrelated));
   if (!TRY(session.active()).empty())
     return base::fail(base::Code::kConflict, "the journal has active edits",
                       "give an empty one with --journal");
+  const auto facts = TRY(known_facts(session.present(), std::move(given), job));
+  if (facts.empty())
+    return base::fail(base::Code::kNotFound,
+                      fmt::format("the model knows none of the {} facts", n_given),
+                      "give facts that it answers");
+  unrelated = TRY(known(session.present(), unrelated));
   const double base_nll = TRY(text_nll(session.present()));
   Tally tally;
   Json rows = TRY(one_by_one(session, facts, unrelated, base_nll, options, job, tally));
-  Json result = {{"items", facts.size()}};
+  Json result = {
+      {"items", facts.size()}, {"given", n_given}, {"unrelated_items", unrelated.size()}};
   for (const char* key : {"exact", "paraphrase", "strict", "relaxed", "neighbours", "same_subject",
                           "same_subject_first", "unrelated", "probing", "refusal", "gates_passed"})
     result[key] = tally.shares[key].value();

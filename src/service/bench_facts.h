@@ -19,7 +19,9 @@ struct BenchFactsOptions {
   // The model with the journal's edits as an export writes it, read again; empty = not measured.
   std::function<base::Result<model::ChatModel>(Session&)> written;
 };
-// {items, exact, paraphrase, strict, relaxed, neighbours, same_subject, same_subject_first,
+// Of the facts, paraphrases, neighbours and other questions those that the unedited model answers.
+// {items, given, unrelated_items, exact, paraphrase, strict, relaxed, neighbours, same_subject,
+// same_subject_first,
 //  unrelated, refusal, ppl_ratio, request_s_median, gates, failures, facts:[…],
 //  sequence:{n, exact, paraphrase, neighbours, unrelated, ppl_ratio, after:[…], written:{…}}}
 base::Result<base::Json> bench_facts(Session& session, const BenchFactsOptions& options,

@@ -9,19 +9,9 @@
 namespace expunge::tensor {
 namespace {
 
-// Rows first .. first+n as float32 at y.
-void dequantise_rows(const StoredMatrix& m, int64_t first, int64_t n, float* y) {
-  dequantise(m.dtype,
-             m.bytes.subspan(static_cast<size_t>(first * m.row_bytes()),
-                             static_cast<size_t>(n * m.row_bytes())),
-             {y, static_cast<size_t>(n * m.columns)});
-}
-
-void parallel_rows(const StoredMatrix& m, int64_t first, int64_t n, float* y) {
-  const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 16) / m.columns);
-  kernels::parallel_for(0, n, grain, [&](int64_t begin, int64_t end) {
-    dequantise_rows(m, first + begin, end - begin, y + begin * m.columns);
-  });
+std::span<const std::byte> rows_of(const StoredMatrix& m, int64_t first, int64_t n) {
+  return m.bytes.subspan(static_cast<size_t>(first * m.row_bytes()),
+                         static_cast<size_t>(n * m.row_bytes()));
 }
 
 }  // namespace
@@ -32,10 +22,21 @@ StoredMatrix stored(const Tensor& t) {
       DType::kF32, {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}, t.size(0), t.size(1)};
 }
 
+Tensor dequantised(DType dtype, std::span<const std::byte> bytes, at::IntArrayRef shape) {
+  Tensor values = at::empty(shape, f32());
+  const DTypeInfo& type = info(dtype);
+  const auto blocks = values.numel() / static_cast<int64_t>(type.block);
+  float* out = values.data_ptr<float>();
+  kernels::parallel_for(0, blocks, 4096, [&](int64_t begin, int64_t end) {
+    const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
+    dequantise(dtype, bytes.subspan(first * type.bytes, n * type.bytes),
+               {out + first * type.block, n * type.block});
+  });
+  return values;
+}
+
 Tensor dequantised(const StoredMatrix& m) {
-  Tensor y = at::empty({m.rows, m.columns}, f32());  // [O,I]
-  parallel_rows(m, 0, m.rows, y.data_ptr<float>());
-  return y;
+  return dequantised(m.dtype, m.bytes, {m.rows, m.columns});
 }
 
 Tensor dequantised_rows(const StoredMatrix& m, const Tensor& rows) {
@@ -43,7 +44,8 @@ Tensor dequantised_rows(const StoredMatrix& m, const Tensor& rows) {
   for (int64_t i = 0; i < rows.size(0); ++i) {
     const int64_t row = rows.data_ptr<int64_t>()[i];
     CHECK(row >= 0 && row < m.rows, "row {}", row);
-    dequantise_rows(m, row, 1, y.data_ptr<float>() + i * m.columns);
+    dequantise(m.dtype, rows_of(m, row, 1),
+               {y.data_ptr<float>() + i * m.columns, static_cast<size_t>(m.columns)});
   }
   return y;
 }
@@ -53,9 +55,7 @@ void for_each_piece(const StoredMatrix& m,
   const int64_t step = std::max<int64_t>(1, (int64_t{1} << 20) / m.columns);
   for (int64_t first = 0; first < m.rows; first += step) {
     const int64_t n = std::min(step, m.rows - first);
-    Tensor piece = at::empty({n, m.columns}, f32());
-    parallel_rows(m, first, n, piece.data_ptr<float>());
-    use(first, piece);
+    use(first, dequantised(m.dtype, rows_of(m, first, n), {n, m.columns}));
   }
 }
 

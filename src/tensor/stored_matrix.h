@@ -19,6 +19,8 @@ struct StoredMatrix {
 // A float32 matrix as one; its rows must be contiguous, and it must outlive the result.
 StoredMatrix stored(const Tensor& matrix);
 
+// float32 values of a tensor in a file, in parallel; `bytes` has whole blocks of the shape's size.
+Tensor dequantised(DType dtype, std::span<const std::byte> bytes, at::IntArrayRef shape);
 Tensor dequantised(const StoredMatrix& m);                           // [O,I]
 Tensor dequantised_rows(const StoredMatrix& m, const Tensor& rows);  // rows [n] int64 -> [n,I]
 // Calls use(first, values [n,I]) for pieces of a few MB, in order.

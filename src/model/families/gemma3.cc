@@ -11,7 +11,6 @@ using base::Code;
 using base::fail;
 using base::Status;
 
-constexpr Role kAttention[] = {Role::kQ, Role::kK, Role::kV, Role::kO};
 constexpr int64_t kPattern = 6;
 constexpr size_t kGlobalRope = 0, kLocalRope = 1;
 
@@ -70,8 +69,7 @@ Status read_hf(const JsonConfig& config, Arch& a) {
   a.activation = TRY(activation_of(TRY(config.text("hidden_activation", "gelu_pytorch_tanh"))));
   a.attention_scale = 1 / std::sqrt(TRY(config.number("query_pre_attn_scalar", 256)));
   a.logit_cap = TRY(config.number("final_logit_softcapping", 0));
-  if (TRY(config.flag("attention_bias", false)))
-    a.biases.insert(std::begin(kAttention), std::end(kAttention));
+  TRY(read_attention_bias(config, a));
   const int64_t window = TRY(config.integer("sliding_window", 4096));
   set_pattern(a, TRY(config.integer("sliding_window_pattern", kPattern)), window);
   if (config.has("layer_types")) {
@@ -102,7 +100,7 @@ void write_hf(const Arch& a, base::Json& json) {
   json["hidden_activation"] = word_of(a.activation);
   json["query_pre_attn_scalar"] = 1 / (a.score_scale() * a.score_scale());
   if (a.logit_cap > 0) json["final_logit_softcapping"] = a.logit_cap;
-  if (a.biases.contains(Role::kQ)) json["attention_bias"] = true;
+  write_attention_bias(a, json);
   write_layer_types(a, json);
   const Rope& global = a.ropes[kGlobalRope];
   json["rope_theta"] = global.theta;

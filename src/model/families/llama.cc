@@ -7,13 +7,11 @@ namespace {
 
 using base::Status;
 
-constexpr Role kAttention[] = {Role::kQ, Role::kK, Role::kV, Role::kO};
 constexpr Role kMlp[] = {Role::kGate, Role::kUp, Role::kDown};
 
 Status read_hf(const JsonConfig& config, Arch& a) {
   TRY(read_usual(config, a));
-  if (TRY(config.flag("attention_bias", false)))
-    a.biases.insert(std::begin(kAttention), std::end(kAttention));
+  TRY(read_attention_bias(config, a));
   if (TRY(config.flag("mlp_bias", false))) a.biases.insert(std::begin(kMlp), std::end(kMlp));
   return {};
 }
@@ -22,7 +20,7 @@ Status read_gguf(const GgufConfig& config, Arch& a) { return read_usual(config, 
 
 void write_hf(const Arch& a, base::Json& json) {
   write_usual(a, json);
-  if (a.biases.contains(Role::kQ)) json["attention_bias"] = true;
+  write_attention_bias(a, json);
   if (a.biases.contains(Role::kDown)) json["mlp_bias"] = true;
 }
 

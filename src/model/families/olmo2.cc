@@ -7,8 +7,6 @@ namespace {
 
 using base::Status;
 
-constexpr Role kAttention[] = {Role::kQ, Role::kK, Role::kV, Role::kO};
-
 std::vector<RoleName> names() {
   std::vector<RoleName> names = usual_names();
   std::erase_if(names, [](const RoleName& n) {
@@ -25,9 +23,7 @@ Status read_hf(const JsonConfig& config, Arch& a) {
   a.qk_norm = QkNorm::kWhole;
   TRY(read_usual(config, a));
   a.norm_eps = TRY(config.number("rms_norm_eps", 1e-5));
-  if (TRY(config.flag("attention_bias", false)))
-    a.biases.insert(std::begin(kAttention), std::end(kAttention));
-  return {};
+  return read_attention_bias(config, a);
 }
 
 Status read_gguf(const GgufConfig& config, Arch& a) {
@@ -37,7 +33,7 @@ Status read_gguf(const GgufConfig& config, Arch& a) {
 
 void write_hf(const Arch& a, base::Json& json) {
   write_usual(a, json);
-  if (a.biases.contains(Role::kQ)) json["attention_bias"] = true;
+  write_attention_bias(a, json);
 }
 
 }  // namespace

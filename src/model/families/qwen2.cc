@@ -21,8 +21,7 @@ Status read_gguf(const GgufConfig& config, Arch& a) {
 
 void write_hf(const Arch& a, base::Json& json) {
   write_usual(a, json);
-  write_layer_types(a, json);
-  json["use_sliding_window"] = !a.layers.empty();
+  write_qwen_windows(a, json);
 }
 
 }  // namespace

@@ -7,8 +7,6 @@ namespace {
 
 using base::Status;
 
-constexpr Role kAttention[] = {Role::kQ, Role::kK, Role::kV, Role::kO};
-
 std::vector<RoleName> names() {
   std::vector<RoleName> names = usual_names();
   names.push_back({Role::kQNorm, "self_attn.q_norm", "attn_q_norm"});
@@ -20,8 +18,7 @@ Status read_hf(const JsonConfig& config, Arch& a) {
   a.qk_norm = QkNorm::kHead;
   TRY(read_usual(config, a));
   if (!config.has("head_dim")) a.head_dim = 128;
-  if (TRY(config.flag("attention_bias", false)))
-    a.biases.insert(std::begin(kAttention), std::end(kAttention));
+  TRY(read_attention_bias(config, a));
   return read_qwen_windows(config, a);
 }
 
@@ -32,9 +29,8 @@ Status read_gguf(const GgufConfig& config, Arch& a) {
 
 void write_hf(const Arch& a, base::Json& json) {
   write_usual(a, json);
-  write_layer_types(a, json);
-  json["use_sliding_window"] = !a.layers.empty();
-  if (a.biases.contains(Role::kQ)) json["attention_bias"] = true;
+  write_qwen_windows(a, json);
+  write_attention_bias(a, json);
 }
 
 }  // namespace
