@@ -8,14 +8,8 @@
 #include <cstring>
 
 #include "tensor/iq_blocks.h"
+#include "tensor/levels.h"
 #include "tensor/quant_bits.h"
-
-// Each clone is chosen at load time by what the processor has.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define EXPUNGE_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define EXPUNGE_CLONES
-#endif
 
 namespace expunge::tensor {
 namespace {
@@ -25,163 +19,149 @@ using blocks::half_at;
 using blocks::half_to_float;
 using blocks::load;
 
-// Readers: `blocks` blocks from p -> their weights, y [blocks, weights a block].
+// Readers of types without levels: n numbers from p -> y [n].
 void from_f32(const uint8_t* p, size_t n, float* y) { std::memcpy(y, p, n * sizeof *y); }
 template <class T>
 void from_numbers(const uint8_t* p, size_t n, float* y) {
   for (size_t i = 0; i < n; ++i) y[i] = static_cast<float>(load<T>(p + i * sizeof(T)));
 }
-// half_to_float without its branches, so that it becomes vectors. No subnormal float32 is computed
-// with: the program flushes those to zero (tensor::start).
+// half_to_float without branches or comparisons, so that it becomes vectors. No subnormal float32
+// is computed with: the program flushes those to zero (tensor::start).
 EXPUNGE_CLONES void from_f16(const uint8_t* __restrict p, size_t n, float* __restrict y) {
   for (size_t i = 0; i < n; ++i) {
     const uint32_t h = load<uint16_t>(p + 2 * i), exponent = h & 0x7c00;
-    const uint32_t shifted = (h & 0x7fff) << 13;
+    const uint32_t zero = 0U - ((exponent - 1) >> 31), ones = 0U - ((exponent + 0x400) >> 15);
     const auto small =
         std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(h & 0x3ff)) * 0x1p-24F);
-    const uint32_t large = shifted + (exponent == 0x7c00 ? 224U << 23 : 112U << 23);
-    const uint32_t magnitude = exponent == 0 ? small : large;
-    y[i] = std::bit_cast<float>(magnitude | (h & 0x8000) << 16);
+    const uint32_t large = ((h & 0x7fff) << 13) + (112U << 23) + (ones & (112U << 23));
+    y[i] = std::bit_cast<float>((small & zero) | (large & ~zero) | (h & 0x8000) << 16);
   }
 }
-EXPUNGE_CLONES void from_bf16(const uint8_t* p, size_t n, float* y) {
+EXPUNGE_CLONES void from_bf16(const uint8_t* __restrict p, size_t n, float* __restrict y) {
   for (size_t i = 0; i < n; ++i)
     y[i] = std::bit_cast<float>(static_cast<uint32_t>(load<uint16_t>(p + 2 * i)) << 16);
 }
-EXPUNGE_CLONES void from_q4_0(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 18, y += 32) {
-    const float d = half_at(p);
-    for (int i = 0; i < 16; ++i) {
-      y[i] = d * static_cast<float>((p[2 + i] & 15) - 8);
-      y[16 + i] = d * static_cast<float>((p[2 + i] >> 4) - 8);
-    }
-  }
-}
-EXPUNGE_CLONES void from_q4_1(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 20, y += 32) {
-    const float d = half_at(p), m = half_at(p + 2);
-    for (int i = 0; i < 16; ++i) {
-      y[i] = d * static_cast<float>(p[4 + i] & 15) + m;
-      y[16 + i] = d * static_cast<float>(p[4 + i] >> 4) + m;
-    }
-  }
-}
-EXPUNGE_CLONES void from_q5_0(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 22, y += 32) {
-    const float d = half_at(p);
-    const uint32_t high = load<uint32_t>(p + 2);
-    for (int i = 0; i < 16; ++i) {
-      const auto low = static_cast<uint32_t>(p[6 + i] & 15),
-                 up = static_cast<uint32_t>(p[6 + i] >> 4);
-      y[i] = d * static_cast<float>(static_cast<int>(low | (((high >> i) & 1) << 4)) - 16);
-      y[16 + i] =
-          d * static_cast<float>(static_cast<int>(up | (((high >> (16 + i)) & 1) << 4)) - 16);
-    }
-  }
-}
-EXPUNGE_CLONES void from_q5_1(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 24, y += 32) {
-    const float d = half_at(p), m = half_at(p + 2);
-    const uint32_t high = load<uint32_t>(p + 4);
-    for (int i = 0; i < 16; ++i) {
-      const auto low = static_cast<uint32_t>(p[8 + i] & 15),
-                 up = static_cast<uint32_t>(p[8 + i] >> 4);
-      y[i] = d * static_cast<float>(low | (((high >> i) & 1) << 4)) + m;
-      y[16 + i] = d * static_cast<float>(up | (((high >> (16 + i)) & 1) << 4)) + m;
-    }
-  }
-}
-EXPUNGE_CLONES void from_q8_0(const uint8_t* p, size_t blocks, float* y) {
-  for (size_t b = 0; b < blocks; ++b, p += 34, y += 32) {
-    const float d = half_at(p);
-    for (int i = 0; i < 32; ++i) y[i] = static_cast<float>(static_cast<int8_t>(p[2 + i])) * d;
-  }
-}
-// The K formats: loops over the 16 or 32 weights of one scale, whose bits lie at the same place of
-// consecutive bytes, so that a compiler makes vectors of them.
-EXPUNGE_CLONES void from_q2_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
-  for (size_t b = 0; b < blocks; ++b, p += 84) {
-    const float d = half_at(p + 80), dmin = half_at(p + 82);
-    for (int sub = 0; sub < 16; ++sub, y += 16) {
-      const uint8_t* q = p + 16 + sub / 8 * 32 + sub % 2 * 16;
-      const int shift = sub % 8 / 2 * 2;
-      const float scale = d * static_cast<float>(p[sub] & 15),
-                  low = dmin * static_cast<float>(p[sub] >> 4);
-#pragma GCC unroll 1  // or the loop is unrolled before vectors are made of it
-      for (int i = 0; i < 16; ++i) y[i] = scale * static_cast<float>((q[i] >> shift) & 3) - low;
-    }
-  }
-}
-EXPUNGE_CLONES void from_q3_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
-  for (size_t b = 0; b < blocks; ++b, p += 110) {
-    const uint8_t* s = p + 96;
-    const float d = half_at(p + 108);
-    for (int sub = 0; sub < 16; ++sub, y += 16) {
-      const uint8_t *q = p + 32 + sub / 8 * 32 + sub % 2 * 16, *mask = p + sub % 2 * 16;
-      const int shift = sub % 8 / 2 * 2, bit = sub / 2;
-      const int low = sub < 8 ? s[sub] & 15 : s[sub - 8] >> 4;
-      const int high = (s[8 + sub % 4] >> (sub / 4 * 2)) & 3;
-      const float scale = d * static_cast<float>((low | (high << 4)) - 32);
+
+// Unpackers of the evenly spaced types; loops over bytes, which become vectors.
+using Bytes = std::array<uint8_t, 16>;
+// y [32] = the low halves of q, then the high ones, less `zero`; bit i of `fifth` is 16 of level i.
+inline void unpack_nibbles(const Bytes& q, int zero, int8_t* y) {
 #pragma GCC unroll 1
-      for (int i = 0; i < 16; ++i) {
-        const int missing = ((mask[i] >> bit) & 1) ^ 1;
-        y[i] = scale * static_cast<float>(((q[i] >> shift) & 3) - (missing << 2));
-      }
-    }
+  for (size_t i = 0; i < 16; ++i) y[i] = static_cast<int8_t>((q[i] & 15) - zero);
+#pragma GCC unroll 1
+  for (size_t i = 0; i < 16; ++i) y[16 + i] = static_cast<int8_t>((q[i] >> 4) - zero);
+}
+inline void add_fifth_bits(uint32_t fifth, int8_t* y) {
+  for (int i = 0; i < 32; ++i) y[i] = static_cast<int8_t>(y[i] + (((fifth >> i) & 1) << 4));
+}
+EXPUNGE_CLONES void unpack_q4_0(const uint8_t* p, size_t blocks, Levels& y) {
+  for (size_t b = 0; b < blocks; ++b, p += 18) {
+    y.set_scale(2 * b, 2, half_at(p));
+    unpack_nibbles(load<Bytes>(p + 2), 8, y.level.data() + 32 * b);
   }
+}
+EXPUNGE_CLONES void unpack_q4_1(const uint8_t* p, size_t blocks, Levels& y) {
+  for (size_t b = 0; b < blocks; ++b, p += 20) {
+    y.set_scale(2 * b, 2, half_at(p), half_at(p + 2));
+    unpack_nibbles(load<Bytes>(p + 4), 0, y.level.data() + 32 * b);
+  }
+}
+EXPUNGE_CLONES void unpack_q5_0(const uint8_t* p, size_t blocks, Levels& y) {
+  for (size_t b = 0; b < blocks; ++b, p += 22) {
+    int8_t* level = y.level.data() + 32 * b;
+    y.set_scale(2 * b, 2, half_at(p));
+    unpack_nibbles(load<Bytes>(p + 6), 16, level), add_fifth_bits(load<uint32_t>(p + 2), level);
+  }
+}
+EXPUNGE_CLONES void unpack_q5_1(const uint8_t* p, size_t blocks, Levels& y) {
+  for (size_t b = 0; b < blocks; ++b, p += 24) {
+    int8_t* level = y.level.data() + 32 * b;
+    y.set_scale(2 * b, 2, half_at(p), half_at(p + 2));
+    unpack_nibbles(load<Bytes>(p + 8), 0, level), add_fifth_bits(load<uint32_t>(p + 4), level);
+  }
+}
+EXPUNGE_CLONES void unpack_q8_0(const uint8_t* p, size_t blocks, Levels& y) {
+  for (size_t b = 0; b < blocks; ++b, p += 34) {
+    y.set_scale(2 * b, 2, half_at(p));
+    std::memcpy(y.level.data() + 32 * b, p + 2, 32);
+  }
+}
+// The bits of 16 or 32 weights of one scale lie at the same place of consecutive bytes.
+EXPUNGE_CLONES void unpack_q2_k(const uint8_t* __restrict p, size_t, Levels& y) {
+  const float d = half_at(p + 80), dmin = half_at(p + 82);
+  for (size_t sub = 0; sub < 16; ++sub)
+    y.set_scale(sub, 1, d * static_cast<float>(p[sub] & 15),
+                -(dmin * static_cast<float>(p[sub] >> 4)));
+  for (int part = 0; part < 8; ++part)
+    for (int i = 0; i < 32; ++i)
+      y.level[static_cast<size_t>(part * 32 + i)] =
+          static_cast<int8_t>((p[16 + part / 4 * 32 + i] >> (part % 4 * 2)) & 3);
+}
+EXPUNGE_CLONES void unpack_q3_k(const uint8_t* __restrict p, size_t, Levels& y) {
+  const uint8_t* s = p + 96;
+  const float d = half_at(p + 108);
+  for (size_t sub = 0; sub < 16; ++sub) {
+    const int low = sub < 8 ? s[sub] & 15 : s[sub - 8] >> 4;
+    const int high = (s[8 + sub % 4] >> (sub / 4 * 2)) & 3;
+    y.set_scale(sub, 1, d * static_cast<float>((low | (high << 4)) - 32));
+  }
+  for (int part = 0; part < 8; ++part)
+    for (int i = 0; i < 32; ++i) {
+      const int two = (p[32 + part / 4 * 32 + i] >> (part % 4 * 2)) & 3;
+      y.level[static_cast<size_t>(part * 32 + i)] =
+          static_cast<int8_t>((two | ((p[i] >> part) & 1) << 2) - 4);
+    }
 }
 // The six-bit scale and minimum of sub-block `sub`, shared by Q4_K and Q5_K.
-inline void scale_min(const uint8_t* s, int sub, int& scale, int& minimum) {
-  if (sub < 4) {
-    scale = s[sub] & 63, minimum = s[sub + 4] & 63;
-  } else {
-    scale = (s[sub + 4] & 15) | ((s[sub - 4] >> 2) & 48);
-    minimum = (s[sub + 4] >> 4) | ((s[sub] >> 2) & 48);
+inline void set_scale_min(const uint8_t* p, Levels& y) {
+  const float d = half_at(p), dmin = half_at(p + 2);
+  const uint8_t* s = p + 4;
+  for (size_t sub = 0; sub < 8; ++sub) {
+    const int scale = sub < 4 ? s[sub] & 63 : (s[sub + 4] & 15) | ((s[sub - 4] >> 2) & 48);
+    const int minimum = sub < 4 ? s[sub + 4] & 63 : (s[sub + 4] >> 4) | ((s[sub] >> 2) & 48);
+    y.set_scale(2 * sub, 2, d * static_cast<float>(scale), -(dmin * static_cast<float>(minimum)));
   }
 }
-EXPUNGE_CLONES void from_q4_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
-  for (size_t b = 0; b < blocks; ++b, p += 144) {
-    const float d = half_at(p), dmin = half_at(p + 2);
-    for (int sub = 0; sub < 8; ++sub, y += 32) {
-      int scale = 0, minimum = 0;
-      scale_min(p + 4, sub, scale, minimum);
-      const uint8_t* q = p + 16 + sub / 2 * 32;
-      const int shift = sub % 2 * 4;
-      const float dl = d * static_cast<float>(scale), m = dmin * static_cast<float>(minimum);
-      for (int i = 0; i < 32; ++i) y[i] = dl * static_cast<float>((q[i] >> shift) & 15) - m;
+EXPUNGE_CLONES void unpack_q4_k(const uint8_t* __restrict p, size_t, Levels& y) {
+  set_scale_min(p, y);
+  for (int sub = 0; sub < 8; ++sub)
+    for (int i = 0; i < 32; ++i)
+      y.level[static_cast<size_t>(sub * 32 + i)] =
+          static_cast<int8_t>((p[16 + sub / 2 * 32 + i] >> (sub % 2 * 4)) & 15);
+}
+EXPUNGE_CLONES void unpack_q5_k(const uint8_t* __restrict p, size_t, Levels& y) {
+  set_scale_min(p, y);
+  for (int sub = 0; sub < 8; ++sub)
+    for (int i = 0; i < 32; ++i) {
+      const int four = (p[48 + sub / 2 * 32 + i] >> (sub % 2 * 4)) & 15;
+      y.level[static_cast<size_t>(sub * 32 + i)] =
+          static_cast<int8_t>(four | ((p[16 + i] >> sub) & 1) << 4);
     }
-  }
 }
-EXPUNGE_CLONES void from_q5_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
-  for (size_t b = 0; b < blocks; ++b, p += 176) {
-    const float d = half_at(p), dmin = half_at(p + 2);
-    for (int sub = 0; sub < 8; ++sub, y += 32) {
-      int scale = 0, minimum = 0;
-      scale_min(p + 4, sub, scale, minimum);
-      const uint8_t *q = p + 48 + sub / 2 * 32, *high = p + 16;
-      const int shift = sub % 2 * 4;
-      const float dl = d * static_cast<float>(scale), m = dmin * static_cast<float>(minimum);
-      for (int i = 0; i < 32; ++i) {
-        const int value = ((q[i] >> shift) & 15) | (((high[i] >> sub) & 1) << 4);
-        y[i] = dl * static_cast<float>(value) - m;
-      }
+EXPUNGE_CLONES void unpack_q6_k(const uint8_t* __restrict p, size_t, Levels& y) {
+  const float d = half_at(p + 208);
+  for (size_t sub = 0; sub < 16; ++sub)
+    y.set_scale(sub, 1, d * static_cast<float>(static_cast<int8_t>(p[192 + sub])));
+  for (int part = 0; part < 8; ++part)
+    for (int i = 0; i < 32; ++i) {
+      const int four = (p[part / 4 * 64 + part % 2 * 32 + i] >> (part % 4 / 2 * 4)) & 15;
+      const int two = (p[128 + part / 4 * 32 + i] >> (part % 4 * 2)) & 3;
+      y.level[static_cast<size_t>(part * 32 + i)] = static_cast<int8_t>((four | two << 4) - 32);
     }
-  }
 }
-EXPUNGE_CLONES void from_q6_k(const uint8_t* __restrict p, size_t blocks, float* __restrict y) {
-  for (size_t b = 0; b < blocks; ++b, p += 210) {
-    const auto* scales = reinterpret_cast<const int8_t*>(p + 192);
-    const float d = half_at(p + 208);
-    for (int sub = 0; sub < 16; ++sub, y += 16) {
-      const int half = sub / 8, first = sub % 8 * 16;
-      const uint8_t *low = p + half * 64 + first % 64, *high = p + 128 + half * 32 + first % 32;
-      const int low_shift = first / 64 * 4, high_shift = first / 32 * 2;
-      const float scale = d * static_cast<float>(scales[sub]);
+
+// y [weights] = scale * level + offset, as gguf computes them: the product is rounded.
+EXPUNGE_CLONES void from_levels(const Levels& x, size_t weights, bool with_offset,
+                                float* __restrict y) {
+  for (size_t group = 0; group < weights / 16; ++group, y += 16) {
+    const float scale = x.scale[group], offset = x.offset[group];
+    const int8_t* level = x.level.data() + 16 * group;
+    if (with_offset) {
+#pragma GCC unroll 1  // or the loop is unrolled before vectors are made of it
+      for (size_t i = 0; i < 16; ++i) y[i] = scale * static_cast<float>(level[i]) + offset;
+    } else {
 #pragma GCC unroll 1
-      for (int i = 0; i < 16; ++i) {
-        const int ql = (low[i] >> low_shift) & 15, qh = (high[i] >> high_shift) & 3;
-        y[i] = scale * static_cast<float>((ql | (qh << 4)) - 32);
-      }
+      for (size_t i = 0; i < 16; ++i) y[i] = scale * static_cast<float>(level[i]);
     }
   }
 }
@@ -192,7 +172,7 @@ void store_half(uint8_t* p, float f) {
 }
 
 // Legacy formats store q = trunc(x/d + bias) (symmetric) or trunc((x - min)/d + 0.5) (affine).
-struct Levels {
+struct Quantised {
   float d, m;
   std::array<uint8_t, 32> q;
 };
@@ -201,19 +181,19 @@ float inverse(float d) {
   const float id = 1 / d;
   return std::isfinite(id) ? id : 0;
 }
-Levels symmetric(const float* x, int levels) {
+Quantised symmetric(const float* x, int levels) {
   const float extreme =
       *std::max_element(x, x + 32, [](float a, float b) { return std::abs(a) < std::abs(b); });
-  Levels result{extreme / static_cast<float>(-levels), 0, {}};
+  Quantised result{extreme / static_cast<float>(-levels), 0, {}};
   const float id = inverse(result.d);
   for (int i = 0; i < 32; ++i)
     result.q[static_cast<size_t>(i)] = static_cast<uint8_t>(std::clamp(
         static_cast<int>(x[i] * id + (static_cast<float>(levels) + 0.5F)), 0, 2 * levels - 1));
   return result;
 }
-Levels affine(const float* x, int top) {
+Quantised affine(const float* x, int top) {
   const auto [low, high] = std::minmax_element(x, x + 32);
-  Levels result{(*high - *low) / static_cast<float>(top), *low, {}};
+  Quantised result{(*high - *low) / static_cast<float>(top), *low, {}};
   const float id = inverse(result.d);
   for (int i = 0; i < 32; ++i)
     result.q[static_cast<size_t>(i)] =
@@ -246,22 +226,22 @@ void to_q8_0(const float* x, uint8_t* p) {
 void quantise_block(DType dtype, const float* x, uint8_t* p) {
   switch (dtype) {
     case DType::kQ4_0: {
-      const Levels l = symmetric(x, 8);
+      const Quantised l = symmetric(x, 8);
       store_half(p, l.d), store_nibbles(p + 2, l.q);
       return;
     }
     case DType::kQ4_1: {
-      const Levels l = affine(x, 15);
+      const Quantised l = affine(x, 15);
       store_half(p, l.d), store_half(p + 2, l.m), store_nibbles(p + 4, l.q);
       return;
     }
     case DType::kQ5_0: {
-      const Levels l = symmetric(x, 16);
+      const Quantised l = symmetric(x, 16);
       store_half(p, l.d), store_fifth_bits(p + 2, l.q), store_nibbles(p + 6, l.q);
       return;
     }
     case DType::kQ5_1: {
-      const Levels l = affine(x, 31);
+      const Quantised l = affine(x, 31);
       store_half(p, l.d), store_half(p + 2, l.m);
       store_fifth_bits(p + 4, l.q), store_nibbles(p + 8, l.q);
       return;
@@ -286,44 +266,68 @@ void quantise_block(DType dtype, const float* x, uint8_t* p) {
 
 struct Type {
   DTypeInfo info;
-  void (*read)(const uint8_t* p, size_t blocks, float* y);
+  void (*read)(const uint8_t* p, size_t n, float* y);  // nullptr: by its levels
+  Unpacker levels;
   // Where in a block halves lie that are finite exactly if all its weights are; -1: none.
   std::array<int, 2> scales = {-1, -1};
 };
+constexpr Type numbers(DTypeInfo info, void (*read)(const uint8_t*, size_t, float*),
+                       std::array<int, 2> scales = {-1, -1}) {
+  return {info, read, {}, scales};
+}
+constexpr Type scaled(DTypeInfo info, void (*unpack)(const uint8_t*, size_t, Levels&),
+                      std::array<int, 2> scales = {-1, -1}) {
+  return {info, nullptr, {unpack, false}, scales};
+}
+constexpr Type shifted(DTypeInfo info, void (*unpack)(const uint8_t*, size_t, Levels&),
+                       std::array<int, 2> scales = {-1, -1}) {
+  return {info, nullptr, {unpack, true}, scales};
+}
 constexpr std::array<Type, 30> kTypes = {{
-    {{DType::kF32, "F32", 0, 1, 4, true}, from_f32},
-    {{DType::kF16, "F16", 1, 1, 2, true}, from_f16, {0, -1}},
-    {{DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16},
-    {{DType::kQ4_0, "Q4_0", 2, 32, 18, true}, from_q4_0, {0, -1}},
-    {{DType::kQ4_1, "Q4_1", 3, 32, 20, true}, from_q4_1, {0, 2}},
-    {{DType::kQ5_0, "Q5_0", 6, 32, 22, true}, from_q5_0, {0, -1}},
-    {{DType::kQ5_1, "Q5_1", 7, 32, 24, true}, from_q5_1, {0, 2}},
-    {{DType::kQ8_0, "Q8_0", 8, 32, 34, true}, from_q8_0, {0, -1}},
-    {{DType::kQ2_K, "Q2_K", 10, 256, 84, false}, from_q2_k, {80, 82}},
-    {{DType::kQ3_K, "Q3_K", 11, 256, 110, false}, from_q3_k, {108, -1}},
-    {{DType::kQ4_K, "Q4_K", 12, 256, 144, false}, from_q4_k, {0, 2}},
-    {{DType::kQ5_K, "Q5_K", 13, 256, 176, false}, from_q5_k, {0, 2}},
-    {{DType::kQ6_K, "Q6_K", 14, 256, 210, false}, from_q6_k, {208, -1}},
-    {{DType::kIQ1_S, "IQ1_S", 19, 256, 50, false}, blocks::from_iq1_s, {0, -1}},
-    {{DType::kIQ1_M, "IQ1_M", 29, 256, 56, false}, blocks::from_iq1_m},
-    {{DType::kIQ2_XXS, "IQ2_XXS", 16, 256, 66, false}, blocks::from_iq2_xxs, {0, -1}},
-    {{DType::kIQ2_XS, "IQ2_XS", 17, 256, 74, false}, blocks::from_iq2_xs, {0, -1}},
-    {{DType::kIQ2_S, "IQ2_S", 22, 256, 82, false}, blocks::from_iq2_s, {0, -1}},
-    {{DType::kIQ3_XXS, "IQ3_XXS", 18, 256, 98, false}, blocks::from_iq3_xxs, {0, -1}},
-    {{DType::kIQ3_S, "IQ3_S", 21, 256, 110, false}, blocks::from_iq3_s, {0, -1}},
-    {{DType::kIQ4_NL, "IQ4_NL", 20, 32, 18, false}, blocks::from_iq4_nl, {0, -1}},
-    {{DType::kIQ4_XS, "IQ4_XS", 23, 256, 136, false}, blocks::from_iq4_xs, {0, -1}},
-    {{DType::kMXFP4, "MXFP4", 39, 32, 17, false}, blocks::from_mxfp4},
-    {{DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::from_tq1_0, {52, -1}},
-    {{DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::from_tq2_0, {64, -1}},
-    {{DType::kI8, "I8", 24, 1, 1, false}, from_numbers<int8_t>},
-    {{DType::kI16, "I16", 25, 1, 2, false}, from_numbers<int16_t>},
-    {{DType::kI32, "I32", 26, 1, 4, false}, from_numbers<int32_t>},
-    {{DType::kI64, "I64", 27, 1, 8, false}, from_numbers<int64_t>},
-    {{DType::kF64, "F64", 28, 1, 8, false}, from_numbers<double>},
+    numbers({DType::kF32, "F32", 0, 1, 4, true}, from_f32),
+    numbers({DType::kF16, "F16", 1, 1, 2, true}, from_f16, {0, -1}),
+    numbers({DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16),
+    scaled({DType::kQ4_0, "Q4_0", 2, 32, 18, true}, unpack_q4_0, {0, -1}),
+    shifted({DType::kQ4_1, "Q4_1", 3, 32, 20, true}, unpack_q4_1, {0, 2}),
+    scaled({DType::kQ5_0, "Q5_0", 6, 32, 22, true}, unpack_q5_0, {0, -1}),
+    shifted({DType::kQ5_1, "Q5_1", 7, 32, 24, true}, unpack_q5_1, {0, 2}),
+    scaled({DType::kQ8_0, "Q8_0", 8, 32, 34, true}, unpack_q8_0, {0, -1}),
+    shifted({DType::kQ2_K, "Q2_K", 10, 256, 84, false}, unpack_q2_k, {80, 82}),
+    scaled({DType::kQ3_K, "Q3_K", 11, 256, 110, false}, unpack_q3_k, {108, -1}),
+    shifted({DType::kQ4_K, "Q4_K", 12, 256, 144, false}, unpack_q4_k, {0, 2}),
+    shifted({DType::kQ5_K, "Q5_K", 13, 256, 176, false}, unpack_q5_k, {0, 2}),
+    scaled({DType::kQ6_K, "Q6_K", 14, 256, 210, false}, unpack_q6_k, {208, -1}),
+    scaled({DType::kIQ1_S, "IQ1_S", 19, 256, 50, false}, blocks::unpack_iq1_s, {0, -1}),
+    scaled({DType::kIQ1_M, "IQ1_M", 29, 256, 56, false}, blocks::unpack_iq1_m),
+    scaled({DType::kIQ2_XXS, "IQ2_XXS", 16, 256, 66, false}, blocks::unpack_iq2_xxs, {0, -1}),
+    scaled({DType::kIQ2_XS, "IQ2_XS", 17, 256, 74, false}, blocks::unpack_iq2_xs, {0, -1}),
+    scaled({DType::kIQ2_S, "IQ2_S", 22, 256, 82, false}, blocks::unpack_iq2_s, {0, -1}),
+    scaled({DType::kIQ3_XXS, "IQ3_XXS", 18, 256, 98, false}, blocks::unpack_iq3_xxs, {0, -1}),
+    scaled({DType::kIQ3_S, "IQ3_S", 21, 256, 110, false}, blocks::unpack_iq3_s, {0, -1}),
+    scaled({DType::kIQ4_NL, "IQ4_NL", 20, 32, 18, false}, blocks::unpack_iq4_nl, {0, -1}),
+    scaled({DType::kIQ4_XS, "IQ4_XS", 23, 256, 136, false}, blocks::unpack_iq4_xs, {0, -1}),
+    scaled({DType::kMXFP4, "MXFP4", 39, 32, 17, false}, blocks::unpack_mxfp4),
+    scaled({DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::unpack_tq1_0, {52, -1}),
+    scaled({DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::unpack_tq2_0, {64, -1}),
+    numbers({DType::kI8, "I8", 24, 1, 1, false}, from_numbers<int8_t>),
+    numbers({DType::kI16, "I16", 25, 1, 2, false}, from_numbers<int16_t>),
+    numbers({DType::kI32, "I32", 26, 1, 4, false}, from_numbers<int32_t>),
+    numbers({DType::kI64, "I64", 27, 1, 8, false}, from_numbers<int64_t>),
+    numbers({DType::kF64, "F64", 28, 1, 8, false}, from_numbers<double>),
 }};
 const Type& type_of(DType dtype) {
   return *std::ranges::find(kTypes, dtype, [](const Type& t) { return t.info.dtype; });
+}
+// `blocks` blocks at p -> y [blocks, weights a block].
+void read(const Type& type, const uint8_t* p, size_t blocks, float* y) {
+  if (type.read != nullptr) return type.read(p, blocks, y);
+  Levels levels;
+  const size_t step = Levels::kMax / type.info.block;
+  for (size_t b = 0; b < blocks; b += step) {
+    const size_t n = std::min(step, blocks - b);
+    type.levels.unpack(p + b * type.info.bytes, n, levels);
+    from_levels(levels, n * type.info.block, type.levels.has_offset, y + b * type.info.block);
+  }
 }
 // The type of which `is` holds, if there is one.
 template <class F>
@@ -335,6 +339,7 @@ std::optional<DType> first_type(const F& is) {
 }  // namespace
 
 const DTypeInfo& info(DType dtype) { return type_of(dtype).info; }
+const Unpacker& unpacker(DType dtype) { return type_of(dtype).levels; }
 std::optional<DType> dtype_from_ggml(uint32_t ggml_id) {
   return first_type([&](const DTypeInfo& t) { return t.ggml_id == ggml_id; });
 }
@@ -351,7 +356,7 @@ void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out
   const Type& type = type_of(dtype);
   const size_t blocks = out.size() / type.info.block;
   CHECK(out.size() % type.info.block == 0 && in.size() == blocks * type.info.bytes);
-  type.read(reinterpret_cast<const uint8_t*>(in.data()), blocks, out.data());
+  read(type, reinterpret_cast<const uint8_t*>(in.data()), blocks, out.data());
 }
 
 bool all_finite(DType dtype, std::span<const std::byte> in) {
@@ -363,7 +368,7 @@ bool all_finite(DType dtype, std::span<const std::byte> in) {
     std::vector<float> values(4096 / type.info.block * type.info.block);
     for (size_t b = 0; b < n;) {
       const size_t some = std::min(n - b, values.size() / type.info.block);
-      type.read(p + b * type.info.bytes, some, values.data());
+      read(type, p + b * type.info.bytes, some, values.data());
       const auto end = values.begin() + static_cast<std::ptrdiff_t>(some * type.info.block);
       if (!std::all_of(values.begin(), end, [](float v) { return std::isfinite(v); })) return false;
       b += some;

@@ -3,8 +3,16 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+// Each clone is chosen at load time by what the processor has.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define EXPUNGE_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define EXPUNGE_CLONES
+#endif
 
 namespace expunge::tensor::blocks {
 
@@ -45,6 +53,6 @@ inline T load(const uint8_t* p) {
 inline float half_at(const uint8_t* p) { return half_to_float(load<uint16_t>(p)); }
 
 // Field i of four bits, the low half of a byte first.
-inline int nibble(const uint8_t* p, int i) { return (p[i / 2] >> (i % 2 * 4)) & 15; }
+inline int nibble(const uint8_t* p, size_t i) { return (p[i / 2] >> (i % 2 * 4)) & 15; }
 
 }  // namespace expunge::tensor::blocks

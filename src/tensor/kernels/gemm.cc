@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "tensor/kernels/matvec.h"
 #include "tensor/kernels/pool.h"
 
 #ifndef EXPUNGE_GEMM_PRODUCT
@@ -36,7 +35,6 @@ struct Product {
 //
 #include <hwy/highway.h>
 
-#include "tensor/kernels/blocks-inl.h"
 #include "tensor/kernels/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -108,23 +106,11 @@ void tile(const float* w, const float* coming, const float* HWY_RESTRICT panel, 
 }
 
 void dequantise_rows(const Product& p, int64_t o, int64_t n, float* y) {
-  if (!widens_in_registers(p.dtype)) {
-    const DTypeInfo& type = info(p.dtype);
-    const size_t row = static_cast<size_t>(p.in) / type.block * type.bytes;
-    const auto some = static_cast<size_t>(n);
-    return dequantise(p.dtype,
-                      std::as_bytes(std::span(p.weight + static_cast<size_t>(o) * row, some * row)),
-                      {y, some * static_cast<size_t>(p.in)});
-  }
-  for (int64_t j = 0; j < n; ++j, y += p.in) {
-    const uint8_t* row = p.weight + (o + j) * (p.in / 32) * block_bytes(p.dtype);
-    if (p.dtype == DType::kQ4_0)
-      dequantise_row<DType::kQ4_0>(row, p.in, y);
-    else if (p.dtype == DType::kQ4_1)
-      dequantise_row<DType::kQ4_1>(row, p.in, y);
-    else
-      dequantise_row<DType::kQ8_0>(row, p.in, y);
-  }
+  const DTypeInfo& type = info(p.dtype);
+  const size_t row = static_cast<size_t>(p.in) / type.block * type.bytes;
+  const auto first = static_cast<size_t>(o), some = static_cast<size_t>(n);
+  dequantise(p.dtype, std::as_bytes(std::span(p.weight + first * row, some * row)),
+             {y, some * static_cast<size_t>(p.in)});
 }
 
 // Blocks of outputs stay in the second-level cache while all panels pass.

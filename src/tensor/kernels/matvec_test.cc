@@ -61,18 +61,42 @@ TEST(Matvec, EqualsPlainProductsOverOddShapes) {
 }
 
 TEST(Matvec, EqualsPlainProductsStraightFromBlocks) {
-  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0}) {
-    ASSERT_TRUE(widens_in_registers(dtype));
+  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0})
     for (const int64_t rows : {1, 2, 3, 4})
       for (const int64_t in : {32, 64, 96, 288})
         for (const int64_t out : {1, 31, 32, 33}) check(dtype, rows, in, out, 1);
-  }
 }
 
-TEST(Matvec, OtherTypesAreWidenedARowAtATime) {
-  for (const DType dtype : {DType::kF16, DType::kBF16, DType::kQ5_0, DType::kQ5_1})
+TEST(Matvec, EqualsPlainProductsOfHalves) {
+  for (const DType dtype : {DType::kF16, DType::kBF16})
     for (const int64_t rows : {1, 3})
-      for (const int64_t out : {1, 7, 8, 33}) check(dtype, rows, 96, out, 1);
+      for (const int64_t in : {1, 31, 33, 200})
+        for (const int64_t out : {1, 7, 33}) check(dtype, rows, in, out, 1);
+}
+
+// Random bytes with finite scales: every type that can only be read.
+TEST(Matvec, ReadsEveryTypeOfBlocks) {
+  constexpr int64_t kIn = 512, kOut = 5;
+  for (const DType dtype :
+       {DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ1_S,
+        DType::kIQ1_M, DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S, DType::kIQ3_XXS,
+        DType::kIQ3_S, DType::kIQ4_NL, DType::kIQ4_XS, DType::kTQ1_0, DType::kTQ2_0}) {
+    const DTypeInfo& type = info(dtype);
+    std::mt19937_64 rng(7);
+    std::vector<std::byte> blocks(kIn * kOut / type.block * type.bytes);
+    std::vector<float> w(kIn * kOut);
+    do {
+      for (std::byte& b : blocks) b = std::byte(rng());
+      dequantise(dtype, blocks, w);
+    } while (!std::ranges::all_of(w, [](float v) { return std::abs(v) < 1e6F; }));
+    for (const int64_t rows : {1, 4}) {
+      const auto x = random_floats(rng, static_cast<size_t>(kIn * rows), 1);
+      std::vector<float> y(static_cast<size_t>(rows * kOut));
+      matvec(dtype, blocks.data(), x.data(), rows, kIn, kOut, y.data());
+      expect_at_floor(y, plain<float>(w, x, rows, kIn, kOut), plain<double>(w, x, rows, kIn, kOut),
+                      std::string(type.name), condition(w, x, rows, kIn, kOut));
+    }
+  }
 }
 
 TEST(Matvec, HoldsOverMagnitudes) {
