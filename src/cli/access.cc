@@ -27,7 +27,13 @@ base::Status join_group(Context& context) {
 }
 
 service::Place place_of(const Context& context) {
-  return {context.globals.model, context.globals.journal};
+  return {context.globals.model, context.globals.journal, context.globals.activations};
+}
+
+service::Place place_of(const Context& context, const service::Scratch& scratch) {
+  service::Place place = place_of(context);
+  place.journal = scratch.journal();
+  return place;
 }
 
 Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode) {
@@ -43,9 +49,15 @@ Result<service::Reader> open_reader(Context& context, service::Edits edits) {
 }
 
 Result<model::ChatModel> load_model(Context& context, const std::string& spec) {
-  auto chat_model = TRY(model::load_chat_model(spec));
+  auto chat_model = TRY(model::load_chat_model(spec, context.globals.activations));
   say_notes(context, chat_model);
   return chat_model;
+}
+
+base::Status require_float(const Context& context) {
+  if (context.globals.activations == tensor::Activations::kFloat) return {};
+  return fail(Code::kUsage, "training computes with float32 activations",
+              "leave out --activations q8; expunge verify and eval take it");
 }
 
 Result<std::string> read_stdin(const base::Job& job) {

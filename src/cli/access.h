@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "service/access.h"
+#include "service/scratch.h"
 
 namespace expunge::cli {
 
@@ -14,10 +15,15 @@ base::Status join_group(Context& context);
 
 // What -m and --journal name.
 service::Place place_of(const Context& context);
+// The same model with a journal of its own.
+service::Place place_of(const Context& context, const service::Scratch& scratch);
 // These say what the user should know about the model's text side.
 base::Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode);
 base::Result<service::Reader> open_reader(Context& context, service::Edits edits);
 base::Result<model::ChatModel> load_model(Context& context, const std::string& spec);
+
+// Refuses --activations q8, for commands that train.
+base::Status require_float(const Context& context);
 
 // Whole stdin; kInvalid if it is not UTF-8 or above 16 MB.
 base::Result<std::string> read_stdin(const base::Job& job);

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "cli/arguments.h"
 #include "cli/terminal.h"
+#include "tensor/activations.h"
 #include "tensor/process_group.h"
 
 namespace expunge::cli {
@@ -20,6 +21,7 @@ namespace expunge::cli {
 struct Globals {
   std::string model, journal, device = "cpu";
   int threads = 0;
+  tensor::Activations activations = tensor::Activations::kFloat;
   bool json = false, quiet = false;
 };
 

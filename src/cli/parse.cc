@@ -101,6 +101,13 @@ void add_common(CLI::App& app, Globals& g, JournalUse journal) {
   common(app.add_option("--device", g.device, "cpu (cuda: not in this version)"))
       ->type_name("NAME")
       ->check(CLI::IsMember({"cpu", "cuda"}));
+  common(
+      app.add_option_function<std::string>(
+          "--activations",
+          [&g](const std::string& name) { g.activations = *tensor::activations_from_name(name); },
+          "float, or q8: rounded before products as llama.cpp rounds them"))
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"float", "q8"}));
   common(app.add_flag("--json", g.json, "one JSON object on stdout, nothing else there"));
   common(app.add_flag("-q,--quiet", g.quiet, "no progress and notes on stderr"));
   common(app.set_help_flag("-h,--help", "this text"));

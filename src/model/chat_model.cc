@@ -90,7 +90,7 @@ Result<std::string> find_model(const std::string& spec) {
               "give a .gguf file, a Hugging Face folder, or an id in the local Hugging Face cache");
 }
 
-Result<ChatModel> load_chat_model(const std::string& spec) {
+Result<ChatModel> load_chat_model(const std::string& spec, tensor::Activations activations) {
   const std::string path = TRY(find_model(spec));
   auto model = TRY(Model::load(path));
   const bool gguf = model.file()->format() == tensor::Format::kGguf;
@@ -108,7 +108,8 @@ Result<ChatModel> load_chat_model(const std::string& spec) {
       if (const auto ids = text.tokenizer.encode(lines); ids && ids->ids.size() == 1)
         ends.insert(ends.begin(), ids->ids[0]);
   }
-  model = model.speaking(static_cast<int64_t>(text.tokenizer.vocab_size()), std::move(ends));
+  model = model.speaking(static_cast<int64_t>(text.tokenizer.vocab_size()), std::move(ends))
+              .computing(activations);
   return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat),
                    std::move(text.notes)};
 }

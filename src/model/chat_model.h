@@ -19,6 +19,7 @@ struct ChatModel {
 
   // The same text side with another model in its place.
   ChatModel with(Model other) const { return {path, std::move(other), tokenizer, chat, notes}; }
+  ChatModel computing(tensor::Activations a) const { return with(model.computing(a)); }
 
   // Ids of a conversation up to where the assistant speaks next, and of plain text.
   base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,
@@ -35,6 +36,7 @@ struct ChatModel {
 // A GGUF or safetensors file, a Hugging Face folder, a model id in the local Hugging Face
 // cache ("HuggingFaceTB/SmolLM2-135M-Instruct"), or "" for the default model.
 base::Result<std::string> find_model(const std::string& spec);
-base::Result<ChatModel> load_chat_model(const std::string& spec);
+base::Result<ChatModel> load_chat_model(
+    const std::string& spec, tensor::Activations activations = tensor::Activations::kFloat);
 
 }  // namespace expunge::model

@@ -1,6 +1,7 @@
 // The forward pass, two ways over the same weights and the same block:
 //  - Runner: inference on packed rows of many sequences with a KV pool, no padding, no autograd;
-//  - forward_plain: one sequence, plain operations, differentiable; Runner's readable twin.
+//  - forward_plain: one sequence, plain operations, differentiable; Runner's readable twin, always
+//    with float32 activations.
 // Both offer named taps: a hook sees a value and may replace it.
 #pragma once
 

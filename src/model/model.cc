@@ -183,6 +183,17 @@ Model Model::speaking(int64_t n_tokens, std::vector<int32_t> end_ids) const {
   return Model(std::move(source), weights_);
 }
 
+Model Model::computing(tensor::Activations activations) const {
+  auto source = std::make_shared<Source>(*source_);
+  source->activations = activations;
+  return Model(std::move(source), weights_);
+}
+
+Result<std::string> Model::answer_key() const {
+  const std::string hash = TRY(file_hash());
+  return activations() == tensor::Activations::kFloat ? hash : hash + " q8";
+}
+
 std::vector<std::string> Model::edited() const {
   std::vector<std::string> names;
   for (const auto& [name, param] : weights_)

@@ -8,6 +8,7 @@
 
 #include "model/arch.h"
 #include "model/weights.h"
+#include "tensor/activations.h"
 #include "tensor/tensor_file.h"
 
 namespace expunge::model {
@@ -37,6 +38,10 @@ class Model {
   Model with(std::map<std::string, Tensor> values) const;
   // The same weights with what the tokenizer knows: Arch::n_tokens and end_ids.
   Model speaking(int64_t n_tokens, std::vector<int32_t> end_ids) const;
+  // The same weights, in passes that infer computed with activations rounded like this. With kQ8 an
+  // edited matrix counts as what an export writes for it.
+  Model computing(tensor::Activations activations) const;
+  tensor::Activations activations() const { return source_->activations; }
   // The model as it was loaded, without any edit.
   Model base() const { return Model(source_, source_->weights); }
   std::vector<std::string> edited() const;  // names of the tensors that differ from the file
@@ -44,6 +49,8 @@ class Model {
   std::string weights_hash() const { return weights_.hash(); }
   // SHA-256 of the model's file or files; of a model of given weights the hash of those.
   base::Result<std::string> file_hash() const;
+  // What the unedited model's answers follow from, as a key: its file and its activations.
+  base::Result<std::string> answer_key() const;
   size_t weight_bytes() const;  // float32 values of all tensors
 
  private:
@@ -51,6 +58,7 @@ class Model {
     Arch arch;
     std::shared_ptr<const tensor::TensorFile> file;
     Weights weights;
+    tensor::Activations activations = tensor::Activations::kFloat;
   };
   Model(std::shared_ptr<const Source> source, Weights weights)
       : source_(std::move(source)), weights_(std::move(weights)) {}

@@ -234,6 +234,35 @@ TEST_F(Files, BlocksStayInTheFile) {
   EXPECT_EQ(edited.weights_hash(), model.weights_hash());
 }
 
+// With rounded activations an edited matrix counts as what an export writes for it: the same bits as
+// from a file that has the edit.
+TEST_F(Files, RoundedActivationsSeeWhatAnExportWrites) {
+  const std::vector<int32_t> ids = {3, 14, 15, 9, 26};
+  const std::string down = "model.layers.1.mlp.down_proj.weight";
+  const auto logits = [&](const Model& model) {
+    Runner runner(model);
+    Sequence sequence;
+    const Chunk chunk{&sequence, ids};
+    return runner.logits(runner.forward({&chunk, 1}));
+  };
+  const Model base = Model::load(write(gguf_of(config_, weights_, DType::kQ4_1))).value();
+  const Model edited = base.with({{down, base.param(down).value() * 1.1}});
+  const Model q8 = edited.computing(tensor::Activations::kQ8);
+  EXPECT_EQ(q8.weights_hash(), edited.weights_hash());
+  EXPECT_EQ(q8.param(down).written_matrix().dtype, DType::kQ4_1);
+  EXPECT_EQ(q8.param(down).matrix().dtype, DType::kF32);
+  const Tensor got = logits(q8), in_floats = logits(edited);
+  EXPECT_GT(tests::relative_l2(floats(got), floats(in_floats)), 1e-4);
+  EXPECT_LT(tests::relative_l2(floats(got), floats(in_floats)), 0.1);
+
+  Values values;
+  for (const auto& [name, param] : edited.weights()) values[name] = param->value();
+  path_ = dir_ / "edited.gguf";
+  const Model written = Model::load(write(gguf_of(config_, values, DType::kQ4_1))).value();
+  EXPECT_TRUE(at::equal(logits(written.computing(tensor::Activations::kQ8)), got));
+  EXPECT_NE(q8.answer_key().value(), edited.answer_key().value());
+}
+
 TEST(Model, TheHashSeesEveryTensor) {
   const auto model = tests::random_model(1);
   const std::string hash = model->weights_hash();

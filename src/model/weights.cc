@@ -28,13 +28,26 @@ const std::string& Param::hash() const {
   return hash_;
 }
 
+tensor::StoredMatrix Param::written_matrix() const {
+  const tensor::DType type = tensor::writable_type(stored_);
+  const bool whole = shape_.back() % static_cast<int64_t>(tensor::info(type).block) == 0;
+  if (!edited() || type == tensor::DType::kF32 || !whole) return matrix();
+  std::call_once(written_once_, [&] {
+    auto bytes = tensor::quantised(type, value_);
+    CHECK(bytes.has_value(), "an edit has values that {} cannot hold", tensor::info(type).name);
+    written_ = std::move(*bytes);
+  });
+  return {type, std::as_bytes(std::span(written_)), shape_[0], shape_[1]};
+}
+
 Weights Weights::with(std::map<std::string, Tensor> values) const {
   Map params = params_;
   for (auto& [name, value] : values) {
     const auto found = params.find(name);
     CHECK(found != params.end(), "no tensor {}", name);
     CHECK(found->second->shape() == value.sizes(), "{}", name);
-    found->second = std::make_shared<const Param>(value, Param::Origin::kEdit);
+    found->second =
+        std::make_shared<const Param>(value, Param::Origin::kEdit, found->second->stored_type());
   }
   return Weights(std::move(params));
 }

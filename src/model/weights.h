@@ -23,11 +23,19 @@ using tensor::Tensor;
 class Param {
  public:
   enum class Origin { kFile, kEdit };  // kEdit: differs from the file
-  explicit Param(Tensor value, Origin origin = Origin::kFile)
-      : value_(value.contiguous()), shape_(value_.sizes().vec()), origin_(origin) {}
+  // `stored`: the type that the file has it in.
+  explicit Param(Tensor value, Origin origin = Origin::kFile,
+                 tensor::DType stored = tensor::DType::kF32)
+      : value_(value.contiguous()),
+        shape_(value_.sizes().vec()),
+        origin_(origin),
+        stored_(stored) {}
   // `keeper` holds what the matrix's bytes lie in.
   Param(tensor::StoredMatrix matrix, std::shared_ptr<const void> keeper)
-      : matrix_(matrix), keeper_(std::move(keeper)), shape_{matrix.rows, matrix.columns} {}
+      : matrix_(matrix),
+        keeper_(std::move(keeper)),
+        shape_{matrix.rows, matrix.columns},
+        stored_(matrix.dtype) {}
 
   const std::vector<int64_t>& shape() const { return shape_; }  // [O,I] or [D]
   int64_t numel() const;
@@ -36,6 +44,10 @@ class Param {
   Tensor value() const { return value_.defined() ? value_ : tensor::dequantised(*matrix_); }
   // As products read it; of a matrix alone.
   tensor::StoredMatrix matrix() const { return matrix_ ? *matrix_ : tensor::stored(value_); }
+  // What another program reads from an exported file: an edited matrix in its file's type (or the
+  // type that is written for it), made once.
+  tensor::StoredMatrix written_matrix() const;
+  tensor::DType stored_type() const { return stored_; }
   bool in_blocks() const { return matrix_.has_value(); }
 
   const std::string& hash() const;  // SHA-256 of the float32 values, computed once
@@ -46,8 +58,10 @@ class Param {
   const std::shared_ptr<const void> keeper_;
   const std::vector<int64_t> shape_;
   const Origin origin_ = Origin::kFile;
-  mutable std::once_flag hashed_;
+  const tensor::DType stored_;
+  mutable std::once_flag hashed_, written_once_;
   mutable std::string hash_;
+  mutable std::string written_;
 };
 
 class Weights {

@@ -21,9 +21,6 @@ base::Result<tensor::DType> gguf_type(const tensor::TensorInfo& stored, const Ex
 base::Result<tensor::DType> safetensors_type(const tensor::TensorInfo* stored,
                                              const ExportOptions& o);
 
-// Values in a type's bytes, large ones in parallel.
-base::Result<std::string> encode(const Tensor& values, tensor::DType dtype);
-
 base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
                         const ExportOptions& options, const Stage& stage, const base::Job& job);
 base::Status write_folder(const model::Model& model, const std::set<std::string>& edited,

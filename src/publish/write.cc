@@ -166,12 +166,8 @@ Result<std::set<std::string>> recorded_changes(const model::Model& model,
 }
 
 Result<DType> gguf_type(const TensorInfo& stored, const ExportOptions& options) {
-  DType dtype = stored.dtype;
-  if (stored.shape.size() < 2) return dtype;  // norms stay what they are
-  if (options.dtype)
-    dtype = *options.dtype;
-  else if (!tensor::info(dtype).can_quantise)
-    dtype = DType::kQ8_0;
+  if (stored.shape.size() < 2) return stored.dtype;  // norms stay what they are
+  const DType dtype = options.dtype.value_or(tensor::writable_type(stored.dtype));
   const tensor::DTypeInfo& type = tensor::info(dtype);
   if (!type.can_quantise)
     return fail(Code::kUnsupported, fmt::format("{} can be read but not written", type.name),
@@ -193,26 +189,6 @@ Result<DType> safetensors_type(const TensorInfo* stored, const ExportOptions& op
   return *options.dtype;
 }
 
-Result<std::string> encode(const Tensor& values, DType dtype) {
-  const tensor::DTypeInfo& type = tensor::info(dtype);
-  const Tensor v = values.contiguous();
-  const auto blocks = v.numel() / static_cast<int64_t>(type.block);
-  std::string bytes(static_cast<size_t>(blocks) * type.bytes, '\0');
-  const auto out = std::as_writable_bytes(std::span(bytes));
-  const std::span<const float> in(v.data_ptr<float>(), static_cast<size_t>(v.numel()));
-  if (blocks == 0) return bytes;
-  // The first block shows whether the type can be written; the others cannot fail then.
-  TRY(tensor::quantise(dtype, in.first(type.block), out.first(type.bytes)));
-  tensor::kernels::parallel_for(1, blocks, 4096, [&](int64_t begin, int64_t end) {
-    const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
-    const base::Status status =
-        tensor::quantise(dtype, in.subspan(first * type.block, n * type.block),
-                         out.subspan(first * type.bytes, n * type.bytes));
-    CHECK(status.has_value());
-  });
-  return bytes;
-}
-
 base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
                         const ExportOptions& options, const Stage& stage, const base::Job& job) {
   std::map<std::string, tensor::Replacement> replacements;
@@ -232,7 +208,7 @@ base::Status write_gguf(const model::Model& model, const std::set<std::string>& 
       values = rows.index_copy_(0, index, values);
     }
     const DType dtype = TRY(gguf_type(*stored, options));
-    std::string bytes = TRY(encode(values, dtype));
+    std::string bytes = TRY(tensor::quantised(dtype, values));
     replacements[stored_name] = {dtype, std::move(bytes)};
   }
   job.report("write", 0, 1);
@@ -254,7 +230,7 @@ base::Status write_folder(const model::Model& model, const std::set<std::string>
     } else {
       const double offset = model::checkpoint_offset(model.arch(), item.name);
       const Tensor values = model.param(item.name).value();
-      TRY(out.write(TRY(encode(offset == 0 ? values : values - offset, item.dtype))));
+      TRY(out.write(TRY(tensor::quantised(item.dtype, offset == 0 ? values : values - offset))));
     }
   }
   TRY(out.sync());

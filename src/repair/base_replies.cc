@@ -38,7 +38,7 @@ base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat
     texts.push_back(TRY(chat_model.encode_text(t)));
   // The tokens name wordings and template at once.
   const std::string key =
-      base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(chat_model.model.file_hash()),
+      base::sha256_hex(fmt::format("{} {} {} {} {}", kVersion, TRY(chat_model.model.answer_key()),
                                    layer, fmt::join(ids, ";"), fmt::join(texts, ";")));
   const std::string folder = TRY(base::cache_dir()) + "/backgrounds";
   const std::string path = fmt::format("{}/{}.replies", folder, key.substr(0, 32));

@@ -41,7 +41,7 @@ base::Status KeptReplies::load() {
   const std::string folder = TRY(base::cache_dir()) + "/replies";
   TRY(base::make_dirs(folder));
   const std::string key =
-      base::sha256_hex(fmt::format("{} {} {}", kVersion, kTokens, TRY(base_.model.file_hash())));
+      base::sha256_hex(fmt::format("{} {} {}", kVersion, kTokens, TRY(base_.model.answer_key())));
   path_ = fmt::format("{}/{:.32}.json", folder, key);
   replies_ = read(path_, base_.model.arch().vocab_size);
   return {};

@@ -22,7 +22,7 @@ base::Status check_named(const std::string& file) {
 
 Result<std::unique_ptr<Session>> open_session(const Place& place, journal::Mode mode) {
   if (mode != journal::Mode::kReadWrite) TRY(check_named(place.journal));
-  return Session::open({place.model, place.journal, mode});
+  return Session::open({place.model, place.journal, mode, place.activations});
 }
 
 Result<std::optional<journal::Journal>> open_journal(const Place& place, journal::Mode mode) {
@@ -42,7 +42,7 @@ Result<Reader> Reader::open(const Place& place, Edits edits) {
   if (edits == Edits::kApplied)
     reader.patient_ = TRY(open_session(place, journal::Mode::kReadOrEmpty))->present();
   else
-    reader.patient_ = TRY(model::load_chat_model(place.model));
+    reader.patient_ = TRY(model::load_chat_model(place.model, place.activations));
   return reader;
 }
 

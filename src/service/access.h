@@ -13,6 +13,7 @@ namespace expunge::service {
 struct Place {
   std::string model;    // as model::find_model takes it
   std::string journal;  // "" = the model's own
+  tensor::Activations activations = tensor::Activations::kFloat;
 };
 
 // The model with its journal. A journal that the place names must exist, unless the mode is

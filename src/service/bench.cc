@@ -27,13 +27,13 @@ Result<model::ChatModel> written(Session& session, const std::string& path, tens
   TRY(session.with_journal([&](journal::Journal& journal) {
     return publish::export_model(session.present().model, journal, file);
   }));
-  return model::load_chat_model(file.path);
+  return model::load_chat_model(file.path, session.present().model.activations());
 }
 
 }  // namespace
 
-Result<Json> bench_request(const std::string& path, const Scratch& scratch, const base::Job& job) {
-  const auto session = TRY(open_session({path, scratch.journal()}, journal::Mode::kReadWrite));
+Result<Json> bench_request(const Place& place, const base::Job& job) {
+  const auto session = TRY(open_session(place, journal::Mode::kReadWrite));
   const model::ChatModel model = session->present();
   const IntentReader reader = TRY(IntentReader::make("", model, job));
   const Heard heard = TRY(hear(*session, reader, kRequest));
@@ -50,7 +50,7 @@ Result<Json> bench_request(const std::string& path, const Scratch& scratch, cons
   return json;
 }
 
-Result<Json> bench_facts(const std::string& model, const Scratch& scratch, const BenchFacts& facts,
+Result<Json> bench_facts(const Place& place, const Scratch& scratch, const BenchFacts& facts,
                          const base::Job& job) {
   BenchFactsOptions options{facts.file, facts.unrelated, facts.sequence, facts.limit, {}, {}};
   options.plan = [&](Session& s, const agent::Request& r) {
@@ -65,7 +65,7 @@ Result<Json> bench_facts(const std::string& model, const Scratch& scratch, const
       return written(s, scratch.file("written.gguf"), *dtype);
     };
   }
-  const auto session = TRY(open_session({model, scratch.journal()}, journal::Mode::kReadWrite));
+  const auto session = TRY(open_session(place, journal::Mode::kReadWrite));
   return bench_facts(*session, options, job);
 }
 

@@ -1,19 +1,19 @@
 // What `expunge bench` measures in addition to the engine: a forget request, a file of facts, the
-// watchdog. Each works on a journal in a scratch folder, never on the user's. The figures are JSON:
+// watchdog. Each works on a journal of its own, never on the user's. The figures are JSON:
 // sets of numbers that are only shown and stored.
 #pragma once
 
 #include <string>
 
 #include "base/job.h"
+#include "service/access.h"
 #include "service/planning.h"
 #include "service/scratch.h"
 
 namespace expunge::service {
 
 // {request, verdict, seconds, undo_s?}: one request from words to commit, and its undo.
-base::Result<base::Json> bench_request(const std::string& model, const Scratch& scratch,
-                                       const base::Job& job);
+base::Result<base::Json> bench_request(const Place& place, const base::Job& job);
 
 struct BenchFacts {
   std::string file;       // JSON lines as in data/facts/facts.jsonl
@@ -24,7 +24,7 @@ struct BenchFacts {
   PlanOptions plan;
 };
 // The keys of bench_facts(Session&, …). kUsage: no such weight type.
-base::Result<base::Json> bench_facts(const std::string& model, const Scratch& scratch,
+base::Result<base::Json> bench_facts(const Place& place, const Scratch& scratch,
                                      const BenchFacts& facts, const base::Job& job);
 
 enum class Hidden { kOfTheModel, kNone };  // none: cues and words alone decide

@@ -35,6 +35,14 @@ Result<ExportResult> export_model(Session& session, const publish::ExportOptions
     const model::ChatModel written =
         TRY_AT(result.exported.path, load_written(result.exported.path, options.format, session));
     result.gates = TRY(verify_written(session, written, job));
+    if (options.format == publish::Format::kGguf) {
+      constexpr auto kRounded = tensor::Activations::kQ8;
+      SessionOptions same;
+      same.journal = session.journal_path();
+      same.mode = journal::Mode::kReadOnly;
+      const auto rounded = TRY(Session::open(session.snapshot()->base.computing(kRounded), same));
+      result.runtime_gates = TRY(verify_written(*rounded, written.computing(kRounded), job));
+    }
   } else {
     for (const journal::Entry& e : active)
       ++(e.sealed ? result.gates.sealed : result.gates.trained);

@@ -13,7 +13,7 @@ namespace {
 
 // Everything that the training depends on.
 Result<std::string> cache_key(const model::ChatModel& chat_model) {
-  std::string key = std::string(base::kVersion) + TRY(chat_model.model.file_hash()) +
+  std::string key = std::string(base::kVersion) + TRY(chat_model.model.answer_key()) +
                     agent::Cues::builtin().hash();
   for (const agent::Example& e : agent::builtin_examples()) {
     key += fmt::format(" {}", static_cast<int>(e.intent));

@@ -80,6 +80,7 @@ Json to_json(const VerifyResult& result, verify::Detail detail) {
 Json to_json(const ExportResult& result) {
   Json json = publish::to_json(result.exported);
   json["gates"] = to_json(result.gates, verify::Detail::kFigures);
+  json["runtime_gates"] = to_json(result.runtime_gates, verify::Detail::kFigures);
   return json;
 }
 

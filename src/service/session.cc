@@ -56,7 +56,7 @@ std::vector<journal::Entry> without(std::vector<journal::Entry> entries, int64_t
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
-  return open(TRY(model::load_chat_model(options.model)), options);
+  return open(TRY(model::load_chat_model(options.model, options.activations)), options);
 }
 
 Result<std::unique_ptr<Session>> Session::open(model::ChatModel model,

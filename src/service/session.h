@@ -19,6 +19,7 @@ struct SessionOptions {
   std::string model;    // as model::find_model takes it
   std::string journal;  // "" = journal::default_path of the model
   journal::Mode mode = journal::Mode::kReadWrite;
+  tensor::Activations activations = tensor::Activations::kFloat;
   // The surgeon's library; must outlive the session.
   const agent::Wordings* wordings = &agent::Wordings::builtin();
 };

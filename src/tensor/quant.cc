@@ -359,6 +359,8 @@ void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out
   read(type, reinterpret_cast<const uint8_t*>(in.data()), blocks, out.data());
 }
 
+DType writable_type(DType dtype) { return info(dtype).can_quantise ? dtype : DType::kQ8_0; }
+
 bool all_finite(DType dtype, std::span<const std::byte> in) {
   const Type& type = type_of(dtype);
   CHECK(in.size() % type.info.bytes == 0);

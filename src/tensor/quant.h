@@ -65,6 +65,9 @@ std::optional<DType> dtype_from_name(std::string_view name);  // any case
 void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out);
 // Whether no weight is NaN or infinite. Of most formats the scales tell.
 bool all_finite(DType dtype, std::span<const std::byte> in);
+// What an edited matrix is written as whose file stores `dtype`: the same, Q8_0 if that can only be
+// read.
+DType writable_type(DType dtype);
 // Errors: kUnsupported for a format that can only be read; kNumeric for NaN or infinity in a block.
 base::Status quantise(DType dtype, std::span<const float> in, std::span<std::byte> out);
 

@@ -1,6 +1,7 @@
 #include "tensor/stored_matrix.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "tensor/kernels/gemm.h"
 #include "tensor/kernels/matvec.h"
@@ -20,6 +21,25 @@ StoredMatrix stored(const Tensor& t) {
   CHECK(t.dim() == 2 && t.is_contiguous() && t.scalar_type() == at::kFloat);
   return {
       DType::kF32, {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}, t.size(0), t.size(1)};
+}
+
+base::Result<std::string> quantised(DType dtype, const Tensor& values) {
+  const DTypeInfo& type = info(dtype);
+  const Tensor v = values.contiguous();
+  CHECK(v.numel() == 0 || v.size(-1) % static_cast<int64_t>(type.block) == 0);
+  const auto blocks = v.numel() / static_cast<int64_t>(type.block);
+  std::string bytes(static_cast<size_t>(blocks) * type.bytes, '\0');
+  const auto out = std::as_writable_bytes(std::span(bytes));
+  const std::span<const float> in(v.data_ptr<float>(), static_cast<size_t>(v.numel()));
+  std::atomic<bool> failed = false;
+  kernels::parallel_for(0, blocks, 4096, [&](int64_t begin, int64_t end) {
+    const auto first = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
+    if (!quantise(dtype, in.subspan(first * type.block, n * type.block),
+                  out.subspan(first * type.bytes, n * type.bytes)))
+      failed = true;
+  });
+  if (failed) return tl::unexpected(quantise(dtype, in, out).error());
+  return bytes;
 }
 
 Tensor dequantised(DType dtype, std::span<const std::byte> bytes, at::IntArrayRef shape) {

@@ -2,7 +2,9 @@
 // lies; float32 values are made where they are asked for and live as long as the caller keeps them.
 #pragma once
 
+#include <functional>
 #include <span>
+#include <string>
 
 #include "tensor/quant.h"
 #include "tensor/tensor.h"
@@ -19,6 +21,9 @@ struct StoredMatrix {
 // A float32 matrix as one; its rows must be contiguous, and it must outlive the result.
 StoredMatrix stored(const Tensor& matrix);
 
+// Rows of values [O,I] as blocks of a type that can be written; CHECKs that I is whole blocks.
+// Errors: kNumeric for values that blocks cannot hold.
+base::Result<std::string> quantised(DType dtype, const Tensor& values);
 // float32 values of a tensor in a file, in parallel; `bytes` has whole blocks of the shape's size.
 Tensor dequantised(DType dtype, std::span<const std::byte> bytes, at::IntArrayRef shape);
 Tensor dequantised(const StoredMatrix& m);                           // [O,I]

@@ -39,7 +39,9 @@ Result<PreparedPtr> prepare(std::string_view method, const Preparation& preparat
     if (auto cached = preparation.deserialise(*bytes)) return std::move(*cached);
   job.report("preparing (once a model)");
   const Parts parts(path + ".parts");
-  const PreparedPtr learned = TRY(preparation.learn(model, TRY(source.make()), parts, job));
+  // In float32 for every way to compute: it is of the weights, and takes long.
+  const PreparedPtr learned = TRY(preparation.learn(model.computing(tensor::Activations::kFloat),
+                                                    TRY(source.make()), parts, job));
   TRY(base::make_dirs(folder));
   TRY(base::write_file_atomic(path, learned->serialise()));
   parts.clear();

@@ -56,7 +56,7 @@ Result<Json> engine(const BenchFlags& o, Context& context) {
 
 Result<Json> request(Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
-  Json json = TRY(service::bench_request(context.globals.model, scratch, context.job));
+  Json json = TRY(service::bench_request(place_of(context, scratch), context.job));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "a forget request"));
   print_figures(t, json);
@@ -65,7 +65,7 @@ Result<Json> request(Context& context) {
 
 Result<Json> facts(const BenchFlags& o, Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
-  Json json = TRY(service::bench_facts(context.globals.model, scratch, o.facts, context.job));
+  Json json = TRY(service::bench_facts(place_of(context, scratch), scratch, o.facts, context.job));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "facts"));
   print_figures(t, json);

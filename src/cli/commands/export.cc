@@ -35,11 +35,16 @@ void print(Terminal& t, const publish::Exported& e, publish::Format format) {
 }
 
 // The gates of every active entry, run on the written file.
-void print(Terminal& t, const service::VerifyResult& gates) {
-  for (const repair::Verified& v : gates.entries)
-    t.line("Read again, entry {}: {}", v.entry,
-           v.now.passed() ? t.paint(Tone::kGood, "all gates pass")
-                          : t.paint(Tone::kBad, wrap(failures(v.now), kColumns - 26, 2)));
+void print(Terminal& t, const service::ExportResult& result) {
+  const auto each = [&](const service::VerifyResult& asked, std::string_view how) {
+    for (const repair::Verified& v : asked.entries)
+      t.line("{}, entry {}: {}", how, v.entry,
+             v.now.passed() ? t.paint(Tone::kGood, "all gates pass")
+                            : t.paint(Tone::kBad, wrap(failures(v.now), kColumns - 30, 2)));
+  };
+  const service::VerifyResult& gates = result.gates;
+  each(gates, "Read again");
+  each(result.runtime_gates, "As llama.cpp rounds");
   if (gates.entries.empty()) t.line("No active entry can be asked again.");
   if (gates.trained > 0)
     t.line("{} trained on sets, not asked: expunge eval MODEL asks them", gates.trained);
@@ -66,9 +71,9 @@ Result<Answer> export_model(const ExportFlags& o, Context& context) {
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto result = TRY(service::export_model(*session, options, context.job));
   print(context.terminal, result.exported, options.format);
-  print(context.terminal, result.gates);
+  print(context.terminal, result);
   Answer answer{service::to_json(result)};
-  if (!result.gates.passed()) answer.exit_status = base::code_info(Code::kRefused).exit_status;
+  if (!result.passed()) answer.exit_status = base::code_info(Code::kRefused).exit_status;
   return answer;
 }
 

@@ -90,6 +90,7 @@ std::string slurm_script(const SweepFlags& o, const service::Sweep& sweep) {
 }
 
 Result<Answer> sweep(const SweepFlags& o, Context& context) {
+  TRY(require_float(context));
   Terminal& t = context.terminal;
   const service::Sweep sweep = TRY(service::read_sweep(o.spec));
   if (o.job) {

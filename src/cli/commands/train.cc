@@ -95,6 +95,7 @@ uint64_t saved_bytes(const model::Model& model) {
 }
 
 Result<Answer> finetune(TrainFlags o, Context& context) {
+  TRY(require_float(context));
   TRY(join_group(context));
   const base::Job job = context.job;
   const unlearn::Method& method = unlearn::finetuning();
@@ -149,6 +150,7 @@ journal::Draft draft_of(const service::TrainingRequest& request, const service::
 }
 
 Result<Answer> unlearn_examples(const TrainFlags& o, Context& context) {
+  TRY(require_float(context));
   TRY(join_group(context));
   const base::Job job = context.job;
   const bool leads = tensor::leads(context.group.get());
