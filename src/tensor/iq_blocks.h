@@ -20,15 +20,7 @@
 
 namespace expunge::tensor::blocks {
 
-// Byte i is -1 where bit i is set.
-consteval std::array<uint64_t, 256> sign_bytes() {
-  std::array<uint64_t, 256> table{};
-  for (size_t bits = 0; bits < 256; ++bits)
-    for (size_t i = 0; i < 8; ++i)
-      if (bits >> i & 1) table[bits] |= uint64_t{0xff} << (8 * i);
-  return table;
-}
-inline constexpr auto kSignBytes = sign_bytes();
+inline constexpr auto kSignBytes = spread_bits(0xff);  // -1 where a bit is set
 
 // y [8] = row, negative where a bit of `signs` is set. No level of a row is 0, so no byte carries.
 inline void signed_row(uint64_t row, uint32_t signs, int8_t* y) {

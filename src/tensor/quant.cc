@@ -44,15 +44,20 @@ EXPUNGE_CLONES void from_bf16(const uint8_t* __restrict p, size_t n, float* __re
 
 // Unpackers of the evenly spaced types; loops over bytes, which become vectors.
 using Bytes = std::array<uint8_t, 16>;
-// y [32] = the low halves of q, then the high ones, less `zero`; bit i of `fifth` is 16 of level i.
+// y [32] = the low halves of q, then the high ones, less `zero`.
 inline void unpack_nibbles(const Bytes& q, int zero, int8_t* y) {
 #pragma GCC unroll 1
   for (size_t i = 0; i < 16; ++i) y[i] = static_cast<int8_t>((q[i] & 15) - zero);
 #pragma GCC unroll 1
   for (size_t i = 0; i < 16; ++i) y[16 + i] = static_cast<int8_t>((q[i] >> 4) - zero);
 }
-inline void add_fifth_bits(uint32_t fifth, int8_t* y) {
-  for (int i = 0; i < 32; ++i) y[i] = static_cast<int8_t>(y[i] + (((fifth >> i) & 1) << 4));
+// y [32] + 16 where a bit of `fifth` [4] is set.
+inline void add_fifth_bits(const uint8_t* fifth, int8_t* y) {
+  for (size_t i = 0; i < 4; ++i) {
+    auto eight = load<uint64_t>(reinterpret_cast<const uint8_t*>(y + 8 * i));
+    eight |= blocks::kFifthBits[fifth[i]];
+    std::memcpy(y + 8 * i, &eight, sizeof eight);
+  }
 }
 EXPUNGE_CLONES void unpack_q4_0(const uint8_t* p, size_t blocks, Levels& y) {
   for (size_t b = 0; b < blocks; ++b, p += 18) {
@@ -70,14 +75,15 @@ EXPUNGE_CLONES void unpack_q5_0(const uint8_t* p, size_t blocks, Levels& y) {
   for (size_t b = 0; b < blocks; ++b, p += 22) {
     int8_t* level = y.level.data() + 32 * b;
     y.set_scale(2 * b, 2, half_at(p));
-    unpack_nibbles(load<Bytes>(p + 6), 16, level), add_fifth_bits(load<uint32_t>(p + 2), level);
+    unpack_nibbles(load<Bytes>(p + 6), 0, level), add_fifth_bits(p + 2, level);
+    for (int i = 0; i < 32; ++i) level[i] = static_cast<int8_t>(level[i] - 16);
   }
 }
 EXPUNGE_CLONES void unpack_q5_1(const uint8_t* p, size_t blocks, Levels& y) {
   for (size_t b = 0; b < blocks; ++b, p += 24) {
     int8_t* level = y.level.data() + 32 * b;
     y.set_scale(2 * b, 2, half_at(p), half_at(p + 2));
-    unpack_nibbles(load<Bytes>(p + 8), 0, level), add_fifth_bits(load<uint32_t>(p + 4), level);
+    unpack_nibbles(load<Bytes>(p + 8), 0, level), add_fifth_bits(p + 4, level);
   }
 }
 EXPUNGE_CLONES void unpack_q8_0(const uint8_t* p, size_t blocks, Levels& y) {

@@ -1,7 +1,8 @@
-// Little-endian fields of a block, and float16 to and from float32. Bits alone: no lookups, no
-// rounding mode.
+// Little-endian fields of a block, bits spread over bytes, and float16 to and from float32. Bits
+// alone: no lookups, no rounding mode.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +52,16 @@ inline T load(const uint8_t* p) {
   return value;
 }
 inline float half_at(const uint8_t* p) { return half_to_float(load<uint16_t>(p)); }
+
+// Eight bytes, `value` where a bit of the index is set.
+consteval std::array<uint64_t, 256> spread_bits(uint64_t value) {
+  std::array<uint64_t, 256> table{};
+  for (size_t bits = 0; bits < 256; ++bits)
+    for (size_t i = 0; i < 8; ++i)
+      if (bits >> i & 1) table[bits] |= value << (8 * i);
+  return table;
+}
+inline constexpr auto kFifthBits = spread_bits(16);
 
 // Field i of four bits, the low half of a byte first.
 inline int nibble(const uint8_t* p, size_t i) { return (p[i / 2] >> (i % 2 * 4)) & 15; }

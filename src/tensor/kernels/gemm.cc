@@ -35,6 +35,7 @@ struct Product {
 //
 #include <hwy/highway.h>
 
+#include "tensor/kernels/blocks-inl.h"
 #include "tensor/kernels/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -109,6 +110,12 @@ void dequantise_rows(const Product& p, int64_t o, int64_t n, float* y) {
   const DTypeInfo& type = info(p.dtype);
   const size_t row = static_cast<size_t>(p.in) / type.block * type.bytes;
   const auto first = static_cast<size_t>(o), some = static_cast<size_t>(n);
+  if (with_blocks(p.dtype, [&](auto kind) {
+        for (int64_t j = 0; j < n; ++j)
+          dequantise_row<kind.value>(p.weight + static_cast<size_t>(o + j) * row, p.in,
+                                     y + j * p.in);
+      }))
+    return;
   dequantise(p.dtype, std::as_bytes(std::span(p.weight + first * row, some * row)),
              {y, some * static_cast<size_t>(p.in)});
 }

@@ -16,7 +16,7 @@ struct Job {
   DType dtype;
   const uint8_t* weight;
   const float* x;     // [rows,I]
-  const float* sums;  // [rows,I/16], sums of x over the groups of a scale; types with offsets alone
+  const float* sums;  // [rows,I/n], sums of n x each (sum_length); of types with offsets alone
   int64_t in, out;
   float* y;
 };
@@ -31,11 +31,11 @@ struct Job {
 //
 #include <hwy/highway.h>
 
+#include "tensor/kernels/blocks-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace expunge::tensor::kernels::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 // The lanes of D() from weight i on, as float32.
 struct Float32 {
@@ -80,7 +80,48 @@ void number_rows(const Job& job, int64_t begin, int64_t end) {
   }
 }
 
-// Σ over the groups of scale * (level · x) + offset * Σx: levels are widened once for all rows.
+// Σ over the parts of scale * (level · x) + offset * Σx: a part is widened once for all rows.
+template <DType kType, int kRows>
+void block_rows(const Job& job, int64_t begin, int64_t end) {
+  using B = Blocks<kType>;
+  const D8 d;
+  constexpr int kN = kParts<kType>;
+  const int64_t blocks = job.in / (32 * kN);
+  for (int64_t o = begin; o < end; ++o) {
+    const uint8_t* p = job.weight + o * blocks * B::kBytes;
+    V8 sum[kRows];
+    float offsets[kRows] = {};
+    for (V8& s : sum) s = hn::Zero(d);
+    for (int64_t b = 0; b < blocks; ++b, p += B::kBytes) {
+      float scale[kN], offset[kN];
+      B::scales(p, scale, offset);
+#pragma GCC unroll 8
+      for (int part = 0; part < kN; ++part) {
+        V8 w[kVectors];
+        B::widen(p, part, w);
+        const int64_t first = (b * kN + part) * 32;
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r) {
+          const float* x = job.x + r * job.in + first;
+          V8 even = hn::Mul(w[0], hn::LoadU(d, x)), odd = hn::Mul(w[1], hn::LoadU(d, x + kLanes8));
+#pragma GCC unroll 4
+          for (size_t v = 2; v < kVectors; v += 2) {
+            even = hn::MulAdd(w[v], hn::LoadU(d, x + v * kLanes8), even);
+            odd = hn::MulAdd(w[v + 1], hn::LoadU(d, x + (v + 1) * kLanes8), odd);
+          }
+          sum[r] = hn::MulAdd(hn::Set(d, scale[part]), hn::Add(even, odd), sum[r]);
+          if constexpr (B::kOffset) {
+            offsets[r] += offset[part] * job.sums[(r * job.in + first) / 32];
+          }
+        }
+      }
+    }
+    for (int r = 0; r < kRows; ++r)
+      job.y[r * job.out + o] = hn::GetLane(hn::SumOfLanes(d, sum[r])) + offsets[r];
+  }
+}
+
+// The same for every type, by way of its Levels.
 template <int kRows>
 void level_rows(const Job& job, int64_t begin, int64_t end) {
   constexpr auto kMax = static_cast<int64_t>(Levels::kMax);
@@ -121,8 +162,11 @@ void level_rows(const Job& job, int64_t begin, int64_t end) {
       if (!from.has_offset) continue;
       for (int r = 0; r < kRows; ++r) {
         const float* sums = job.sums + (r * job.in + first) / kGroup;
-        for (int64_t g = 0; g < n / kGroup; ++g)
-          offsets[r] += levels.offset[static_cast<size_t>(g)] * sums[g];
+        int64_t g = 0;
+        for (; g + lanes <= n / kGroup; g += lanes)
+          even[r] =
+              hn::MulAdd(hn::Load(d, levels.offset.data() + g), hn::LoadU(d, sums + g), even[r]);
+        for (; g < n / kGroup; ++g) offsets[r] += levels.offset[static_cast<size_t>(g)] * sums[g];
       }
     }
     for (int r = 0; r < kRows; ++r)
@@ -141,7 +185,9 @@ void rows_target(const Job& job, int64_t begin, int64_t end) {
     case DType::kBF16:
       return number_rows<kRows, hwy::bfloat16_t, Narrow<hwy::bfloat16_t>>(job, begin, end);
     default:
-      return level_rows<kRows>(job, begin, end);
+      if (!with_blocks(job.dtype,
+                       [&](auto type) { block_rows<type.value, kRows>(job, begin, end); }))
+        level_rows<kRows>(job, begin, end);
   }
 }
 
@@ -167,14 +213,31 @@ namespace expunge::tensor::kernels {
 
 HWY_EXPORT(matvec_target);
 
+namespace {
+
+// How many activations have one offset in the kernel of this type; 0: no kernel asks.
+size_t sum_length(DType dtype) {
+  switch (dtype) {
+    case DType::kQ4_0:
+    case DType::kQ4_1:
+    case DType::kQ5_0:
+    case DType::kQ4_K:
+      return 32;
+    default:
+      return unpacker(dtype).has_offset ? Levels::kGroup : 0;
+  }
+}
+
+}  // namespace
+
 void matvec(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
             int64_t out, float* y) {
   CHECK(rows >= 1 && rows <= kMatvecMaxRows);
   std::vector<float> sums;
-  if (unpacker(dtype).has_offset) {
-    sums.resize(static_cast<size_t>(rows * in) / Levels::kGroup);
+  if (const size_t n = sum_length(dtype); n > 0) {
+    sums.resize(static_cast<size_t>(rows * in) / n);
     for (size_t g = 0; g < sums.size(); ++g)
-      for (size_t i = 0; i < Levels::kGroup; ++i) sums[g] += x[g * Levels::kGroup + i];
+      for (size_t i = 0; i < n; ++i) sums[g] += x[g * n + i];
   }
   const Job job{dtype, reinterpret_cast<const uint8_t*>(weight), x, sums.data(), in, out, y};
   // Several outputs a part: handing one over costs as much as some ten thousand products.
