@@ -107,6 +107,16 @@ TEST_P(Case, OldAndOwnConfigJsonSayTheSame) {
   }
 }
 
+// transformers 5 refuses a number of the other kind.
+TEST_P(Case, OwnConfigJsonHasTheKindsOfNumbersOfTransformers) {
+  const base::Json theirs = json("config");
+  const base::Json ours = arch_to_hf(arch_);
+  for (const auto& [key, value] : ours.items())
+    if (value.is_number() && theirs.contains(key) && theirs[key].is_number()) {
+      EXPECT_EQ(value.is_number_integer(), theirs[key].is_number_integer()) << key;
+    }
+}
+
 TEST_P(Case, PlainPassLogitsAndTaps) {
   const c10::InferenceMode no_grad;
   int seen = 0;
