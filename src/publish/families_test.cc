@@ -1,6 +1,8 @@
 // Exports of every family: adapters by the names that PEFT knows, a folder and a GGUF read again.
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+
 #include "base/files.h"
 #include "edit/trainable_parameters.h"
 #include "model/stored.h"
@@ -53,6 +55,17 @@ class EveryFamily : public ExportTest, public ::testing::WithParamInterface<std:
       e.deltas.push_back({name, edit::Dense{tests::random_tensor(rng_, param->shape(), 0.05)}});
     return e;
   }
+  // For tests/peers/families.py.
+  void leave(const fs::path& folder) const {
+    ASSERT_TRUE(run(to(Format::kSafetensors, "merged")));
+    fs::create_directories(folder);
+    fs::copy(folder_, folder, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+    const auto values = tests::floats(tests::logits(*model_, kText));
+    const auto bytes = std::as_bytes(std::span(values));
+    tests::write_bytes(folder / "logits.f32",
+                       {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    tests::write_bytes(folder / "ids.txt", fmt::format("{}", fmt::join(kText, " ")));
+  }
   model::Model written(const std::string& name) const {
     return model::Model::load(out(name)).value();
   }
@@ -76,6 +89,7 @@ TEST_P(EveryFamily, APeftAdapterHasTheNamesOfTransformersAndGivesTheEditedModel)
   const auto again = edit::apply(base, read_adapter(out("peft")).value());
   EXPECT_EQ(again.value().weights_hash(), model_->weights_hash());
   EXPECT_GT(distance(*model_, base), 0.1);
+  if (const char* folder = std::getenv("EXPUNGE_KEEP")) leave(fs::path(folder) / GetParam());
 }
 
 TEST_P(EveryFamily, AFolderHoldsTheEditedModel) {
