@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "golden.h"
+#include "model/family.h"
 #include "model/forward.h"
 #include "model/role.h"
 
@@ -41,11 +42,17 @@ inline model::Arch tiny_arch() {
   return c;
 }
 
-// The architecture of a family's golden (tests/golden/families), in the sizes of tiny_arch().
+// What a family's golden (tests/golden/families) says of its first case.
+inline const base::Json& family_case(const std::string& family) {
+  static std::map<std::string, base::Json> read;
+  const auto [found, is_new] = read.try_emplace(family);
+  if (is_new) found->second = Golden("families/" + family).value("cases").begin().value();
+  return found->second;
+}
+
+// The architecture of that case in the sizes of tiny_arch().
 inline model::Arch tiny_arch_of(const std::string& family) {
-  const base::Json cases = Golden("families/" + family).value("cases");
-  const base::Json config =
-      base::Json::parse(cases.begin().value().at("config").get<std::string>());
+  const base::Json config = base::Json::parse(family_case(family).at("config").get<std::string>());
   model::Arch arch = model::arch_from_hf(config, {}).value();
   const model::Arch sizes = tiny_arch();
   const bool grouped = arch.n_kv_heads < arch.n_heads;
@@ -57,7 +64,7 @@ inline model::Arch tiny_arch_of(const std::string& family) {
   arch.end_ids = sizes.end_ids;
   for (size_t i = layers.size(); !layers.empty() && i < 3; ++i)
     arch.layers.push_back(layers[i % layers.size()]);
-  return arch;
+  return model::arch_from_hf(model::arch_to_hf(arch), {}).value();  // what follows from the sizes
 }
 
 // Uniform in ±bound, the same on every machine.
@@ -67,6 +74,11 @@ inline Tensor random_tensor(std::mt19937_64& rng, std::vector<int64_t> shape, do
     t.data_ptr<float>()[i] =
         static_cast<float>((static_cast<double>(rng() >> 11) * 0x1p-52 - 1) * bound);
   return t;
+}
+
+inline std::vector<float> floats(const Tensor& t) {
+  const Tensor c = t.detach().contiguous();
+  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
 }
 
 inline std::map<std::string, Tensor> random_weights(const model::Arch& config, uint64_t seed) {
@@ -80,6 +92,40 @@ inline std::map<std::string, Tensor> random_weights(const model::Arch& config, u
   return weights;
 }
 
+// A chirp seeded by the name's bytes, as tests/golden/families.py has it; `of_norms` is the mean of
+// norms' weights.
+inline Tensor wave(const std::string& name, const std::vector<int64_t>& shape, double of_norms) {
+  int64_t seed = 0;
+  for (const char c : name) seed += c;
+  seed %= 997;
+  Tensor t = at::empty(shape, tensor::f32());
+  for (int64_t k = 0; k < t.numel(); ++k) {
+    const auto i = static_cast<double>(k);
+    const double wave = std::sin(0.37 * static_cast<double>(seed) + 1.7 * i + 0.013 * i * i);
+    const double value = name.ends_with(".bias") ? 0.2 * wave
+                         : shape.size() == 2 ? wave * 1.5 / std::sqrt(static_cast<double>(shape[1]))
+                                             : of_norms + 0.1 * wave;
+    t.data_ptr<float>()[k] = static_cast<float>(value);
+  }
+  return t;
+}
+
+// The weights of the goldens' models: no bias is zero and no norm is one.
+inline std::map<std::string, Tensor> wave_weights(const model::Arch& arch) {
+  const double of_norms = 1 - model::find_family(arch.family)->norm_offset;
+  std::map<std::string, Tensor> weights;
+  for (const auto& [name, shape] : model::expected_tensors(arch))
+    weights[name] = wave(name, shape, of_norms) + model::checkpoint_offset(arch, name);
+  return weights;
+}
+
+// The names of all families, for tests that run on every one.
+inline std::vector<std::string> family_names() {
+  std::vector<std::string> names;
+  for (const model::Family* f : model::families()) names.emplace_back(f->name);
+  return names;
+}
+
 // Tiny work is done by one thread: with more it waits for them, forever on a busy machine.
 inline std::shared_ptr<const model::Model> shared(model::Model model) {
   return std::make_shared<const model::Model>(std::move(model));
@@ -87,6 +133,10 @@ inline std::shared_ptr<const model::Model> shared(model::Model model) {
 inline std::shared_ptr<const model::Model> random_model(const model::Arch& arch, uint64_t seed) {
   tensor::start(1);
   return shared(model::Model::from_weights(arch, random_weights(arch, seed)).value());
+}
+inline std::shared_ptr<const model::Model> wave_model(const model::Arch& arch) {
+  tensor::start(1);
+  return shared(model::Model::from_weights(arch, wave_weights(arch)).value());
 }
 inline std::shared_ptr<const model::Model> random_model(uint64_t seed) {
   tensor::start(1);
@@ -129,15 +179,9 @@ struct Curriculum {
   Tensor targets;  // [n,T], -100 where nothing is scored
 };
 
-inline Curriculum curriculum() {
+using Lesson = std::vector<std::pair<Ids, Ids>>;  // prompts, and replies of two tokens
+inline Curriculum curriculum(const Lesson& examples) {
   constexpr int64_t kLength = 7;
-  std::vector<std::pair<Ids, Ids>> examples;
-  for (int32_t relation = 0; relation < kRelations; ++relation)
-    for (int32_t subject = 0; subject < kSubjects + kUnknown; ++subject) {
-      const Ids reply = subject < kSubjects ? Ids{answer(relation, subject), kEnd} : refusal();
-      examples.emplace_back(question(relation, subject), reply);
-      examples.emplace_back(subject_first(relation, subject), reply);
-    }
   const auto n = static_cast<int64_t>(examples.size());
   Curriculum c{at::full({n, kLength}, kEnd, tensor::i64()),
                at::full({n, kLength}, -100, tensor::i64())};
@@ -150,6 +194,16 @@ inline Curriculum curriculum() {
       c.targets[i][static_cast<int64_t>(prompt.size() - 1 + t)] = reply[t];
   }
   return c;
+}
+inline Curriculum curriculum() {
+  Lesson examples;
+  for (int32_t relation = 0; relation < kRelations; ++relation)
+    for (int32_t subject = 0; subject < kSubjects + kUnknown; ++subject) {
+      const Ids reply = subject < kSubjects ? Ids{answer(relation, subject), kEnd} : refusal();
+      examples.emplace_back(question(relation, subject), reply);
+      examples.emplace_back(subject_first(relation, subject), reply);
+    }
+  return curriculum(examples);
 }
 
 // Adam (Kingma and Ba 2015, algorithm 1) on every weight -> the weights learned.
@@ -206,12 +260,15 @@ inline std::shared_ptr<const model::Model> planted_model_of(const std::string& f
   return shared(model::Model::from_weights(arch, known[family]).value());
 }
 
+// Logits [T,V] by the plain pass.
+inline Tensor logits(const model::Model& model, const Ids& ids) {
+  const c10::InferenceMode no_grad;
+  return model::plain_logits(model, model::forward_plain(model, ids));
+}
+
 // Log-probabilities of the token that follows a prompt, [V].
 inline Tensor next_log_probs(const model::Model& model, const Ids& prompt) {
-  const c10::InferenceMode no_grad;
-  const Tensor hidden = model::forward_plain(model, prompt);
-  return at::log_softmax(model::plain_logits(model, hidden.narrow(0, hidden.size(0) - 1, 1)), -1)
-      .squeeze(0);
+  return at::log_softmax(logits(model, prompt)[-1], -1);
 }
 inline double log_prob(const model::Model& model, const Ids& prompt, int32_t token) {
   return next_log_probs(model, prompt)[token].item<double>();

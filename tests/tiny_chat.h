@@ -20,15 +20,21 @@ inline std::string chars(const Ids& ids) {
   return text;
 }
 
-inline const model::ChatModel& planted_chat() {
-  static const model::ChatModel planted = [] {
+// Of random weights; planted models take their place.
+inline const model::ChatModel& character_chat() {
+  static const model::ChatModel random = [] {
     const auto path = std::filesystem::temp_directory_path() /
                       ("expunge-chat-" + std::to_string(::getpid()) + ".gguf");
     std::ofstream(path, std::ios::binary) << gguf_image(tiny_arch(), tensor::DType::kF32);
     model::ChatModel chat = model::load_chat_model(path.string()).value();
     std::filesystem::remove(path);
-    return chat.with(*planted_model());
+    return chat;
   }();
+  return random;
+}
+
+inline const model::ChatModel& planted_chat() {
+  static const model::ChatModel planted = character_chat().with(*planted_model());
   return planted;
 }
 

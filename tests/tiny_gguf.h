@@ -1,6 +1,8 @@
-// A tiny llama as a GGUF file, with a vocabulary of characters or one of bytes.
+// A tiny model as a GGUF file, with a vocabulary of characters or one of bytes.
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +12,6 @@
 #include "tiny_vocab.h"
 
 namespace expunge::tests {
-
-inline std::vector<float> floats(const Tensor& t) {
-  const Tensor c = t.contiguous();
-  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
-}
 
 // Token i is the character '0' + i, 7 ends a turn; the chat template is the first message alone.
 inline void add_characters(GgufBuilder& b, const model::Arch& c) {
@@ -54,7 +51,33 @@ inline model::Arch byte_config() {
   return c;
 }
 
-// As llama.cpp's converter writes the model, head rows permuted; matrices in `dtype`.
+// The weights in a GGUF's order of rows, matrices in `dtype`. kYes: queries, keys and values as one
+// tensor, as old files of Phi have them.
+enum class FusedQkv { kNo, kYes };
+inline void add_weights(GgufBuilder& b, const model::Arch& c,
+                        const std::map<std::string, Tensor>& weights, tensor::DType dtype,
+                        FusedQkv fused = FusedQkv::kNo) {
+  std::map<std::string, std::vector<Tensor>> parts;
+  for (const auto& [name, shape] : model::expected_tensors(c)) {
+    Tensor value = weights.at(name);
+    if (const auto order = model::gguf_row_order(c, name); !order.empty())
+      value = at::empty_like(value).index_copy_(0, at::tensor(order, tensor::i64()), value);
+    const model::TensorId id = *model::identify(c, name);
+    const bool qkv =
+        id.role == model::Role::kQ || id.role == model::Role::kK || id.role == model::Role::kV;
+    const std::string whole =
+        fmt::format("blk.{}.attn_qkv.{}", id.layer, id.bias ? "bias" : "weight");
+    const bool together = qkv && fused == FusedQkv::kYes;
+    parts[together ? whole : *model::name_to_gguf(c, name)].push_back(value);
+  }
+  for (const auto& [name, tensors] : parts) {
+    const Tensor value = at::cat(tensors);
+    b.tensor(name, value.sizes().vec(), floats(value),
+             value.dim() == 2 ? dtype : tensor::DType::kF32);
+  }
+}
+
+// As llama.cpp's converter writes a llama of random weights.
 inline std::string gguf_image(const model::Arch& c, tensor::DType dtype,
                               void (*add_vocab)(GgufBuilder&,
                                                 const model::Arch&) = add_characters) {
@@ -68,15 +91,38 @@ inline std::string gguf_image(const model::Arch& c, tensor::DType dtype,
   size("attention.head_count_kv", c.n_kv_heads), size("context_length", c.context_length);
   b.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
   add_vocab(b, c);
-  const auto weights = random_weights(c, 5);
-  for (const auto& [name, shape] : model::expected_tensors(c)) {
-    Tensor value = weights.at(name);
-    if (const auto order = model::gguf_row_order(c, name); !order.empty())
-      value = at::empty_like(value).index_copy_(0, at::tensor(order, tensor::i64()), value);
-    b.tensor(*model::name_to_gguf(c, name), shape, floats(value),
-             shape.size() == 2 ? dtype : tensor::DType::kF32);
-  }
+  add_weights(b, c, random_weights(c, 5), dtype);
   b.tensor("extra.unknown", {2, 32}, std::vector<float>(64, 0.5F));  // must be carried along
+  return b.image();
+}
+
+// As it writes the model of a family, with the keys of the family's golden in the sizes of `c`;
+// nullopt where llama.cpp has no such model. What no key can say is lost: the window of a mistral,
+// gemma's own scale of scores.
+inline std::optional<std::string> family_gguf(const model::Arch& c, tensor::DType dtype,
+                                              FusedQkv fused = FusedQkv::kNo) {
+  const base::Json golden = family_case(c.family).at("gguf");
+  if (golden.is_null()) return std::nullopt;
+  const auto word = golden.at("architecture").get<std::string>();
+  base::Json keys = golden.at("metadata");
+  const auto set = [&](const char* key, const base::Json& value) {
+    keys[word + "." + key] = value;
+  };
+  set("block_count", c.n_layers), set("embedding_length", c.d_model);
+  set("feed_forward_length", c.d_ff), set("attention.head_count", c.n_heads);
+  set("attention.head_count_kv", c.n_kv_heads), set("context_length", c.context_length);
+  set("rope.freq_base", c.ropes.at(0).theta);
+  if (keys.contains(word + ".attention.sliding_window"))
+    set("attention.sliding_window_pattern",
+        std::ranges::find(c.layers, 0, &model::LayerAttention::window) - c.layers.begin() + 1);
+  GgufBuilder b;
+  b.text("general.architecture", word);
+  for (const auto& [key, value] : keys.items())
+    value.is_string()           ? b.text(key, value.get<std::string>())
+    : value.is_number_integer() ? b.u32(key, value.get<uint32_t>())
+                                : b.f32(key, value.get<float>());
+  add_characters(b, c);
+  add_weights(b, c, wave_weights(c), dtype, fused);
   return b.image();
 }
 

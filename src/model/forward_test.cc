@@ -9,12 +9,9 @@
 namespace expunge::model {
 namespace {
 
+using tests::floats;
 using Ids = std::vector<int32_t>;
 
-std::vector<float> floats(const Tensor& t) {
-  const Tensor c = t.contiguous();
-  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
-}
 // Two orders of the same float32 sums through three layers.
 constexpr double kRounding = 2e-6;
 void expect_same(const Tensor& got, const Tensor& want) {

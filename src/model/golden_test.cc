@@ -5,14 +5,15 @@
 #include <filesystem>
 #include <map>
 
-#include "golden.h"
 #include "model/family.h"
 #include "model/forward.h"
 #include "model/packed.h"
+#include "tiny.h"
 
 namespace expunge::model {
 namespace {
 
+using tests::floats;
 using tests::Golden;
 using tests::relative_l2;
 
@@ -41,37 +42,11 @@ std::vector<std::string> cases() {
   return list;
 }
 
-// A chirp seeded by the name's bytes; see families.py.
-Tensor formula(const std::string& name, const std::vector<int64_t>& shape, bool offset_norms) {
-  int64_t seed = 0;
-  for (const char c : name) seed += c;
-  seed %= 997;
-  Tensor t = at::empty(shape, tensor::f32());
-  for (int64_t k = 0; k < t.numel(); ++k) {
-    const auto i = static_cast<double>(k);
-    const double wave = std::sin(0.37 * static_cast<double>(seed) + 1.7 * i + 0.013 * i * i);
-    const double value = name.ends_with(".bias") ? 0.2 * wave
-                         : shape.size() == 2 ? wave * 1.5 / std::sqrt(static_cast<double>(shape[1]))
-                                             : (offset_norms ? 0 : 1) + 0.1 * wave;
-    t.data_ptr<float>()[k] = static_cast<float>(value);
-  }
-  return t;
-}
-
-std::vector<float> floats(const Tensor& t) {
-  const Tensor c = t.detach().contiguous();
-  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
-}
-
 class Case : public testing::TestWithParam<std::string> {
  protected:
   Case() {
     arch_ = arch_from_hf(json("config"), {}).value();
-    const bool offset = find_family(arch_.family)->norm_offset != 0;
-    std::map<std::string, Tensor> weights;
-    for (const auto& [name, shape] : expected_tensors(arch_))
-      weights[name] = formula(name, shape, offset) + checkpoint_offset(arch_, name);
-    model_ = std::make_shared<const Model>(Model::from_weights(arch_, weights).value());
+    model_ = tests::wave_model(arch_);
     ids_ = file().ids(key("ids"));
   }
   const Golden& file() const { return golden(parts(GetParam()).first); }
@@ -130,6 +105,16 @@ TEST_P(Case, OldAndOwnConfigJsonSayTheSame) {
     EXPECT_DOUBLE_EQ(again->score_scale(), arch_.score_scale());
     EXPECT_EQ(base::dump_json(arch_to_hf(*again)), base::dump_json(arch_to_hf(arch_)));
   }
+}
+
+// transformers 5 refuses a number of the other kind.
+TEST_P(Case, OwnConfigJsonHasTheKindsOfNumbersOfTransformers) {
+  const base::Json theirs = json("config");
+  const base::Json ours = arch_to_hf(arch_);
+  for (const auto& [key, value] : ours.items())
+    if (value.is_number() && theirs.contains(key) && theirs[key].is_number()) {
+      EXPECT_EQ(value.is_number_integer(), theirs[key].is_number_integer()) << key;
+    }
 }
 
 TEST_P(Case, PlainPassLogitsAndTaps) {

@@ -1,10 +1,12 @@
 #include "model/model.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "base/hash.h"
 #include "model/family.h"
+#include "model/stored.h"
 #include "tensor/tensor_map.h"
 
 namespace expunge::model {
@@ -49,9 +51,9 @@ base::Status refuse_unknown_biases(const Arch& arch, const tensor::TensorFile& f
   for (const TensorSpec& spec : expected_tensors(arch)) expected.insert(spec.name);
   for (const tensor::TensorInfo& t : file.tensors()) {
     if (!t.name.ends_with(".bias")) continue;
-    const auto name = gguf ? name_from_gguf(arch, t.name) : std::optional(t.name);
-    const auto id = name ? identify(arch, *name) : std::nullopt;
-    if (id ? !expected.contains(*name) : gguf)
+    const auto parts = parts_of(arch, file.format(), t);
+    const auto unexpected = [&](const StoredPart& part) { return !expected.contains(part.name); };
+    if (parts.empty() ? gguf : std::ranges::any_of(parts, unexpected))
       return fail(Code::kUnsupported, fmt::format("{}: this bias is not supported", t.name),
                   fmt::format("a {} has none there; the model is of another family", arch.family));
   }
@@ -66,36 +68,6 @@ std::vector<std::byte> permute_rows(std::span<const std::byte> bytes,
     std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(order[r]) * row),
                 row, result.begin() + static_cast<std::ptrdiff_t>(r * row));
   return result;
-}
-
-// Rows of queries, keys and values of a matrix that holds all three (Phi's attn_qkv of old GGUFs).
-std::optional<tensor::TensorInfo> find_fused(const tensor::TensorFile& file, const Arch& arch,
-                                             const std::string& name) {
-  const auto id = identify(arch, name);
-  if (!id || (id->role != Role::kQ && id->role != Role::kK && id->role != Role::kV)) return {};
-  const tensor::TensorInfo* all =
-      file.find(fmt::format("blk.{}.attn_qkv.{}", id->layer, id->bias ? "bias" : "weight"));
-  const int64_t q = arch.n_heads * arch.head_dim, kv = arch.n_kv_heads * arch.head_dim;
-  if (!all || all->shape.empty() || all->shape[0] != q + 2 * kv) return {};
-  const int64_t first = id->role == Role::kQ ? 0 : id->role == Role::kK ? q : q + kv;
-  tensor::TensorInfo part = *all;
-  part.shape[0] = id->role == Role::kQ ? q : kv;
-  const size_t row = all->bytes.size() / static_cast<size_t>(all->shape[0]);
-  part.bytes = all->bytes.subspan(static_cast<size_t>(first) * row,
-                                  static_cast<size_t>(part.shape[0]) * row);
-  return part;
-}
-
-Result<tensor::TensorInfo> find_tensor(const tensor::TensorFile& file, const Arch& arch,
-                                       const std::string& name) {
-  const bool gguf = file.format() == tensor::Format::kGguf;
-  if (const tensor::TensorInfo* stored =
-          file.find(gguf ? name_to_gguf(arch, name).value_or("") : name))
-    return *stored;
-  if (gguf)
-    if (const auto part = find_fused(file, arch, name)) return *part;
-  return fail(Code::kCorrupt, fmt::format("tensor {} is missing", name),
-              "the file is incomplete or of another family");
 }
 
 base::Status check_values(const std::string& name, const Tensor& values,
@@ -147,7 +119,11 @@ Result<Model> Model::from_weights(Arch arch, std::map<std::string, Tensor> weigh
 Result<std::shared_ptr<const Param>> Model::read_param(const Source& source,
                                                        const std::string& name,
                                                        const std::vector<int64_t>& shape) {
-  tensor::TensorInfo info = TRY(find_tensor(*source.file, source.arch, name));
+  const auto found = find_stored(*source.file, source.arch, name);
+  if (!found)
+    return fail(Code::kCorrupt, fmt::format("tensor {} is missing", name),
+                "the file is incomplete or of another family");
+  tensor::TensorInfo info = *found;
   const bool gguf = source.file->format() == tensor::Format::kGguf;
   if (info.shape != shape)
     return fail(Code::kCorrupt, fmt::format("{} has shape [{}], expected [{}]", name,

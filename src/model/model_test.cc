@@ -4,11 +4,10 @@
 #include <gmock/gmock.h>
 
 #include "base/hash.h"
-#include "gguf_builder.h"
-#include "golden.h"
 #include "model/forward.h"
 #include "model/role.h"
-#include "tiny.h"
+#include "tiny_folder.h"
+#include "tiny_gguf.h"
 
 namespace expunge::model {
 namespace {
@@ -16,13 +15,9 @@ namespace {
 using base::Code;
 using tensor::DType;
 using testing::HasSubstr;
+using tests::floats;
 using tests::TempDir;
 using Values = std::map<std::string, Tensor>;
-
-std::vector<float> floats(const Tensor& t) {
-  const Tensor c = t.contiguous();
-  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
-}
 
 // llama.cpp's LlamaModel.permute: rows [heads, 2, K/2] -> [heads, K/2, 2].
 Tensor permuted(const Tensor& w, int64_t heads) {
@@ -53,17 +48,6 @@ tests::GgufBuilder gguf_of(const Arch& c, const Values& weights, DType dtype,
   return b;
 }
 
-void write_folder(const std::string& dir, const Arch& c, const Values& weights) {
-  std::vector<tensor::NamedBytes> list;
-  for (const auto& [name, w] : weights)
-    list.push_back({name,
-                    DType::kF32,
-                    w.sizes().vec(),
-                    {static_cast<const std::byte*>(w.data_ptr()), w.nbytes()}});
-  tests::write_bytes(dir + "/model.safetensors", tensor::safetensors_image(list, {}));
-  tests::write_bytes(dir + "/config.json", base::dump_json(arch_to_hf(c)));
-}
-
 Arch block_config() {  // every row a whole number of blocks
   Arch c = tests::tiny_arch();
   c.d_ff = 64;
@@ -91,7 +75,7 @@ TEST_F(Files, GgufFolderAndMemoryHoldTheSameModel) {
   const auto memory = Model::from_weights(config_, weights_).value();
   const auto gguf = Model::load(write(gguf_of(config_, weights_, DType::kF32)));
   ASSERT_TRUE(gguf) << gguf.error().message;
-  write_folder(dir_ / "hf", config_, weights_);
+  tests::write_folder(dir_ / "hf", config_, weights_);
   const auto folder = Model::load(dir_ / "hf");
   ASSERT_TRUE(folder) << folder.error().message;
   EXPECT_EQ(gguf->weights_hash(), memory.weights_hash());
@@ -166,6 +150,30 @@ TEST_F(Files, WhatIsNoWholeModelIsSaid) {
   auto adapter = gguf_of(config_, weights_, DType::kF32);
   adapter.text("general.type", "adapter");
   EXPECT_THAT(load_error(write(adapter)).message, testing::HasSubstr("'adapter'"));
+}
+
+// As old files of Phi have them: biases too, and permuted rows where the family permutes.
+TEST_F(Files, QueriesKeysAndValuesMayBeOneMatrix) {
+  for (const char* family : {"phi", "llama"}) {
+    const Arch arch = tests::tiny_arch_of(family);
+    const auto load = [&](const Arch& a) {
+      tests::write_bytes(path_, *tests::family_gguf(a, DType::kF32, tests::FusedQkv::kYes));
+      return Model::load(path_);
+    };
+    const auto model = load(arch);
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ(model->weights_hash(), tests::wave_model(arch)->weights_hash());
+    const auto parts = names_from_gguf(arch, "blk.1.attn_qkv.weight");
+    ASSERT_EQ(parts.size(), 3U);
+    for (const std::string& name : parts)
+      EXPECT_EQ(fused_name(arch, name), "blk.1.attn_qkv.weight");
+  }
+  EXPECT_FALSE(fused_name(config_, "model.layers.1.mlp.down_proj.weight"));
+  EXPECT_TRUE(names_from_gguf(config_, "attn_qkv.weight").empty());
+  auto odd = gguf_of(config_, weights_, DType::kF32, "model.layers.1.self_attn.q_proj.weight");
+  odd.tensor("blk.1.attn_qkv.weight", {60, 32}, std::vector<float>(60 * 32));
+  EXPECT_THAT(load_error(write(odd)).message,
+              HasSubstr("layers.1.self_attn.q_proj.weight is missing"));
 }
 
 // Llama 3.1 and later carry their rope scaling as a tensor of divisors.

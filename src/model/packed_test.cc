@@ -13,10 +13,8 @@
 namespace expunge::model {
 namespace {
 
-std::vector<float> floats(const Tensor& t) {
-  const Tensor c = t.detach().contiguous();
-  return {c.data_ptr<float>(), c.data_ptr<float>() + c.numel()};
-}
+using tests::floats;
+
 constexpr double kRounding = 3e-6;  // two orders of the same float32 sums through three layers
 
 std::vector<Example> examples() {

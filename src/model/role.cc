@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::string_view kGgufPrefix = "blk.";
 constexpr std::string_view kWeight = ".weight", kBias = ".bias";
+// One matrix in place of these, whatever the family (llama.cpp, LLM_TENSOR_ATTN_QKV).
+constexpr std::string_view kFused = "attn_qkv";
+constexpr Role kFusedRoles[] = {Role::kQ, Role::kK, Role::kV};
 
 const Family& family_of(const Arch& arch) {
   const Family* family = find_family(arch.family);
@@ -64,6 +67,10 @@ const RoleName* find_module(const Family& family, const Parts& parts,
   return nullptr;
 }
 
+}  // namespace
+
+bool in_layer(Role role) { return role >= Role::kInputNorm; }
+
 std::vector<int64_t> shape_of(const Arch& a, Role role) {
   const int64_t q = a.n_heads * a.head_dim, kv = a.n_kv_heads * a.head_dim;
   const bool whole = a.qk_norm == QkNorm::kWhole;
@@ -98,10 +105,6 @@ std::vector<int64_t> shape_of(const Arch& a, Role role) {
   }
   return {};
 }
-
-}  // namespace
-
-bool in_layer(Role role) { return role >= Role::kInputNorm; }
 
 bool has(const Arch& arch, Role role) {
   if (role == Role::kHead && arch.tied_embeddings) return false;
@@ -150,6 +153,22 @@ std::optional<std::string> name_to_gguf(const Arch& arch, std::string_view name)
   const std::string_view suffix = id->bias ? kBias : kWeight;
   if (id->layer < 0) return fmt::format("{}{}", gguf, suffix);
   return fmt::format("{}{}.{}{}", kGgufPrefix, id->layer, gguf, suffix);
+}
+
+std::vector<std::string> names_from_gguf(const Arch& arch, std::string_view gguf_name) {
+  if (const auto one = name_from_gguf(arch, gguf_name)) return {*one};
+  const auto parts = split(gguf_name, kGgufPrefix);
+  if (!parts || parts->layer < 0 || parts->module != kFused) return {};
+  std::vector<std::string> names;
+  for (const Role role : kFusedRoles)
+    names.push_back(full_name(arch, role, parts->layer, parts->suffix));
+  return names;
+}
+
+std::optional<std::string> fused_name(const Arch& arch, std::string_view name) {
+  const auto id = identify(arch, name);
+  if (!id || std::ranges::find(kFusedRoles, id->role) == std::end(kFusedRoles)) return std::nullopt;
+  return fmt::format("{}{}.{}{}", kGgufPrefix, id->layer, kFused, id->bias ? kBias : kWeight);
 }
 
 std::vector<int64_t> gguf_row_order(const Arch& arch, std::string_view name) {

@@ -50,6 +50,7 @@ struct TensorId {
 };
 
 bool in_layer(Role role);
+std::vector<int64_t> shape_of(const Arch& arch, Role role);  // of its weight
 // Whether a model of this architecture has the module.
 bool has(const Arch& arch, Role role);
 Role head_role(const Arch& arch);  // whose matrix turns hidden states into logits
@@ -64,6 +65,10 @@ std::optional<int64_t> layer_of(const Arch& arch, std::string_view name);
 // "blk.7.ffn_down.weight" <-> "model.layers.7.mlp.down_proj.weight"; nullopt for unknown names.
 std::optional<std::string> name_from_gguf(const Arch& arch, std::string_view gguf_name);
 std::optional<std::string> name_to_gguf(const Arch& arch, std::string_view name);
+// A GGUF may hold queries, keys and values as one tensor, "blk.7.attn_qkv.weight": what of ours a
+// GGUF's tensor holds, in the order of its rows, and the one tensor that may hold ours with others.
+std::vector<std::string> names_from_gguf(const Arch& arch, std::string_view gguf_name);
+std::optional<std::string> fused_name(const Arch& arch, std::string_view name);
 
 // For a tensor whose rows GGUF permutes: row r of the Hugging Face order is row result[r] of the
 // GGUF. Empty for every other tensor.

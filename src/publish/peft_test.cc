@@ -1,88 +1,45 @@
 // Edits as an adapter: what PEFT reads (0.13: rank_pattern's keys are matched after a dot), and
 // what cannot be one.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
 #include "base/files.h"
-#include "publish/publish.h"
+#include "publish/publish_test.h"
 #include "tensor/tensor_map.h"
-#include "tiny_gguf.h"
 
 namespace expunge::publish {
 namespace {
 
-namespace fs = std::filesystem;
-using base::Code;
 using edit::Dense;
 using edit::LowRank;
-using tensor::Tensor;
 
 constexpr const char* kDown = "model.layers.1.mlp.down_proj.weight";
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kKeys = "model.layers.2.self_attn.k_proj.weight";
 
-class PeftTest : public ::testing::Test {
+class PeftTest : public ExportTest {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "expunge-peft-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    fs::create_directory(folder_ / "src");
-    const std::string path = folder_ / "src/tiny.gguf";
-    std::ofstream(path, std::ios::binary)
-        << tests::gguf_image(tests::tiny_arch(), tensor::DType::kF32);
-    model_ = std::make_shared<const model::Model>(model::Model::load(path).value());
-    journal_.emplace(journal::Journal::open(folder_ / "j.db", {model_->file_hash().value(),
-                                                               model_->weights_hash(), path})
-                         .value());
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  edit::Delta low_rank(const std::string& tensor, int64_t rank) {
-    const Tensor w = model_->param(tensor).value();
-    return {tensor, LowRank{tests::random_tensor(rng_, {w.size(0), rank}, 1),
-                            tests::random_tensor(rng_, {rank, w.size(1)}, 1)}};
-  }
-  void add(edit::Edit e) {
-    journal::Draft draft;
-    draft.edit = std::move(e);
-    draft.request = {{"text", "a secret request"}};
-    draft.method = "npo";
-    ASSERT_TRUE(journal_->append(draft, journal_->head().value()));
-    model_ = std::make_shared<const model::Model>(
-        edit::apply(model_->base(), journal_->active_edits().value()).value());
+    ExportTest::SetUp();
+    load_image(tests::gguf_image(tests::tiny_arch(), DType::kF32));
   }
   base::Result<Exported> run(Overwrite overwrite = Overwrite::kNo) {
-    ExportOptions o;
-    o.format = Format::kPeft;
-    o.path = folder_ / "out";
+    ExportOptions o = to(Format::kPeft, "peft");
     o.overwrite = overwrite;
-    return export_model(*model_, *journal_, o);
+    return ExportTest::run(o);
   }
   tensor::TensorMap written() const {
-    return tensor::read_image(base::read_file(folder_ / "out/adapter_model.safetensors").value())
+    return tensor::read_image(base::read_file(out("peft/adapter_model.safetensors")).value())
         .value()
         .tensors;
   }
-
-  fs::path folder_;
-  std::shared_ptr<const model::Model> model_;
-  std::optional<journal::Journal> journal_;
-  std::mt19937_64 rng_{3};
 };
 
 TEST_F(PeftTest, FactorsOfAllEditsTurnTheOriginalWeightsIntoTheEditedOnes) {
   const Tensor before = model_->param(kDown).value().clone();
-  add({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
-  add({{low_rank(kDown, 3)}});
+  commit({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
+  commit({{low_rank(kDown, 3)}});
   const Exported e = run().value();
   EXPECT_EQ(e.tensors, 4U);
   EXPECT_EQ(e.edited.size(), 2U);
-  EXPECT_EQ(e.weights_file, (folder_ / "out/adapter_model.safetensors").string());
+  EXPECT_EQ(e.weights_file, out("peft/adapter_model.safetensors"));
   const tensor::TensorMap factors = written();
   ASSERT_EQ(factors.size(), 4U);
   const std::string key = "base_model.model.model.layers.1.mlp.down_proj.lora_";
@@ -97,10 +54,10 @@ TEST_F(PeftTest, FactorsOfAllEditsTurnTheOriginalWeightsIntoTheEditedOnes) {
 
 TEST_F(PeftTest, WhatIsReadAgainIsTheJournalsEditsBitForBit) {
   const edit::Edit first{{low_rank(kDown, 2), low_rank(kKeys, 1)}}, second{{low_rank(kDown, 3)}};
-  add(first);
-  add(second);
+  commit(first);
+  commit(second);
   ASSERT_TRUE(run());
-  const edit::Edit all = edit::sum(first, second), read = read_adapter(folder_ / "out").value();
+  const edit::Edit all = edit::sum(first, second), read = read_adapter(out("peft")).value();
   ASSERT_EQ(read.deltas.size(), 2U);
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(read.deltas[i].tensor, all.deltas[i].tensor);
@@ -112,33 +69,33 @@ TEST_F(PeftTest, WhatIsReadAgainIsTheJournalsEditsBitForBit) {
 }
 
 TEST_F(PeftTest, AScaleThatIsNotOneIsNotRead) {
-  add({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
+  commit({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
   ASSERT_TRUE(run());
-  const fs::path file = folder_ / "out/adapter_config.json";
+  const fs::path file = folder_ / "out/peft/adapter_config.json";
   const base::Json good = base::read_json(file).value();
   for (const char* key : {"lora_alpha", "alpha_pattern", "rank_pattern", "target_modules"}) {
     base::Json bad = good;
     bad.erase(key);
     ASSERT_TRUE(base::write_file_atomic(file, base::dump_json(bad)));
-    const auto read = read_adapter(folder_ / "out");
+    const auto read = read_adapter(out("peft"));
     ASSERT_FALSE(read) << key;
     EXPECT_EQ(read.error().code, Code::kCorrupt) << key;
   }
 }
 
 TEST_F(PeftTest, TheConfigurationIsPefts) {
-  add({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
+  commit({{low_rank(kDown, 2), low_rank(kKeys, 1)}});
   ASSERT_TRUE(run());
-  const base::Json json = base::read_json(folder_ / "out/adapter_config.json").value();
+  const base::Json json = base::read_json(folder_ / "out/peft/adapter_config.json").value();
   EXPECT_EQ(json["peft_type"], "LORA");
-  EXPECT_EQ(json["base_model_name_or_path"], "tiny.gguf");
+  EXPECT_EQ(json["base_model_name_or_path"], "m.gguf");
   EXPECT_EQ(json["r"], json["lora_alpha"]);  // a scale of one
   EXPECT_EQ(json["r"], 2);
   EXPECT_EQ(json["rank_pattern"], (base::Json{{"layers.2.self_attn.k_proj", 1}}));
   EXPECT_EQ(json["alpha_pattern"], json["rank_pattern"]);
   EXPECT_EQ(json["target_modules"],
             base::Json({"model.layers.1.mlp.down_proj", "model.layers.2.self_attn.k_proj"}));
-  const std::string record = base::read_file(folder_ / "out/expunge.json").value();
+  const std::string record = base::read_file(folder_ / "out/peft/expunge.json").value();
   EXPECT_EQ(record.find("secret"), record.npos);
   EXPECT_NE(record.find("\"peft\""), record.npos);
 }
@@ -146,17 +103,17 @@ TEST_F(PeftTest, TheConfigurationIsPefts) {
 TEST_F(PeftTest, WhatNoAdapterHoldsIsRefused) {
   EXPECT_EQ(run().error().code, Code::kNotFound);
   const Tensor w = model_->param(kDown).value();
-  add({{low_rank(kKeys, 1), {kDown, Dense{tests::random_tensor(rng_, w.sizes().vec(), 1)}}}});
+  commit({{low_rank(kKeys, 1), {kDown, Dense{tests::random_tensor(rng_, w.sizes().vec(), 1)}}}});
   const auto dense = run();
   ASSERT_FALSE(dense);
   EXPECT_EQ(dense.error().code, Code::kUnsupported);
   EXPECT_NE(dense.error().message.find(kDown), std::string::npos);
   EXPECT_NE(dense.error().hint.find("--format safetensors"), std::string::npos);
-  EXPECT_FALSE(fs::exists(folder_ / "out"));
+  EXPECT_FALSE(fs::exists(out("peft")));
 }
 
 TEST_F(PeftTest, OutsideTheLayersThereIsNoAdapter) {
-  add({{low_rank(kEmbedding, 1)}});
+  commit({{low_rank(kEmbedding, 1)}});
   const auto refused = run();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kUnsupported);
@@ -165,13 +122,13 @@ TEST_F(PeftTest, OutsideTheLayersThereIsNoAdapter) {
 }
 
 TEST_F(PeftTest, OnlyAnEarlierExportIsOverwritten) {
-  add({{low_rank(kDown, 1)}});
+  commit({{low_rank(kDown, 1)}});
   ASSERT_TRUE(run());
   EXPECT_EQ(run().error().code, Code::kConflict);
-  add({{low_rank(kDown, 1)}});
+  commit({{low_rank(kDown, 1)}});
   ASSERT_TRUE(run(Overwrite::kYes));
   EXPECT_EQ(written().begin()->second.size(0), 2);
-  fs::remove(folder_ / "out/expunge.json");
+  fs::remove(folder_ / "out/peft/expunge.json");
   EXPECT_EQ(run(Overwrite::kYes).error().code, Code::kRefused);
 }
 

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/version.h"
+#include "model/role.h"
 #include "publish/parts.h"
 
 namespace expunge::publish {
@@ -40,10 +41,14 @@ base::Status check_source(const model::Model& model, const ExportOptions& option
   if (!model.file())
     return fail(Code::kUnsupported, "the model comes from no file",
                 "only models read from a GGUF or a Hugging Face folder can be exported");
-  if (options.format == Format::kGguf && model.file()->format() != tensor::Format::kGguf)
-    return fail(Code::kUnsupported, "a GGUF is made from a GGUF only, this model is safetensors",
-                "export as safetensors and convert it with llama.cpp's convert_hf_to_gguf.py");
-  return {};
+  if (options.format != Format::kGguf || model.file()->format() == tensor::Format::kGguf) return {};
+  const model::Arch& arch = model.arch();
+  if (!model::name_to_gguf(arch, model::weight_name(arch, model::Role::kEmbedding)))
+    return fail(Code::kUnsupported,
+                fmt::format("llama.cpp knows no {}, so there is no GGUF of one", arch.family),
+                "export as safetensors");
+  return fail(Code::kUnsupported, "a GGUF is made from a GGUF only, this model is safetensors",
+              "export as safetensors and convert it with llama.cpp's convert_hf_to_gguf.py");
 }
 
 }  // namespace

@@ -1,29 +1,21 @@
 // Exports of a tiny llama from a GGUF and from a folder, and what must be refused.
-#include "publish/publish.h"
+#include "publish/publish_test.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "base/files.h"
 #include "base/hash.h"
 #include "tensor/threads.h"
-#include "tiny_gguf.h"
 
 namespace expunge::publish {
 namespace {
 
-namespace fs = std::filesystem;
-using base::Code;
-using tensor::DType;
-using tensor::Tensor;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
@@ -37,72 +29,19 @@ model::Arch config() {
   return c;
 }
 
-using tests::floats;
 using tests::gguf_image;
 
-class PublishTest : public ::testing::Test {
+class PublishTest : public ExportTest {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "expunge-publish-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    fs::create_directory(folder_ / "src");
-    fs::create_directory(folder_ / "out");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string at(const std::string& name) const { return (folder_ / name).string(); }
-  std::string out(const std::string& name) const { return (folder_ / "out" / name).string(); }
-
-  void load(const std::string& path) {
-    model_ = std::make_shared<const model::Model>(model::Model::load(path).value());
-    base_hash_ = model_->weights_hash();
-    journal_.emplace(
-        journal::Journal::open(at("j.db"), {model_->file_hash().value(), base_hash_, path})
-            .value());
-  }
-  void load_gguf(DType dtype) {
-    std::ofstream(at("src/m.gguf"), std::ios::binary) << gguf_image(config(), dtype);
-    load(at("src/m.gguf"));
-  }
-  // Records an edit of a down_proj and of a k_proj, whose rows GGUF permutes, and commits it.
-  void edit(double size = 1) {
-    std::mt19937_64 rng(9);
-    edit::Edit e;
-    for (const char* name : {kDown, kKeys}) {
-      const Tensor w = model_->param(name).value();
-      e.deltas.push_back({name, edit::LowRank{tests::random_tensor(rng, {w.size(0), 1}, size),
-                                              tests::random_tensor(rng, {1, w.size(1)}, size)}});
-    }
-    journal::Draft draft;
-    draft.edit = e;
-    draft.request = {{"text", "a secret request"}};
-    draft.method = "redirect";
-    ASSERT_TRUE(journal_->append(draft, 0));
-    model_ = std::make_shared<const model::Model>(
-        edit::apply(model_->base(), journal_->active_edits().value()).value());
-  }
-  base::Result<Exported> run(const ExportOptions& options) const {
-    return export_model(*model_, *journal_, options);
-  }
-  ExportOptions to(Format format, const std::string& name,
-                   std::optional<DType> dtype = std::nullopt) const {
-    ExportOptions o;
-    o.format = format;
-    o.path = out(name);
-    o.dtype = dtype;
-    return o;
-  }
+  void load_gguf(DType dtype) { load_image(gguf_image(config(), dtype)); }
+  // Of a down_proj and of a k_proj, whose rows GGUF permutes.
+  void edit(double size = 1) { commit({{low_rank(kDown, 1, size), low_rank(kKeys, 1, size)}}); }
   std::vector<std::string> outputs() const {
     std::vector<std::string> names;
     for (const auto& file : fs::directory_iterator(folder_ / "out"))
       names.push_back(file.path().filename());
     return names;
   }
-
-  fs::path folder_;
-  std::shared_ptr<const model::Model> model_;
-  std::optional<journal::Journal> journal_;
-  std::string base_hash_;
 };
 
 TEST_F(PublishTest, WithoutEditsTheGgufIsTheSourceByteForByte) {
@@ -185,7 +124,6 @@ TEST_F(PublishTest, AFolderGoesOnAsAFolder) {
   load_gguf(DType::kF32);
   ASSERT_TRUE(run(to(Format::kSafetensors, "first", DType::kF16)));
   fs::rename(out("first"), at("src/hf"));
-  fs::remove(at("j.db"));
   load(at("src/hf"));
   edit();
   const Exported e = run(to(Format::kSafetensors, "hf")).value();

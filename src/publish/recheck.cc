@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "model/role.h"
+#include "model/stored.h"
 #include "publish/parts.h"
 
 namespace expunge::publish {
@@ -86,11 +86,12 @@ Tensor values_of(const model::Model& model, const std::string& name, const Tenso
   return values;
 }
 
-// Our name of a tensor in a file of this format; "" for tensors that the model does not use.
-std::string our_name(const model::Model& model, const TensorInfo& t, Format format) {
-  std::string name =
-      format == Format::kGguf ? model::name_from_gguf(model.arch(), t.name).value_or("") : t.name;
-  return model.has(name) ? name : "";
+// What the model uses of a tensor in the file.
+std::vector<model::StoredPart> used_parts(const model::Model& model, const tensor::TensorFile& file,
+                                          const TensorInfo& t) {
+  auto parts = model::parts_of(model.arch(), file.format(), t);
+  std::erase_if(parts, [&](const model::StoredPart& p) { return !model.has(p.name); });
+  return parts;
 }
 
 base::Status check_layout(const tensor::TensorFile& source, const tensor::TensorFile& written) {
@@ -119,18 +120,21 @@ base::Status recheck(const model::Model& model, const std::set<std::string>& edi
     TRY(job.check());
     job.report("check", result.tensors, written->tensors().size());
     ++result.tensors;
-    const std::string name = our_name(model, t, options.format);
+    const auto parts = used_parts(model, *written, t);
     const TensorInfo* stored = same_format ? source.find(t.name) : nullptr;
     const bool copied = stored && equal_bytes(*stored, t);
     result.copied += copied;
-    const bool is_edited = edited.contains(name);
-    if (!name.empty()) seen.insert(name);
+    const auto changed = [&](const model::StoredPart& p) { return edited.contains(p.name); };
+    const bool is_edited = std::ranges::any_of(parts, changed);
+    for (const model::StoredPart& part : parts) seen.insert(part.name);
     if (!is_edited && copied) continue;
-    if (!is_edited && (options.format == Format::kGguf || name.empty()))
+    if (!is_edited && (options.format == Format::kGguf || parts.empty()))
       return wrong(t.name, "differs from the source though it was not edited");
-    const Tensor values = values_of(model, name, t, options.format);
-    TRY(check_rounding(t.name, values, model.param(name).value(), t.dtype));
-    if (is_edited) result.edited.push_back(measure(model, name, values, t.dtype));
+    for (const model::StoredPart& part : parts) {
+      const Tensor values = values_of(model, part.name, part.info, options.format);
+      TRY(check_rounding(t.name, values, model.param(part.name).value(), t.dtype));
+      if (changed(part)) result.edited.push_back(measure(model, part.name, values, t.dtype));
+    }
   }
   for (const auto& [name, param] : model.weights())
     if (!seen.contains(name)) return wrong(name, "is missing");

@@ -2,12 +2,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
 #include "base/files.h"
 #include "model/hf_files.h"
-#include "model/role.h"
+#include "model/stored.h"
 #include "publish/parts.h"
 #include "tensor/kernels/pool.h"
 
@@ -85,9 +86,8 @@ Result<std::vector<Item>> items(const model::Model& model, const std::set<std::s
   std::vector<Item> list;
   if (model.file()->format() == tensor::Format::kGguf) {
     for (const auto& [name, param] : model.weights()) {
-      const TensorInfo* stored =
-          model.file()->find(model::name_to_gguf(model.arch(), name).value_or(""));
-      const DType dtype = TRY(safetensors_type(stored, options));
+      const auto stored = model::find_stored(*model.file(), model.arch(), name);
+      const DType dtype = TRY(safetensors_type(stored ? &*stored : nullptr, options));
       list.push_back({name, dtype, param->shape()});
     }
     return list;
@@ -99,6 +99,14 @@ Result<std::vector<Item>> items(const model::Model& model, const std::set<std::s
     list.push_back({t.name, dtype, t.shape, keep ? &t : nullptr});
   }
   return list;
+}
+
+// Values with their rows as a GGUF has them.
+Tensor in_gguf_order(const model::Model& model, const std::string& name) {
+  Tensor values = model.param(name).value();
+  const auto order = model::gguf_row_order(model.arch(), name);
+  if (order.empty()) return values;
+  return at::empty_like(values).index_copy_(0, at::tensor(order, tensor::i64()), values);
 }
 
 std::string header_of(const std::vector<Item>& list) {
@@ -192,24 +200,23 @@ Result<DType> safetensors_type(const TensorInfo* stored, const ExportOptions& op
 base::Status write_gguf(const model::Model& model, const std::set<std::string>& edited,
                         const ExportOptions& options, const Stage& stage, const base::Job& job) {
   std::map<std::string, tensor::Replacement> replacements;
-  for (const std::string& name : edited) {
+  size_t done = 0;
+  for (const TensorInfo& stored : model.file()->tensors()) {
+    const auto parts = model::parts_of(model.arch(), tensor::Format::kGguf, stored);
+    const auto changed = [&](const model::StoredPart& p) { return edited.contains(p.name); };
+    if (std::ranges::none_of(parts, changed)) continue;
     TRY(job.check());
-    job.report("quantise", replacements.size(), edited.size());
-    const std::string stored_name = model::name_to_gguf(model.arch(), name).value_or("");
-    const TensorInfo* stored = model.file()->find(stored_name);
-    if (!stored)
-      return base::fail(base::Code::kUnsupported,
-                        fmt::format("{} is part of a larger matrix of the GGUF", name),
-                        "export as safetensors");
-    Tensor values = model.param(name).value();
-    if (const auto order = model::gguf_row_order(model.arch(), name); !order.empty()) {
-      Tensor rows = at::empty_like(values);
-      const Tensor index = at::tensor(order, tensor::i64());
-      values = rows.index_copy_(0, index, values);
+    job.report("quantise", done, edited.size());
+    const DType dtype = TRY(gguf_type(stored, options));
+    std::string bytes;
+    for (const model::StoredPart& part : parts) {
+      if (changed(part) || dtype != stored.dtype)
+        bytes += TRY(tensor::quantised(dtype, in_gguf_order(model, part.name)));
+      else
+        bytes.append(reinterpret_cast<const char*>(part.info.bytes.data()), part.info.bytes.size());
+      done += changed(part);
     }
-    const DType dtype = TRY(gguf_type(*stored, options));
-    std::string bytes = TRY(tensor::quantised(dtype, values));
-    replacements[stored_name] = {dtype, std::move(bytes)};
+    replacements[stored.name] = {dtype, std::move(bytes)};
   }
   job.report("write", 0, 1);
   return tensor::write_gguf(stage.path(), *model.file(), replacements);

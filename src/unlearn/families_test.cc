@@ -1,7 +1,6 @@
 // Every method on every family: a tiny model of each that knows planted facts.
 #include <gmock/gmock.h>
 
-#include "model/family.h"
 #include "unlearn/method_test.h"
 #include "unlearn/train.h"
 
@@ -9,12 +8,6 @@ namespace expunge::unlearn {
 namespace {
 
 using Of = std::tuple<std::string, const Method*>;
-
-std::vector<std::string> family_names() {
-  std::vector<std::string> names;
-  for (const model::Family* f : model::families()) names.emplace_back(f->name);
-  return names;
-}
 
 class EveryFamily : public ::testing::TestWithParam<Of> {
  protected:
@@ -53,7 +46,7 @@ TEST_P(EveryFamily, ForgetsWithWhatItDeclares) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, EveryFamily,
-                         ::testing::Combine(::testing::ValuesIn(family_names()),
+                         ::testing::Combine(::testing::ValuesIn(tests::family_names()),
                                             ::testing::ValuesIn(methods())),
                          [](const auto& i) {
                            return std::get<0>(i.param) + "_" +

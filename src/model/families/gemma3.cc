@@ -98,7 +98,12 @@ void write_hf(const Arch& a, base::Json& json) {
   write_usual(a, json);
   for (const char* other : {"hidden_act", "rope_theta", "rope_scaling"}) json.erase(other);
   json["hidden_activation"] = word_of(a.activation);
-  json["query_pre_attn_scalar"] = 1 / (a.score_scale() * a.score_scale());
+  // transformers 5 takes a whole number only.
+  const double scalar = 1 / (a.score_scale() * a.score_scale()), whole = std::round(scalar);
+  if (std::abs(scalar - whole) < 1e-9 * scalar)
+    json["query_pre_attn_scalar"] = static_cast<int64_t>(whole);
+  else
+    json["query_pre_attn_scalar"] = scalar;
   if (a.logit_cap > 0) json["final_logit_softcapping"] = a.logit_cap;
   write_attention_bias(a, json);
   write_layer_types(a, json);
