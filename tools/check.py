@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`make check`: format, layering, file lengths; clang-tidy with --tidy. Exits 1 if one of them fails.
+"""`make check`: format, layering, file lengths, the training data; clang-tidy with --tidy. Exits 1 if one of them fails.
 
 clang-tidy reads every translation unit that sees no LibTorch header, itself or through its includes
 (2 s each); one that does costs 17 s, so those are read with --tidy-all only.
@@ -108,6 +108,10 @@ def check_layering():
                for flags in (["--self-test"], []))
 
 
+def check_data():
+    return subprocess.run([sys.executable, ROOT / "tools/check_data.py"], check=False).returncode == 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--clang", type=Path, required=True)
@@ -119,7 +123,7 @@ def main():
     failed = []
     checks = [("format", lambda: check_format(flags.clang, files)),
               ("length", lambda: check_lengths(files)),
-              ("layering", check_layering)]
+              ("layering", check_layering), ("data", check_data)]
     if flags.tidy or flags.tidy_all:
         checks.append(("clang-tidy", lambda: check_tidy(flags.clang, flags.build.resolve(),
                                                         flags.tidy_all)))
