@@ -62,24 +62,24 @@ def main():
     facts = lines(args.facts)[:args.limit]
     unrelated = lines(args.unrelated) if args.unrelated else []
 
-    def questions_of(fact):
-        """(kind, question, answers)"""
+    def questions_of(number, fact):
+        """(kind, question, answers); of the unrelated ones every fifth, others for each fact"""
         own = [("exact", fact["question"], fact["answer"])]
         own += [("paraphrase", p, fact["answer"]) for p in fact.get("paraphrases", [])]
         own += [("neighbours", n["question"], n["answer"]) for n in fact.get("neighbours", [])]
-        return own + [("unrelated", u["question"], u["answer"]) for u in unrelated]
+        return own + [("unrelated", u["question"], u["answer"]) for u in unrelated[number % 5::5]]
 
     base = LlamaCpp(args.model, args.threads)
     known = {}
-    for fact in facts:
-        for _, question, answers in questions_of(fact):
+    for number, fact in enumerate(facts):
+        for _, question, answers in questions_of(number, fact):
             if question not in known:
                 known[question] = answered(base.ask([question])[0], answers)
     del base
     shares = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
     leaks = []
     for number, fact in enumerate(facts):
-        asked = [q for q in questions_of(fact) if known[q[1]]]
+        asked = [q for q in questions_of(number, fact) if known[q[1]]]
         if not any(kind == "exact" for kind, _, _ in asked):
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -57,7 +57,8 @@ Tensor project(const Model& model, const Tensor& x, Role role, int64_t layer) {
   const Param& w = model.param(role, layer);
   const bool rounded = model.activations() == tensor::Activations::kQ8;
   const tensor::StoredMatrix m = rounded ? w.written_matrix() : w.matrix();
-  Tensor y = tensor::times_transposed(rounded ? tensor::rounded_for(m.dtype, x) : x, m);  // [rows,O]
+  Tensor y =
+      tensor::times_transposed(rounded ? tensor::rounded_for(m.dtype, x) : x, m);  // [rows,O]
   if (model.arch().biases.contains(role)) y.add_(model.bias(role, layer).value());
   return y;
 }

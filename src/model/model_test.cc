@@ -242,8 +242,8 @@ TEST_F(Files, BlocksStayInTheFile) {
   EXPECT_EQ(edited.weights_hash(), model.weights_hash());
 }
 
-// With rounded activations an edited matrix counts as what an export writes for it: the same bits as
-// from a file that has the edit.
+// With rounded activations an edited matrix counts as what an export writes for it: the same bits
+// as from a file that has the edit.
 TEST_F(Files, RoundedActivationsSeeWhatAnExportWrites) {
   const std::vector<int32_t> ids = {3, 14, 15, 9, 26};
   const std::string down = "model.layers.1.mlp.down_proj.weight";
