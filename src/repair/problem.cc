@@ -28,15 +28,12 @@ std::string before_answer(const std::string& reply, const std::vector<std::strin
   return reply.substr(0, first);
 }
 
-// Questions whose present reply does not reveal an answer.
-struct Kept {
-  std::vector<Question> questions;       // with that reply
-  std::vector<unlearn::TokenSpan> rows;  // the prompt's last token and the tokens of the reply
-  std::vector<tensor::Tensor> states;    // of those rows, MLP inputs
-  void append(const Kept& other) {
-    rows.insert(rows.end(), other.rows.begin(), other.rows.end());
-    states.insert(states.end(), other.states.begin(), other.states.end());
-  }
+// A question whose present reply is kept.
+struct KeptQuestion {
+  Question question;         // with that reply, and the states that enter the layer
+  unlearn::TokenSpan rows;   // the prompt's last token and the tokens of the reply
+  tensor::Tensor mlp_input;  // of those rows [n,F]
+  bool reveals = false;      // the reply gives away an answer that is to be forgotten
 };
 
 // A prompt with its reply but the reply's last token, which is only predicted.
@@ -115,10 +112,12 @@ base::Status update(const model::Model& edited, const std::vector<std::vector<in
   return {};
 }
 
-Result<Kept> kept_of(const model::ChatModel& chat_model, KeptReplies& known,
-                     const std::vector<std::string>& prompts,
-                     const std::vector<std::string>& answers, int64_t layer, const base::Job& job) {
-  Kept kept;
+// All prompts in one batch: a step of decoding costs as much for one as for many.
+Result<std::vector<KeptQuestion>> ask_kept(const model::ChatModel& chat_model, KeptReplies& known,
+                                           const std::vector<std::string>& prompts,
+                                           const std::vector<std::string>& answers, int64_t layer,
+                                           const base::Job& job) {
+  std::vector<KeptQuestion> kept;
   if (prompts.empty()) return kept;
   std::vector<std::vector<int32_t>> ids;
   for (const std::string& p : prompts) ids.push_back(TRY(encode(chat_model, p)));
@@ -129,14 +128,46 @@ Result<Kept> kept_of(const model::ChatModel& chat_model, KeptReplies& known,
   if (!chat_model.model.edited().empty())
     TRY(update(chat_model.model, ids, layer, replies, states, job));
   for (size_t i = 0; i < prompts.size(); ++i) {
-    if (verify::reveals(TRY(chat_model.tokenizer.decode(replies[i])), answers)) continue;
-    kept.questions.push_back({prompts[i], "", {}, replies[i], states[i].entering});
     const auto first = static_cast<int64_t>(ids[i].size()) - 1;
     const int64_t count = states[i].mlp_input.size(0) - first;
-    kept.rows.push_back({run_of(ids[i], replies[i]), first, count});
-    kept.states.push_back(states[i].mlp_input.narrow(0, first, count));
+    const std::string reply = TRY(chat_model.tokenizer.decode(replies[i]));
+    kept.push_back({{prompts[i], "", {}, replies[i], states[i].entering},
+                    {run_of(ids[i], replies[i]), first, count},
+                    states[i].mlp_input.narrow(0, first, count),
+                    verify::reveals(reply, answers)});
   }
   return kept;
+}
+
+// What must be kept, as rows to edit with and as questions of the gates: every third neighbour is
+// for the gates only.
+base::Status keep(const model::ChatModel& chat_model, const agent::Target& target,
+                  KeptReplies& known, int64_t layer, const base::Job& job, Assignment& a) {
+  const std::vector<std::string> same = spread(target.same_subject, kSameSubject);
+  std::vector<std::string> held, prompts = same;
+  for (size_t i = 0; i < target.neighbours.size(); ++i)
+    (i % 3 == 2 ? held : prompts).push_back(target.neighbours[i]);
+  held = spread(held, kGateNeighbours);
+  const size_t n_rows = prompts.size();
+  prompts.insert(prompts.end(), held.begin(), held.end());
+  std::vector<KeptQuestion> kept =
+      TRY(ask_kept(chat_model, known, prompts, target.answers, layer, job));
+  std::vector<Question> same_subject;
+  std::vector<tensor::Tensor> states;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    KeptQuestion& k = kept[i];
+    if (i >= n_rows) {
+      a.questions.neighbours.push_back(std::move(k.question));
+      continue;
+    }
+    if (i < same.size() && k.reveals) continue;
+    if (i < same.size()) same_subject.push_back(k.question);
+    a.rows.retain.push_back(std::move(k.rows));
+    states.push_back(std::move(k.mlp_input));
+  }
+  a.questions.same_subject = spread(same_subject, kGateSubject);
+  if (!states.empty()) a.rows.retain_states = at::cat(states);
+  return {};
 }
 
 // The beginning of a sentence that the answer ends, if the plan has one.
@@ -222,16 +253,7 @@ Result<Assignment> assign(const model::ChatModel& chat_model, const agent::Targe
   }
   for (const agent::Wording& w : target.held)
     a.rows.held.push_back({TRY(encode(chat_model, w.prompt, w.prefill)), -1});
-  Kept kept = TRY(kept_of(chat_model, asked, spread(target.same_subject, kSameSubject),
-                          target.answers, layer, job));
-  a.questions.same_subject = spread(kept.questions, kGateSubject);
-  // Every third neighbour is for the gates only.
-  std::vector<std::string> held_neighbours, neighbours;
-  for (size_t i = 0; i < target.neighbours.size(); ++i)
-    (i % 3 == 2 ? held_neighbours : neighbours).push_back(target.neighbours[i]);
-  kept.append(TRY(kept_of(chat_model, asked, neighbours, {}, layer, job)));
-  a.rows.retain = std::move(kept.rows);
-  if (!kept.states.empty()) a.rows.retain_states = at::cat(kept.states);
+  TRY(keep(chat_model, target, asked, layer, job, a));
   a.rows.related = related_prompts(baseline.wordings(), target);
 
   a.questions.completion = completion_of(target);
@@ -241,9 +263,6 @@ Result<Assignment> assign(const model::ChatModel& chat_model, const agent::Targe
     a.questions.paraphrases.push_back({w.prompt, w.prefill, target.answers});
     a.questions.paraphrases.back().replacement = target.replacement;
   }
-  a.questions.neighbours =
-      TRY(kept_of(chat_model, asked, spread(held_neighbours, kGateNeighbours), {}, layer, job))
-          .questions;
   a.questions.unrelated = of_base.unrelated;
   a.questions.texts = of_base.texts;
   a.questions.layer = layer;
