@@ -13,8 +13,8 @@
 
 namespace expunge::tests {
 
-// Token i is the character '0' + i, 7 ends a turn; the chat template is the first message alone.
-inline void add_characters(GgufBuilder& b, const model::Arch& c) {
+// Token i is the character '0' + i, 7 ends a turn.
+inline void add_alphabet(GgufBuilder& b, const model::Arch& c) {
   std::vector<std::string> tokens;
   for (int64_t i = 0; i < c.vocab_size; ++i)
     tokens.push_back(i == 7 ? "<end>" : std::string(1, static_cast<char>('0' + i)));
@@ -26,6 +26,10 @@ inline void add_characters(GgufBuilder& b, const model::Arch& c) {
   b.texts("tokenizer.ggml.merges", {});
   b.i32s("tokenizer.ggml.token_type", types);
   b.u32("tokenizer.ggml.eos_token_id", 7);
+}
+// The same; the chat template is the first message alone.
+inline void add_characters(GgufBuilder& b, const model::Arch& c) {
+  add_alphabet(b, c);
   b.text("tokenizer.chat_template", "{{ messages[0]['content'] }}");
 }
 
@@ -77,10 +81,11 @@ inline void add_weights(GgufBuilder& b, const model::Arch& c,
   }
 }
 
-// As llama.cpp's converter writes a llama of random weights.
+// As llama.cpp's converter writes a llama.
+using AddVocab = void (*)(GgufBuilder&, const model::Arch&);
 inline std::string gguf_image(const model::Arch& c, tensor::DType dtype,
-                              void (*add_vocab)(GgufBuilder&,
-                                                const model::Arch&) = add_characters) {
+                              const std::map<std::string, Tensor>& weights,
+                              AddVocab add_vocab = add_characters) {
   GgufBuilder b;
   b.text("general.architecture", "llama");
   const auto size = [&](const char* key, int64_t n) {
@@ -91,9 +96,14 @@ inline std::string gguf_image(const model::Arch& c, tensor::DType dtype,
   size("attention.head_count_kv", c.n_kv_heads), size("context_length", c.context_length);
   b.f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
   add_vocab(b, c);
-  add_weights(b, c, random_weights(c, 5), dtype);
+  add_weights(b, c, weights, dtype);
   b.tensor("extra.unknown", {2, 32}, std::vector<float>(64, 0.5F));  // must be carried along
   return b.image();
+}
+// Of random weights.
+inline std::string gguf_image(const model::Arch& c, tensor::DType dtype,
+                              AddVocab add_vocab = add_characters) {
+  return gguf_image(c, dtype, random_weights(c, 5), add_vocab);
 }
 
 // As it writes the model of a family, with the keys of the family's golden in the sizes of `c`;

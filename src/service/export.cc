@@ -40,6 +40,7 @@ Result<ExportResult> export_model(Session& session, const publish::ExportOptions
       SessionOptions same;
       same.journal = session.journal_path();
       same.mode = journal::Mode::kReadOnly;
+      same.wordings = &session.wordings();
       const auto rounded = TRY(Session::open(session.snapshot()->base.computing(kRounded), same));
       result.runtime_gates = TRY(verify_written(*rounded, written.computing(kRounded), job));
     }

@@ -53,6 +53,7 @@ class Session {
     return f(*journal_);
   }
   const std::string& journal_path() const { return journal_->path(); }
+  const agent::Wordings& wordings() const { return baseline_.wordings(); }
   base::Result<std::vector<journal::Entry>> active() {
     return with_journal([](journal::Journal& j) { return j.active(); });
   }
