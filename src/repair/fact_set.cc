@@ -12,8 +12,38 @@ using base::Json;
 using base::Result;
 using verify::Question;
 
-std::vector<std::string> strings(const Json& json, const char* key) {
-  return json.value(key, std::vector<std::string>());
+constexpr const char* kHint = "see data/facts/README.md";
+
+// The text under a key, "" if there is none.
+Result<std::string> text_at(const Json& json, const char* key, const std::string& path) {
+  if (!json.contains(key)) return std::string();
+  if (json[key].is_string()) return json[key].get<std::string>();
+  return base::fail(Code::kInvalid, fmt::format("{}: {} must be a text", path, key), kHint);
+}
+
+// The list under a key, empty if there is none.
+Result<Json> list_at(const Json& json, const char* key, const std::string& path) {
+  if (!json.contains(key)) return Json::array();
+  if (json[key].is_array()) return json[key];
+  return base::fail(Code::kInvalid, fmt::format("{}: {} must be a list", path, key), kHint);
+}
+
+Result<std::vector<std::string>> texts_at(const Json& json, const char* key,
+                                          const std::string& path) {
+  std::vector<std::string> all;
+  for (const Json& element : TRY(list_at(json, key, path))) {
+    if (!element.is_string())
+      return base::fail(Code::kInvalid, fmt::format("{}: {} must be texts", path, key), kHint);
+    all.push_back(element.get<std::string>());
+  }
+  return all;
+}
+
+Result<Question> question_of(const Json& json, const std::string& path) {
+  if (!json.is_object() || !json.contains("question") || !json.contains("answer"))
+    return base::fail(Code::kInvalid, fmt::format("{}: a fact needs question and answer", path),
+                      kHint);
+  return Question{TRY(text_at(json, "question", path)), "", TRY(texts_at(json, "answer", path))};
 }
 
 }  // namespace
@@ -21,22 +51,20 @@ std::vector<std::string> strings(const Json& json, const char* key) {
 Result<std::vector<Fact>> read_facts(const std::string& path, size_t limit) {
   std::vector<Fact> facts;
   for (const Json& j : TRY(base::read_jsonl(path))) {
-    if (!j.is_object() || !j.contains("question") || !j.contains("answer"))
-      return base::fail(Code::kInvalid, fmt::format("{}: a fact needs question and answer", path),
-                        "see data/facts/README.md");
+    const Question asked = TRY(question_of(j, path));
     Fact f;
-    f.subject = j.value("subject", "");
-    f.relation = j.value("relation", "");
-    f.request.prompt = j.value("question", "");
-    f.request.answers = strings(j, "answer");
+    f.subject = TRY(text_at(j, "subject", path));
+    f.relation = TRY(text_at(j, "relation", path));
+    f.request.prompt = asked.prompt;
+    f.request.answers = asked.answers;
     if (f.request.answers.empty())
       return base::fail(Code::kInvalid, fmt::format("{}: an empty list of answers", path));
     f.request.response = f.request.answers[0];
-    for (const std::string& p : strings(j, "paraphrases"))
+    for (const std::string& p : TRY(texts_at(j, "paraphrases", path)))
       f.paraphrases.push_back({p, "", f.request.answers});
-    for (const Json& n : j.value("neighbours", Json::array()))
-      f.neighbours.push_back({n.value("question", ""), "", strings(n, "answer")});
-    const std::string completion = j.value("completion", "");
+    for (const Json& n : TRY(list_at(j, "neighbours", path)))
+      f.neighbours.push_back(TRY(question_of(n, path)));
+    const std::string completion = TRY(text_at(j, "completion", path));
     if (!completion.empty()) {
       f.probing.push_back({completion, "", f.request.answers});
       f.probing.push_back({f.request.prompt, completion, f.request.answers});
@@ -57,8 +85,7 @@ Result<std::vector<Fact>> read_facts(const std::string& path, size_t limit) {
 
 Result<std::vector<Question>> read_questions(const std::string& path) {
   std::vector<Question> questions;
-  for (const Json& j : TRY(base::read_jsonl(path)))
-    questions.push_back({j.value("question", ""), "", strings(j, "answer")});
+  for (const Json& j : TRY(base::read_jsonl(path))) questions.push_back(TRY(question_of(j, path)));
   return questions;
 }
 

@@ -78,5 +78,28 @@ TEST_F(FactSet, NamesWhatIsMissing) {
               HasSubstr("empty list"));
 }
 
+// An error, where the reader of JSON would throw.
+TEST_F(FactSet, NamesWhatHasAnotherType) {
+  for (const auto& [line, message] : std::vector<std::pair<const char*, const char*>>{
+           {R"({"question": 3, "answer": ["a"]})", "question must be a text"},
+           {R"({"question": "x", "answer": "a"})", "answer must be a list"},
+           {R"({"question": "x", "answer": [3]})", "answer must be texts"}}) {
+    EXPECT_THAT(read_facts(file(line), 0).error().message, HasSubstr(message));
+    EXPECT_THAT(read_questions(file(line)).error().message, HasSubstr(message));
+  }
+  EXPECT_THAT(read_questions(file("[1]\n")).error().message, HasSubstr("question and answer"));
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, const char*>>{{"subject", "[]"},
+                                                        {"paraphrases", R"("x")"},
+                                                        {"neighbours", "[1]"},
+                                                        {"neighbours", R"({"question": "x"})"},
+                                                        {"completion", "1"}}) {
+    const auto facts = read_facts(
+        file(fmt::format(R"({{"question": "x", "answer": ["a"], "{}": {}}})", key, value)), 0);
+    ASSERT_FALSE(facts) << key << value;
+    EXPECT_EQ(facts.error().code, base::Code::kInvalid);
+  }
+}
+
 }  // namespace
 }  // namespace expunge::repair
