@@ -30,9 +30,7 @@ struct BenchEngineOptions {
 //   f32: {prompt_tok_s, decode_tok_s, prompt_gemm_share, decode_read_share}  the float32 weights
 //   batch: {"4": tok/s, …}          decode of several sequences at once, all together
 //   peak_mb, weights_mb, file_mb    peak resident memory before the float32 copy is made; sizes
-//   threads, repeats, prompt_tokens, decode_tokens, compute, simd
-// `compute` is the type the products run in, and why; `simd` the instruction set chosen at run
-// time.
+//   threads, repeats, prompt_tokens, decode_tokens
 base::Result<base::Json> bench_engine(const model::ChatModel& chat_model,
                                       const BenchEngineOptions& options = {},
                                       const base::Job& job = {});
