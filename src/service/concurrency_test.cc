@@ -1,12 +1,13 @@
 // One model, several threads: a chat, a request, a verification and an undo at once. Each sees one
-// consistent state, and every figure is one that a serial run gives.
+// consistent state, and all that is seen and said is what one serial run gives.
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "planted_wordings.h"
-#include "service/session.h"
+#include "service/json.h"
 
 namespace expunge::service {
 namespace {
@@ -33,9 +34,6 @@ class Concurrency : public ::testing::Test {
     options.decide = [](const verify::Report&) { return repair::Decision::kKeepPartial; };
     return options;
   }
-  static void succeeds(const base::Result<repair::Outcome>& outcome) {
-    EXPECT_TRUE(outcome) << outcome.error().message;
-  }
   static Replies replies(const model::Model& model) {
     Replies all;
     for (int32_t s = 0; s < tests::kSubjects; ++s)
@@ -57,43 +55,60 @@ class Concurrency : public ::testing::Test {
     EXPECT_TRUE(s->forget(plan(0, 2), keeping()));
     return s;
   }
-  // The states of a serial run: after each of two changes, in both orders.
-  struct Serial {
-    std::set<std::string> hashes, verified;
-    std::set<Replies> replies;
-    std::string last;
+  // What one moment of a run shows, and what a whole run: its states in order, and what its request
+  // and its undo said.
+  struct State {
+    std::string hash, verified;
+    Replies replies;
   };
-  Serial serial() const {
-    Serial seen;
-    for (const bool undo_first : {true, false}) {
-      const auto s = begun(undo_first ? "undo-first.db" : "forget-first.db");
-      const auto look = [&] {
-        seen.hashes.insert(s->present().model.weights_hash());
-        seen.replies.insert(replies(s->present().model));
-        seen.verified.insert(figures(s->verify(0).value()));
-      };
-      look();
-      for (const bool undo : {undo_first, !undo_first}) {
-        if (undo)
-          EXPECT_TRUE(s->undo(1));
-        else
-          succeeds(s->forget(plan(1, 5), keeping()));
-        look();
-      }
+  struct Run {
+    std::vector<State> states;
+    std::string said;
+    const State* find(const std::string& hash) const {
+      const auto found = std::ranges::find(states, hash, &State::hash);
+      return found == states.end() ? nullptr : &*found;
     }
-    return seen;
+  };
+  // All but the times.
+  static std::string said(const repair::Outcome& forgotten, const Undone& undone) {
+    base::Json request = to_json(forgotten, verify::Detail::kItems), undo = to_json(undone);
+    request.erase("seconds"), undo.erase("seconds");
+    return base::dump_json({{"request", request}, {"undo", undo}});
+  }
+  enum class First { kUndo, kRequest };
+  Run serial(First first) const {
+    Run run;
+    const auto s = begun(first == First::kUndo ? "undo-first.db" : "request-first.db");
+    const auto look = [&] {
+      const model::Model model = s->present().model;
+      run.states.push_back({model.weights_hash(), figures(s->verify(0).value()), replies(model)});
+    };
+    Undone undone;
+    const auto undo = [&] { undone = s->undo(1).value(), look(); };
+    look();
+    if (first == First::kUndo) undo();
+    const repair::Outcome forgotten = s->forget(plan(1, 5), keeping()).value();
+    look();
+    if (first == First::kRequest) undo();
+    run.said = said(forgotten, undone);
+    return run;
   }
   tests::TempDir folder_;
 };
 
 TEST_F(Concurrency, EachSeesOneConsistentState) {
-  const Serial want = serial();
+  const std::vector<Run> serials = {serial(First::kUndo), serial(First::kRequest)};
+  ASSERT_NE(serials[0].said, serials[1].said);
   const auto s = begun("at-once.db");
   const auto before = s->snapshot();
-  const std::string hash_before = before->present.model.weights_hash();
+  const auto hash_now = [&] { return s->present().model.weights_hash(); };
+  const std::string hash_before = hash_now();
 
+  struct Verification {
+    std::string hash_before, figures, hash_after;
+  };
   std::vector<std::pair<std::string, Replies>> generated;
-  std::vector<std::string> verified;
+  std::vector<Verification> verified;
   base::Result<repair::Outcome> forgotten = base::fail(base::Code::kInternal, "not run");
   base::Result<Undone> undone = base::fail(base::Code::kInternal, "not run");
   std::atomic<int> changing = 2;
@@ -109,7 +124,10 @@ TEST_F(Concurrency, EachSeesOneConsistentState) {
   });
   std::thread check([&] {
     do {
-      verified.push_back(figures(s->verify(0).value()));
+      Verification v{.hash_before = hash_now(), .figures = {}, .hash_after = {}};
+      v.figures = figures(s->verify(0).value());
+      v.hash_after = hash_now();
+      verified.push_back(std::move(v));
     } while (changing > 0);
   });
   std::thread undo([&] {
@@ -120,12 +138,23 @@ TEST_F(Concurrency, EachSeesOneConsistentState) {
 
   ASSERT_TRUE(forgotten) << forgotten.error().message;
   ASSERT_TRUE(undone) << undone.error().message;
+  // Both said what they say in one of the two orders: all else is compared with that one.
+  const std::string both = said(*forgotten, *undone);
+  const auto same = std::ranges::find(serials, both, &Run::said);
+  ASSERT_NE(same, serials.end()) << both;
+  EXPECT_EQ(hash_now(), same->states.back().hash);
   for (const auto& [hash, all] : generated) {
-    EXPECT_TRUE(want.hashes.contains(hash));
-    EXPECT_TRUE(want.replies.contains(all));
+    const State* state = same->find(hash);
+    ASSERT_TRUE(state) << hash;
+    EXPECT_EQ(all, state->replies);
   }
-  for (const std::string& v : verified) EXPECT_TRUE(want.verified.contains(v)) << v;
-  EXPECT_TRUE(want.hashes.contains(s->present().model.weights_hash()));
+  for (const Verification& v : verified) {  // of a state between those seen before and after
+    const State *first = same->find(v.hash_before), *last = same->find(v.hash_after);
+    ASSERT_TRUE(first && last && first <= last);
+    EXPECT_TRUE(std::any_of(first, last + 1, [&](const State& state) {
+      return state.verified == v.figures;
+    })) << v.figures;
+  }
   // The earlier snapshot is unchanged.
   EXPECT_EQ(before->present.model.weights_hash(), hash_before);
   EXPECT_TRUE(s->replay());
