@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cli/layout.h"
+#include "text/qa_set.h"
 
 namespace expunge::cli {
 namespace {
@@ -43,6 +44,8 @@ Result<std::unique_ptr<service::Session>> open_session(Context& context, journal
 }
 
 Result<service::Reader> open_reader(Context& context, service::Edits edits) {
+  if (edits == service::Edits::kIgnored)
+    TRY(refuse(context, {"--journal"}, "--no-edits leaves out what it records"));
   auto reader = TRY(service::Reader::open(place_of(context), edits));
   say_notes(context, reader.chat_model());
   return reader;
@@ -52,6 +55,28 @@ Result<model::ChatModel> load_model(Context& context, const std::string& spec) {
   auto chat_model = TRY(model::load_chat_model(spec, context.globals.activations));
   say_notes(context, chat_model);
   return chat_model;
+}
+
+base::Status refuse(const Context& context, std::initializer_list<std::string_view> options,
+                    std::string_view why) {
+  for (const std::string_view option : options)
+    if (context.globals.given(option))
+      return fail(Code::kUsage, fmt::format("{} has no effect: {}", option, why),
+                  fmt::format("leave out {}", option));
+  return {};
+}
+
+base::Status check_named_once(const Context& context, const std::string& model) {
+  if (model.empty() || !context.globals.given("--model")) return {};
+  return fail(Code::kUsage, "the model is named twice, by --model and by itself",
+              "leave one of them out");
+}
+
+base::Status check_data_folder(const Context& context,
+                               std::initializer_list<std::string_view> sets) {
+  for (const std::string_view set : sets)
+    if (!set.empty() && !text::is_qa_path(std::string(set))) return {};
+  return refuse(context, {"--data"}, "no set is given by a name to look for in the folder");
 }
 
 base::Status require_float(const Context& context) {

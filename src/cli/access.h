@@ -1,8 +1,10 @@
 // How a command gets its model, its journal and its input.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "cli/command.h"
 #include "service/access.h"
@@ -17,11 +19,20 @@ base::Status join_group(Context& context);
 service::Place place_of(const Context& context);
 // The same model with a journal of its own.
 service::Place place_of(const Context& context, const service::Scratch& scratch);
-// These say what the user should know about the model's text side.
+// These say what the user should know about the model's text side. Without edits --journal is
+// refused.
 base::Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode);
 base::Result<service::Reader> open_reader(Context& context, service::Edits edits);
 base::Result<model::ChatModel> load_model(Context& context, const std::string& spec);
 
+// Refuses those of the options ("--raw") that were given: they have no effect, and why.
+base::Status refuse(const Context& context, std::initializer_list<std::string_view> options,
+                    std::string_view why);
+// Refuses -m beside a model that is named by itself.
+base::Status check_named_once(const Context& context, const std::string& model);
+// Refuses --data where none of the sets, as text::qa_file takes them, is looked for in its folder.
+base::Status check_data_folder(const Context& context,
+                               std::initializer_list<std::string_view> sets);
 // Refuses --activations q8, for commands that train.
 base::Status require_float(const Context& context);
 

@@ -93,14 +93,6 @@ Option* Arguments::add_text(const std::string& name, std::function<void(const st
   return keep(app_->add_option_function<std::string>(name, std::move(take), help));
 }
 
-void Arguments::list_given(std::vector<std::string>& names) {
-  app_->callback([app = app_, &names] {
-    for (const CLI::Option* option : app->get_options())
-      if (option->count() > 0 && option->get_group() != kCommonOptions)
-        names.push_back(option->get_single_name());
-  });
-}
-
 Arguments* Arguments::add_subcommand(const std::string& name, bool& chosen,
                                      const std::string& help) {
   app_->require_subcommand(0, 1);

@@ -15,7 +15,7 @@ class Option;
 
 namespace expunge::cli {
 
-// The group of the options that every command takes.
+// The group of the options that commands share.
 inline constexpr const char* kCommonOptions = "Common options";
 
 // An option, a flag or a positional argument. Every call returns it again.
@@ -60,8 +60,6 @@ class Arguments {
   // given.
   Option* add_text(const std::string& name, std::function<void(const std::string&)> take,
                    const std::string& help);
-  // Fills in which of its own arguments were given, names without dashes.
-  void list_given(std::vector<std::string>& names);
 
   // `chosen` becomes true when the words name it.
   Arguments* add_subcommand(const std::string& name, bool& chosen, const std::string& help);

@@ -4,10 +4,14 @@
 // The answer's JSON is printed with --json; otherwise the command prints through the terminal.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "cli/arguments.h"
@@ -17,12 +21,34 @@
 
 namespace expunge::cli {
 
-// Options that every command takes.
+// Options that commands share. Every command takes --json and --quiet, and of these those that it
+// declares; the others are refused.
+enum class Common : uint8_t { kModel, kJournal, kThreads, kActivations };
+class CommonSet {
+ public:
+  constexpr CommonSet(std::initializer_list<Common> members) {
+    for (const Common c : members) bits_ |= 1U << static_cast<unsigned>(c);
+  }
+  constexpr bool has(Common c) const { return ((bits_ >> static_cast<unsigned>(c)) & 1U) != 0; }
+
+ private:
+  unsigned bits_ = 0;
+};
+inline constexpr CommonSet kNoCommon = {};
+inline constexpr CommonSet kAllCommon = {Common::kModel, Common::kJournal, Common::kThreads,
+                                         Common::kActivations};
+inline constexpr CommonSet kAllButJournal = {Common::kModel, Common::kThreads,
+                                             Common::kActivations};
+
 struct Globals {
-  std::string model, journal, device = "cpu";
+  std::string model, journal;
   int threads = 0;
   tensor::Activations activations = tensor::Activations::kFloat;
   bool json = false, quiet = false;
+  // What was given on the command line, the command's own too: options by their long names
+  // ("--model"), arguments by theirs ("model").
+  std::vector<std::string> names = {};
+  bool given(std::string_view name) const { return std::ranges::find(names, name) != names.end(); }
 };
 
 struct Context {
@@ -38,15 +64,12 @@ struct Answer {
 };
 using Action = std::function<base::Result<Answer>(Context&)>;
 
-// Which journal a command works on: the one that --journal names, or a temporary one.
-enum class JournalUse { kNamed, kOwn };
-
 struct Command {
   std::string_view name;
   std::string_view help;      // one line
   std::string_view examples;  // shown below the command's own help
   Action (*declare)(Arguments& cli);
-  JournalUse journal = JournalUse::kNamed;
+  CommonSet common = kAllCommon;
 };
 
 }  // namespace expunge::cli

@@ -84,33 +84,59 @@ class Formatter : public CLI::Formatter {
   std::span<const CommandGroup> groups_;
 };
 
-// A command with a temporary journal takes --journal only to refuse it, and its help leaves it
-// out.
-void add_common(CLI::App& app, Globals& g, JournalUse journal) {
-  const auto common = [](CLI::Option* o) { return o->group(kCommonOptions); };
-  common(app.add_option("-m,--model", g.model,
+// The options outside `shown` are read only to be refused, and the help leaves them out.
+void add_common(CLI::App& app, Globals& g, CommonSet shown) {
+  const auto common = [shown](Common which, CLI::Option* o) {
+    return o->group(shown.has(which) ? kCommonOptions : "");
+  };
+  common(Common::kModel,
+         app.add_option("-m,--model", g.model,
                         "GGUF file, Hugging Face folder, or an id in its local cache; default: "
                         "SmolLM2-135M-Instruct"))
       ->type_name("MODEL");
-  common(app.add_option("--journal", g.journal, "the record of edits; default: one per model"))
-      ->type_name("FILE")
-      ->group(journal == JournalUse::kOwn ? "" : kCommonOptions);
-  common(app.add_option("--threads", g.threads, "processor threads; default: all cores"))
+  common(Common::kJournal,
+         app.add_option("--journal", g.journal, "the record of edits; default: one per model"))
+      ->type_name("FILE");
+  common(Common::kThreads,
+         app.add_option("--threads", g.threads, "processor threads; default: all cores"))
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
-  common(app.add_option("--device", g.device, "cpu (cuda: not in this version)"))
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"cpu", "cuda"}));
   common(
+      Common::kActivations,
       app.add_option_function<std::string>(
           "--activations",
           [&g](const std::string& name) { g.activations = *tensor::activations_from_name(name); },
           "float, or q8: rounded before products as llama.cpp rounds them"))
       ->type_name("NAME")
       ->check(CLI::IsMember({"float", "q8"}));
-  common(app.add_flag("--json", g.json, "one JSON object on stdout, nothing else there"));
-  common(app.add_flag("-q,--quiet", g.quiet, "no progress and notes on stderr"));
-  common(app.set_help_flag("-h,--help", "this text"));
+  for (CLI::Option* o :
+       {app.add_flag("--json", g.json, "one JSON object on stdout, nothing else there"),
+        app.add_flag("-q,--quiet", g.quiet, "no progress and notes on stderr"),
+        app.set_help_flag("-h,--help", "this text")})
+    o->group(kCommonOptions);
+}
+
+// What was given to the app and to the commands in it that were named.
+void list_given(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0)
+      names.push_back(option->get_positional() ? option->get_name()
+                                               : "--" + option->get_single_name());
+  for (const CLI::App* sub : app.get_subcommands()) list_given(*sub, names);
+}
+
+base::Status check_common(const Command& command, const Globals& globals) {
+  constexpr std::pair<Common, std::string_view> kNames[] = {
+      {Common::kModel, "--model"},
+      {Common::kJournal, "--journal"},
+      {Common::kThreads, "--threads"},
+      {Common::kActivations, "--activations"}};
+  for (const auto& [option, name] : kNames)
+    if (globals.given(name) && !command.common.has(option))
+      return base::fail(
+          base::Code::kUsage, fmt::format("{} does not take {}", command.name, name),
+          fmt::format("leave it out; 'expunge {} --help' lists what it takes", command.name));
+  return {};
 }
 
 std::string sentence(std::string text) {
@@ -127,19 +153,19 @@ base::Result<Parsed> parse(std::span<const CommandGroup> groups, int argc, char*
   app.formatter(std::make_shared<Formatter>(groups));
   app.footer(kFooter);
   app.require_subcommand(0, 1);
-  add_common(app, globals, JournalUse::kNamed);
+  add_common(app, globals, kAllCommon);
   const std::string version =
       fmt::format("expunge {} (LibTorch {})\n", EXPUNGE_VERSION, tensor::libtorch_version());
   app.set_version_flag("--version", version)->group(kCommonOptions);
-  std::map<const CLI::App*, std::pair<Action, JournalUse>> actions;
+  std::map<const CLI::App*, std::pair<Action, const Command*>> actions;
   for (const CommandGroup& group : groups)
     for (const Command* c : group.commands) {
       CLI::App* sub = app.add_subcommand(std::string(c->name), std::string(c->help));
-      add_common(*sub, globals, c->journal);
+      add_common(*sub, globals, c->common);
       sub->footer(std::string(c->examples));
       Arguments arguments(*sub);
-      actions[sub] = {c->declare(arguments), c->journal};
-      for (CLI::App* inner : sub->get_subcommands({})) add_common(*inner, globals, c->journal);
+      actions[sub] = {c->declare(arguments), c};
+      for (CLI::App* inner : sub->get_subcommands({})) add_common(*inner, globals, c->common);
     }
   // Before parsing, so that a wrong flag's error has the requested form.
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
@@ -163,12 +189,9 @@ base::Result<Parsed> parse(std::span<const CommandGroup> groups, int argc, char*
   }
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) return Parsed{{}, app.help()};
-  const auto& [action, journal] = actions.at(chosen.front());
-  if (journal == JournalUse::kOwn && !globals.journal.empty())
-    return base::fail(
-        base::Code::kUsage,
-        fmt::format("{} works on a temporary journal of its own", chosen.front()->get_name()),
-        "leave out --journal");
+  const auto& [action, command] = actions.at(chosen.front());
+  list_given(app, globals.names);
+  TRY(check_common(*command, globals));
   return Parsed{action, std::nullopt};
 }
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "cli/layout.h"
 
 namespace expunge::cli {
@@ -29,11 +31,16 @@ const Command kEcho{"echo", "say it again", "Example:\n  expunge echo hello",
                         return base::Result<Answer>(Answer{});
                       };
                     }};
-const Command kOwn{
-    "own", "works on a journal of its own", "",
-    [](Arguments&) -> Action { return [](Context&) { return base::Result<Answer>(Answer{}); }; },
-    JournalUse::kOwn};
-const CommandGroup kGroups[] = {{"Say", {&kEcho}}, {"Other", {&kOwn}}};
+const Command kRuled{"ruled",
+                     "takes the model and the threads",
+                     "",
+                     [](Arguments& cli) -> Action {
+                       auto inner = std::make_shared<bool>(false);
+                       cli.add_subcommand("inner", *inner, "the same");
+                       return [inner](Context&) { return base::Result<Answer>(Answer{}); };
+                     },
+                     {Common::kModel, Common::kThreads}};
+const CommandGroup kGroups[] = {{"Say", {&kEcho}}, {"Other", {&kRuled}}};
 
 base::Result<Parsed> parse_words(std::vector<std::string> words, Globals& globals) {
   words.insert(words.begin(), "expunge");
@@ -84,13 +91,38 @@ TEST(Parse, AWrongFlagIsAnsweredInJsonIfItWasAsked) {
   EXPECT_FALSE(after.json);
 }
 
-TEST(Parse, ACommandWithAJournalOfItsOwnRefusesAnother) {
-  const auto refused = parse_words({"own", "--journal", "x.db"});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Code::kUsage);
-  EXPECT_THAT(refused.error().message, HasSubstr("own works on a temporary journal"));
-  EXPECT_THAT(*parse_words({"own", "--help"})->text, Not(HasSubstr("--journal")));
+TEST(Parse, CommonOptionsThatACommandDoesNotTakeAreRefusedAndNotInItsHelp) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"ruled", "--journal", "x.db"},
+                                             {"ruled", "--journal", ""},
+                                             {"ruled", "inner", "--journal", "x.db"},
+                                             {"--journal", "x.db", "ruled"}}) {
+    const auto refused = parse_words(words);
+    ASSERT_FALSE(refused) << words.front();
+    EXPECT_EQ(refused.error().code, Code::kUsage);
+    EXPECT_EQ(refused.error().message, "ruled does not take --journal");
+    EXPECT_THAT(refused.error().hint, HasSubstr("'expunge ruled --help'"));
+  }
+  // Its default value too.
+  EXPECT_EQ(parse_words({"ruled", "--activations", "float"}).error().message,
+            "ruled does not take --activations");
+  EXPECT_TRUE(parse_words({"-q", "ruled", "inner", "-m", "x", "--threads", "2", "--json"}));
+  for (const auto& help : {parse_words({"ruled", "--help"}), parse_words({"ruled", "inner", "-h"})})
+    for (const auto& [flag, shown] : std::map<std::string, bool>{{"--model MODEL", true},
+                                                                 {"--threads N", true},
+                                                                 {"--quiet", true},
+                                                                 {"--journal", false},
+                                                                 {"--activations", false}})
+      EXPECT_EQ(help->text->find(flag) != std::string::npos, shown) << flag;
   EXPECT_THAT(*parse_words({"echo", "--help"})->text, HasSubstr("--journal FILE"));
+}
+
+TEST(Parse, WhatWasGivenIsKnownByName) {
+  Globals g;
+  ASSERT_TRUE(parse_words({"-m", "a.gguf", "echo", "hi", "-q"}, g));
+  EXPECT_THAT(g.names, ::testing::UnorderedElementsAre("--model", "text", "--quiet"));
+  EXPECT_TRUE(g.given("--model"));
+  EXPECT_FALSE(g.given("--text"));
 }
 
 TEST(Help, FitsInEightyColumnsAndListsTheGroups) {

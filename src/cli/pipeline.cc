@@ -43,9 +43,6 @@ Result<int> answer(int argc, char** argv, Context& context) {
   const Globals& g = context.globals;
   terminal.configure(g.json ? Output::kJson : Output::kText,
                      g.quiet ? Notes::kQuiet : Notes::kShown);
-  if (g.device != "cpu")
-    return base::fail(Code::kUnsupported, "this build computes on the CPU only",
-                      "leave out --device cuda");
   tensor::start(g.threads);
   const Answer answer = TRY(parsed.action(context));
   if (g.json && tensor::leads(context.group.get())) terminal.print_json(answer.json);

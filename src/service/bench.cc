@@ -69,14 +69,14 @@ Result<Json> bench_facts(const Place& place, const Scratch& scratch, const Bench
   return bench_facts(*session, options, job);
 }
 
-Result<Json> bench_watchdog(const std::string& model, const std::string& file, Hidden hidden,
+Result<Json> bench_watchdog(const Place& place, const std::string& file, Hidden hidden,
                             const base::Job& job) {
   const auto items = TRY(agent::examples_from_jsonl(TRY(base::read_file(file)), file));
   const bool builtin = agent::is_builtin(items);
   if (hidden == Hidden::kNone)
     return builtin ? agent::cross_validate_watchdog({}, job)
                    : agent::bench_watchdog(items, TRY(agent::ModelWatchdog::train({})), job);
-  const model::ChatModel chat = TRY(model::load_chat_model(model));
+  const model::ChatModel chat = TRY(model::load_chat_model(place.model, place.activations));
   if (builtin) return agent::cross_validate_watchdog(watchdog_features(chat), job);
   const IntentReader reader = TRY(IntentReader::make("", chat, job));
   return agent::bench_watchdog(items, *reader.builtin(), job);

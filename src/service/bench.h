@@ -30,7 +30,7 @@ base::Result<base::Json> bench_facts(const Place& place, const Scratch& scratch,
 enum class Hidden { kOfTheModel, kNone };  // none: cues and words alone decide
 // The keys of agent::bench_watchdog, over a file as data/watchdog/dev.jsonl; that one is
 // cross-validated, any other read by the watchdog of the chat.
-base::Result<base::Json> bench_watchdog(const std::string& model, const std::string& file,
-                                        Hidden hidden, const base::Job& job);
+base::Result<base::Json> bench_watchdog(const Place& place, const std::string& file, Hidden hidden,
+                                        const base::Job& job);
 
 }  // namespace expunge::service

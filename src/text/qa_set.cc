@@ -89,13 +89,17 @@ Result<std::vector<QaItem>> read_qa(const std::string& path, size_t limit) {
   return items;
 }
 
+bool is_qa_path(const std::string& split) {
+  return split.find('.') != split.npos && ::access(split.c_str(), R_OK) == 0;
+}
+
 Result<std::string> qa_file(const std::string& data, const std::string& split,
                             std::span<const std::string_view> endings) {
   std::vector<std::string> paths{split};
   for (const std::string_view ending : endings)
     paths.push_back(data + "/" + split + std::string(ending));
   for (const std::string& path : paths)
-    if (path.find('.') != path.npos && ::access(path.c_str(), R_OK) == 0) return path;
+    if (is_qa_path(path)) return path;
   return base::fail(Code::kNotFound, fmt::format("no set '{}' in {}", split, data),
                     "--data names the folder of TOFU's JSON files "
                     "(huggingface.co/datasets/locuslab/TOFU)");

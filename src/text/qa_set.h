@@ -24,6 +24,8 @@ struct QaItem {
 // question or answer is an error, since every figure would count it.
 base::Result<std::vector<QaItem>> read_qa(const std::string& path, size_t limit = 0);
 
+// Whether `split` itself names a file, so that no folder is looked into.
+bool is_qa_path(const std::string& split);
 // The file of a split: `split` itself if it names one, else the first of split + an ending in the
 // folder `data` that exists.
 inline constexpr std::string_view kPlainSet[] = {".json"};

@@ -9,6 +9,7 @@ folder; the first run on a machine pays for it.
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -42,6 +43,27 @@ class WithoutAModel(Cli):
                 if flag.startswith("--") and len(flag) > 3 and flag[2].isalpha():
                     flag = flag.split(":")[0]
                     self.assertIn(flag, reference, f"{command}: {flag}")
+
+    def test_documented_takers_of_the_common_options_are_those_of_the_help(self):
+        reference = (Path(__file__).parents[2] / "docs/commands.md").read_text()
+        takers = {}
+        for row in re.findall(r"^\| (.*--(?:model|journal|threads|activations) .*) \|$",
+                              reference.split("## Output")[0], re.MULTILINE):
+            flags, _, text, _ = row.split(" | ")
+            named = set(re.findall("`([a-z]+)`", text))
+            if text.startswith("as "):
+                of = takers[re.search("--[a-z]+", text)[0]]
+            else:
+                of = takers["--model"] if "-m" in text else set(COMMANDS)
+                self.assertLessEqual(named, of)
+                of = of - named
+            takers[re.search("--[a-z]+", flags)[0]] = of
+        self.assertEqual(set(takers), {"--model", "--journal", "--threads", "--activations"})
+        for command in COMMANDS:
+            text = self.run_it(command, "--help").stdout
+            for flag, commands in takers.items():
+                self.assertEqual(f" {flag}" in text.split("Common options")[1], command in commands,
+                                 f"{command} {flag}")
 
     def test_figures_of_a_log_need_no_model(self):
         full, gold = str(self.home / "phi_full.json"), str(self.home / "phi_retain90.json")
@@ -82,7 +104,7 @@ class WithoutAModel(Cli):
         for command in (["demo"], ["bench"], ["bench", "facts"]):
             self.assertNotIn("--journal", self.run_it(*command, "--help").stdout)
             done = self.run_it(*command[:1], "--journal", "x.db", status=USAGE)
-            self.assertIn("temporary journal", done.stderr)
+            self.assertIn("does not take --journal", done.stderr)
 
     def test_methods_name_the_choices_of_a_knob(self):
         text = self.run_it("methods").stdout

@@ -79,8 +79,9 @@ class Training(Cli):
                         f'out = "{self.out("sweep")}"\nmax_new_tokens = 8\nmin_utility = 0\n'
                         "[graddiff]\nlora = 2\nepochs = 2\nlr = [1e-5, 1e-3]\n")
         script = self.home / "array.sh"
-        self.assertEqual(self.json("sweep", str(spec), "--slurm", str(script))["jobs"], 3)
+        self.assertEqual(self.json("sweep", str(spec), "--slurm", str(script), "--threads", "2")["jobs"], 3)
         self.assertIn("--array=0-2", script.read_text())
+        self.assertIn('"$SLURM_ARRAY_TASK_ID" --threads 2', script.read_text())
         self.json("sweep", str(spec), "--job", "0")
         result = self.json("sweep", str(spec))
         self.assertEqual([r["label"] for r in result["runs"]],

@@ -64,6 +64,8 @@ Result<Json> request(Context& context) {
 }
 
 Result<Json> facts(const BenchFlags& o, Context& context) {
+  if (o.facts.sequence == 0)
+    TRY(refuse(context, {"--written"}, "there is no --sequence before it"));
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
   Json json = TRY(service::bench_facts(place_of(context, scratch), scratch, o.facts, context.job));
   Terminal& t = context.terminal;
@@ -91,8 +93,10 @@ void print_matrix(Terminal& t, const Json& matrix) {
 }
 
 Result<Json> watchdog(const BenchFlags& o, Context& context) {
+  if (o.words_only)
+    TRY(refuse(context, {"--model", "--activations"}, "--words-only reads without a model"));
   Json json = TRY(service::bench_watchdog(
-      context.globals.model, o.dialogues,
+      place_of(context), o.dialogues,
       o.words_only ? service::Hidden::kNone : service::Hidden::kOfTheModel, context.job));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "watchdog"));
@@ -154,6 +158,6 @@ const Command command_bench{
     "Without WHAT: the engine, and the time of a forget request by its parts.\n"
     "Examples:\n  expunge bench engine --json\n"
     "  expunge bench facts data/facts/facts.jsonl --sequence 30",
-    declare_bench, JournalUse::kOwn};
+    declare_bench, kAllButJournal};
 
 }  // namespace expunge::cli

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <map>
+
 #include "base/files.h"
 #include "cli/pipeline.h"
 #include "service/service_test.h"
@@ -30,9 +32,12 @@ class Commands : public service::ServiceTest {
  protected:
   // `expunge WORDS -m MODEL --journal JOURNAL`, with `input` on stdin.
   Done run_it(std::vector<std::string> words, const std::string& input = "") {
-    words.insert(words.begin(), "expunge");
-    words.insert(words.end(), {"-m", model(), "--threads", "1"});
+    words.insert(words.end(), {"-m", model()});
     if (with_journal_) words.insert(words.end(), {"--journal", journal()});
+    return run_words(std::move(words), input);
+  }
+  Done run_words(std::vector<std::string> words, const std::string& input = "") {
+    words.insert(words.begin(), "expunge");
     std::vector<char*> argv;
     for (std::string& w : words) argv.push_back(w.data());
     const std::string file = (folder_ / "stdin").string();
@@ -50,6 +55,13 @@ class Commands : public service::ServiceTest {
     ::dup2(kept, STDIN_FILENO);
     ::close(kept);
     return done;
+  }
+  // The words alone are wrong use, and the error says so. `message` names the option.
+  void expect_refused(const std::vector<std::string>& words, const std::string& message) {
+    const Done done = run_words(words);
+    EXPECT_EQ(done.status, kUsage) << done.out << done.err;
+    EXPECT_THAT(done.err, HasSubstr(message));
+    EXPECT_THAT(done.err, HasSubstr("hint: "));
   }
   Json json(std::vector<std::string> words, int status = 0, const std::string& input = "") {
     words.emplace_back("--json");
@@ -260,17 +272,105 @@ TEST_F(Commands, ScoreOfAnswersAndOfIds) {
 TEST_F(Commands, EditsShowInWhatTheModelSaysUnlessTheyAreLeftOut) {
   with_entry();
   const Json edited = json({"score", "--ids", "1,2,3"});
+  with_journal_ = false;
   const Json plain = json({"score", "--ids", "1,2,3", "--no-edits"});
+  with_journal_ = true;
   EXPECT_NE(edited, plain);
   ASSERT_EQ(json({"undo"})["is_base"], true);
   EXPECT_EQ(json({"score", "--ids", "1,2,3"}), plain);
 }
 
-// --- errors --------------------------------------------------------------------------------------
+// --- options without effect ----------------------------------------------------------------------
 
-TEST_F(Commands, ADeviceThatIsNotThere) {
+TEST_F(Commands, TakeTheCommonOptionsThatTheyUse) {
+  const std::vector<std::string> none = {"--model", "--journal", "--threads", "--activations"};
+  const std::vector<std::string> computes_nothing = {"--threads", "--activations"};
+  const std::map<std::string, std::vector<std::string>> refused = {
+      {"metrics", none},         {"suites", none},           {"methods", none},
+      {"log", computes_nothing}, {"show", computes_nothing}, {"seal", computes_nothing},
+      {"demo", {"--journal"}},   {"bench", {"--journal"}},   {"finetune", {"--journal"}},
+      {"sweep", {"--model"}}};
+  const std::map<std::string, std::string> arguments = {
+      {"show", "1"}, {"seal", "1"}, {"sweep", "x.toml"}};
+  for (const auto& [command, options] : refused)
+    for (const std::string& option : options) {
+      std::vector<std::string> words = {command};
+      if (const auto it = arguments.find(command); it != arguments.end())
+        words.push_back(it->second);
+      if (command == "finetune") words.insert(words.end(), {"--data", "x", "--out", "y"});
+      words.insert(words.end(), {option, option == "--threads"       ? "1"
+                                         : option == "--activations" ? "q8"
+                                                                     : "nosuch"});
+      expect_refused(words, fmt::format("{} does not take {}", command, option));
+    }
+}
+
+TEST_F(Commands, RefuseOptionsThatTheModeIgnores) {
+  const std::string set = file("set.json", R"({"question": "a", "answer": "b"})");
+  const std::string plan = file("plan.json", "{}");
+  const std::string system = "--system has no effect: --raw leaves out the chat template";
+  for (const auto& [words, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"score", "--ids", "1,2", "--answer", "b"}, "--answer has no effect"},
+           {{"score", "--ids", "1,2", "--raw"}, "--raw has no effect"},
+           {{"score", "--ids", "1,2", "--system", "s"}, "--system has no effect"},
+           {{"score", "--prompt", "a", "--answer", "b", "--raw", "--system", "s"}, system},
+           {{"score", "--ids", "1,2", "--no-edits", "--journal", "x"}, "--journal has no effect"},
+           {{"generate", "a", "--raw", "--system", "s"}, system},
+           {{"generate", "a", "--top-k", "5"}, "--top-k has no effect: at --temperature 0"},
+           {{"generate", "a", "--top-p", "0.5"}, "--top-p has no effect"},
+           {{"generate", "a", "--min-p", "0.5"}, "--min-p has no effect"},
+           {{"generate", "a", "--seed", "3", "--temperature", "0"}, "--seed has no effect"},
+           {{"generate", "a", "--no-edits", "--journal", "x"}, "--journal has no effect"},
+           {{"plan", "--prompt", "a", "--watchdog", "http://x"}, "--watchdog has no effect"},
+           {{"forget", "--plan", plan, "--watchdog", "http://x"}, "--watchdog has no effect"},
+           {{"forget", "--from", set, "--watchdog", "http://x"}, "--watchdog has no effect"},
+           {{"plan", "--plan", plan, "--surgeon", "http://x"}, "--surgeon has no effect"},
+           {{"finetune", "a", "-m", "b", "--data", set, "--out", "o"}, "named twice"},
+           {{"unlearn", "a", "-m", "b", "--forget", set, "--out", "o"}, "named twice"},
+           {{"eval", "a", "-m", "b"}, "named twice"},
+           {{"unlearn", "--forget", set, "--data", "d", "--out", "o"}, "--data has no effect"},
+           {{"verify", "--forget", set, "--data", "d"}, "--data has no effect"},
+           {{"verify", "--data", "d"}, "--data has no effect"},
+           {{"eval", "--forget", set, "--sets", "forget", "--data", "d"}, "--data has no effect"},
+           {{"eval", "--from-logs", set, "--activations", "q8"}, "does not take --activations"},
+           {{"eval", "--from-logs", set, "--threads", "1"}, "does not take --threads"},
+           {{"bench", "watchdog", set, "--words-only", "-m", "x"}, "--model has no effect"},
+           {{"bench", "watchdog", set, "--words-only", "--activations", "q8"},
+            "--activations has no effect"},
+           {{"bench", "facts", set, "--written", "Q4_1"}, "--written has no effect"},
+           {{"sweep", "x.toml", "--job", "0", "--slurm", "x"}, "--job excludes --slurm"}})
+    expect_refused(words, message);
+}
+
+TEST_F(Commands, TheSystemMessageOfABatchsPromptIsNotLostToRaw) {
   with_journal_ = false;
-  EXPECT_EQ(json({"generate", "x", "--device", "cuda"}, 6)["error"]["code"], "unsupported");
+  const std::string batch = file("b.jsonl", "\"a\"\n{\"prompt\": \"b\", \"system\": \"s\"}");
+  const Done done = run_it({"generate", "--batch", batch, "--raw"});
+  EXPECT_EQ(done.status, kInvalid);
+  EXPECT_THAT(done.err, HasSubstr("prompt 2 has a system message"));
+}
+
+TEST_F(Commands, AModelThatIsNamedByItselfIsNamedOnce) {
+  const std::string set = file("set.json", R"({"question": "a", "answer": "b"})");
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"finetune", "/nosuch.gguf", "--data", set, "--out", "o"},
+           {"unlearn", "/nosuch.gguf", "--forget", set, "--out", "o"}}) {
+    const Done done = run_words(words);
+    EXPECT_EQ(done.status, kNotFound) << done.err;
+    EXPECT_THAT(done.err, HasSubstr("nosuch.gguf"));
+  }
+}
+
+TEST_F(Commands, OptionsThatTheModeUsesAreTaken) {
+  with_journal_ = false;
+  ::setenv("EXPUNGE_HOME", (folder_ / "home").c_str(), 1);
+  const std::vector<std::string> sampled = {"generate", "a", "--max-tokens",  "4", "--top-k", "5",
+                                            "--seed",   "3", "--temperature", "1"};
+  EXPECT_EQ(json(sampled), json(sampled));
+  EXPECT_EQ(json({"generate", "a", "--no-edits", "--repetition-penalty", "2"})["stop"].is_string(),
+            true);
+  EXPECT_EQ(json({"verify", "--threads", "1", "--activations", "q8"})["passed"], true);
+  EXPECT_EQ(json({"log"})["entries"], Json::array());
 }
 
 }  // namespace

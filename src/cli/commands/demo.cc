@@ -145,6 +145,6 @@ extern const Command command_demo;
 const Command command_demo{
     "demo", "see it work, without touching your journal", "",
     [](Arguments&) -> Action { return [](Context& context) { return demo(context); }; },
-    JournalUse::kOwn};
+    kAllButJournal};
 
 }  // namespace expunge::cli

@@ -21,22 +21,18 @@ struct EvalFlags {
   std::string what, suite = "tofu", out, from_logs;
   bool base = false;
   std::map<std::string, std::string> values;  // of the service::suites' options, by name
-  std::vector<std::string> given;             // all options on the command line, by name
 };
 
 // --from-logs reads a log in place of a model: options for a model have no effect.
 base::Status check_log_options(const EvalFlags& o, const Globals& globals) {
-  constexpr std::string_view kTakes[] = {"from-logs", "out", "retain-logs", "metrics", "force"};
-  const auto refuse = [](std::string_view option) {
-    return fail(Code::kUsage,
-                fmt::format("--from-logs evaluates a log, it does not take {}", option),
-                "it takes --retain-logs, --force, --metrics and --out");
-  };
-  for (const std::string& option : o.given)
+  constexpr std::string_view kTakes[] = {"--from-logs", "--out",  "--retain-logs", "--metrics",
+                                         "--force",     "--json", "--quiet"};
+  for (const std::string& option : globals.names)
     if (std::ranges::find(kTakes, option) == std::end(kTakes))
-      return refuse(option == "what" ? "a model or entry" : "--" + option);
-  if (!globals.model.empty()) return refuse("--model");
-  if (!globals.journal.empty()) return refuse("--journal");
+      return fail(Code::kUsage,
+                  fmt::format("--from-logs evaluates a log, it does not take {}",
+                              option == "what" ? "a model or entry" : option),
+                  "it takes --retain-logs, --force, --metrics and --out");
   if (o.values.contains("force") && !o.values.contains("retain-logs"))
     return fail(Code::kUsage, "--force has no effect: there are no --retain-logs to compare with",
                 "leave out --force");
@@ -55,12 +51,10 @@ bool is_entry(const std::string& what) {
          std::ranges::all_of(what, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-base::Status check_model_options(const EvalFlags& o, const Globals& globals) {
+base::Status check_model_options(const EvalFlags& o, const Context& context) {
   if (o.what.empty() || is_entry(o.what)) return {};
-  if (!globals.model.empty())
-    return fail(Code::kUsage, "the model is named twice, by --model and by itself",
-                "leave one of them out");
-  if (!globals.journal.empty() || o.base)
+  TRY(check_named_once(context, o.what));
+  if (context.globals.given("--journal") || o.base)
     return fail(Code::kUsage,
                 fmt::format("{} has no effect: a model's file is evaluated without edits",
                             o.base ? "--base" : "--journal"),
@@ -120,7 +114,7 @@ Result<Answer> from_logs(const EvalFlags& o, Context& context) {
 
 Result<Answer> eval(const EvalFlags& o, Context& context) {
   if (!o.from_logs.empty()) return from_logs(o, context);
-  TRY(check_model_options(o, context.globals));
+  TRY(check_model_options(o, context));
   TRY(join_group(context));
   const base::Job job = context.job;
   // Of several processes rank 0 alone writes.
@@ -190,7 +184,6 @@ Action declare_eval(Arguments& cli) {
   cli.add_option("--from-logs", o->from_logs, "the figures of a log, without a model")
       ->type_name("LOG");
   declare_suite_options(cli, o);
-  cli.list_given(o->given);
   return [o](Context& context) { return eval(*o, context); };
 }
 

@@ -46,8 +46,10 @@ Result<std::vector<agent::Request>> read_requests(const std::string& file) {
               R"(a line is {"prompt": "…", "answer": "…"})");
 }
 
-Result<service::Wish> wish_of(const ForgetFlags& o) {
+Result<service::Wish> wish_of(const ForgetFlags& o, const Context& context) {
   TRY(check(o));
+  if (o.words.empty()) TRY(refuse(context, {"--watchdog"}, "it reads plain words only"));
+  if (!o.plan_file.empty()) TRY(refuse(context, {"--surgeon"}, "the plan is there already"));
   if (!o.words.empty()) {
     TRY(check_text(o.words, "the request"));
     return service::Words{o.words, o.watchdog};
@@ -80,7 +82,7 @@ Result<Carried> carry_out(const agent::Plan& plan, const ForgetFlags& o, service
 
 Result<Answer> forget(const ForgetFlags& o, Context& context) {
   Terminal& t = context.terminal;
-  service::Wish wish = TRY(wish_of(o));
+  service::Wish wish = TRY(wish_of(o, context));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
   const auto planned = TRY(service::plan_wish(*session, std::move(wish), o.plan, context.job));
   if (!planned.question.empty() && o.request.agreement == Agreement::kAsk)
@@ -102,7 +104,7 @@ Result<Answer> forget(const ForgetFlags& o, Context& context) {
 }
 
 Result<Answer> show_plan(const ForgetFlags& o, Context& context) {
-  service::Wish wish = TRY(wish_of(o));
+  service::Wish wish = TRY(wish_of(o, context));
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto planned = TRY(service::plan_wish(*session, std::move(wish), o.plan, context.job));
   Json json = agent::to_json(planned.plans.front());

@@ -21,6 +21,15 @@ struct GenerateFlags {
   model::GenerateOptions generate;
 };
 
+base::Status check(const GenerateFlags& o, const Context& context) {
+  TRY(check_text(o.system.empty() ? "-" : o.system, "--system"));
+  if (o.raw) TRY(refuse(context, {"--system"}, "--raw leaves out the chat template"));
+  if (o.generate.sampling.temperature == 0)
+    TRY(refuse(context, {"--top-k", "--top-p", "--min-p", "--seed"},
+               "at --temperature 0 the likeliest token is taken"));
+  return {};
+}
+
 Result<std::vector<Prompt>> prompts(const GenerateFlags& o, const base::Job& job) {
   std::vector<Prompt> list;
   if (o.batch.empty()) {
@@ -36,6 +45,9 @@ Result<std::vector<Prompt>> prompts(const GenerateFlags& o, const base::Job& job
                           R"(a line is "…" or {"prompt": "…", "system": "…"})");
       TRY(check_text(text.get_ref<const std::string&>(), where));
       const bool own = line.is_object() && line.contains("system") && line["system"].is_string();
+      if (own && o.raw)
+        return base::fail(Code::kInvalid, where + " has a system message",
+                          "leave it out, or --raw, which leaves out the chat template");
       list.push_back({text.get<std::string>(), own ? line["system"].get<std::string>() : o.system});
     }
     if (list.empty())
@@ -47,7 +59,7 @@ Result<std::vector<Prompt>> prompts(const GenerateFlags& o, const base::Job& job
 
 Result<Answer> generate(const GenerateFlags& o, Context& context) {
   Terminal& t = context.terminal;
-  TRY(check_text(o.system.empty() ? "-" : o.system, "--system"));
+  TRY(check(o, context));
   const auto list = TRY(prompts(o, context.job));
   const Reader reader = TRY(open_reader(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));
   // A single prompt's text is shown as it comes.

@@ -92,6 +92,6 @@ base::Result<Answer> list(Context& context) {
 extern const Command command_methods;
 const Command command_methods{
     "methods", "how edits can be made, with their settings", "",
-    [](Arguments&) -> Action { return [](Context& context) { return list(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return list(context); }; }, kNoCommon};
 
 }  // namespace expunge::cli

@@ -52,9 +52,11 @@ base::Result<Answer> list_suites(Context& context) {
 extern const Command command_metrics, command_suites;
 const Command command_metrics{
     "metrics", "what eval can measure, with sources", "",
-    [](Arguments&) -> Action { return [](Context& context) { return metrics(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return metrics(context); }; },
+    kNoCommon};
 const Command command_suites{
     "suites", "data sets and what eval does with them", "",
-    [](Arguments&) -> Action { return [](Context& context) { return list_suites(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return list_suites(context); }; },
+    kNoCommon};
 
 }  // namespace expunge::cli

@@ -78,18 +78,23 @@ void add_id(Arguments& cli, int64_t& id) {
       ->positive();
 }
 
+// The model says which journal; nothing is computed.
+constexpr CommonSet kOfAJournal = {Common::kModel, Common::kJournal};
+
 }  // namespace
 
 extern const Command command_log, command_show, command_seal;
 const Command command_log{
     "log", "what has been forgotten, and undone", "",
-    [](Arguments&) -> Action { return [](Context& context) { return log(context); }; }};
+    [](Arguments&) -> Action { return [](Context& context) { return log(context); }; },
+    kOfAJournal};
 const Command command_show{"show", "one entry with its evidence", "Example:\n  expunge show 1",
                            [](Arguments& cli) -> Action {
                              auto id = std::make_shared<int64_t>(0);
                              add_id(cli, *id);
                              return [id](Context& context) { return show(context, *id); };
-                           }};
+                           },
+                           kOfAJournal};
 const Command command_seal{
     "seal", "take an entry's words out of the journal",
     "Hashes, figures and the edit stay: the entry can be undone, not asked again.\n"
@@ -98,6 +103,7 @@ const Command command_seal{
       auto id = std::make_shared<int64_t>(0);
       add_id(cli, *id);
       return [id](Context& context) { return seal(context, *id); };
-    }};
+    },
+    kOfAJournal};
 
 }  // namespace expunge::cli

@@ -103,10 +103,12 @@ Result<Answer> score(const ScoreFlags& o, Context& context) {
     return fail(Code::kUsage, "give either --ids or --prompt with --answer",
                 "e.g. expunge score --prompt \"The sky is\" --answer \" blue\" --raw");
   if (!o.prompt.empty()) {
+    if (o.raw) TRY(refuse(context, {"--system"}, "--raw leaves out the chat template"));
     TRY(check_text(o.prompt, "--prompt"));
     if (o.answers.empty()) return fail(Code::kUsage, "--prompt needs an --answer", "");
     for (const std::string& a : o.answers) TRY(check_text(a, "--answer"));
   } else {
+    TRY(refuse(context, {"--answer", "--raw", "--system"}, "--ids are scored as they are"));
     TRY(parse_ids(o.ids));
   }
   const Reader reader = TRY(open_reader(context, o.no_edits ? Edits::kIgnored : Edits::kApplied));

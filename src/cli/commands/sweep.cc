@@ -79,14 +79,15 @@ base::Status spawn_run(const SweepFlags& o, size_t run, const Context& context) 
               "the same command resumes with the runs that are left");
 }
 
-std::string slurm_script(const SweepFlags& o, const service::Sweep& sweep) {
+std::string slurm_script(const SweepFlags& o, const service::Sweep& sweep, const Globals& globals) {
   return fmt::format(
       "#!/bin/sh\n"
       "#SBATCH --job-name=expunge-sweep\n"
       "#SBATCH --array=0-{}\n"
       "#SBATCH --output={}/slurm-%a.log\n"
-      "exec expunge sweep '{}' --job \"$SLURM_ARRAY_TASK_ID\"\n",
-      sweep.runs.size() - 1, sweep.out, o.spec);
+      "exec expunge sweep '{}' --job \"$SLURM_ARRAY_TASK_ID\"{}\n",
+      sweep.runs.size() - 1, sweep.out, o.spec,
+      globals.threads > 0 ? fmt::format(" --threads {}", globals.threads) : "");
 }
 
 Result<Answer> sweep(const SweepFlags& o, Context& context) {
@@ -102,7 +103,7 @@ Result<Answer> sweep(const SweepFlags& o, Context& context) {
   }
   TRY(base::make_dirs(sweep.out));
   if (!o.slurm.empty()) {
-    TRY(base::write_file_atomic(o.slurm, slurm_script(o, sweep)));
+    TRY(base::write_file_atomic(o.slurm, slurm_script(o, sweep, context.globals)));
     t.line("{} runs: sbatch {}", sweep.runs.size(), printable(o.slurm));
     return Answer{Json{{"jobs", sweep.runs.size()}, {"script", o.slurm}}};
   }
@@ -129,7 +130,8 @@ Action declare_sweep(Arguments& cli) {
   cli.add_option("spec", o->spec, "what to try, TOML")->type_name("")->required();
   cli.add_option("--job", o->job, "only this run, from 0; runs are independent")->type_name("N");
   cli.add_option("--slurm", o->slurm, "write a Slurm array script of the runs, and stop")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->excludes("--job");
   return [o](Context& context) { return sweep(*o, context); };
 }
 
@@ -137,7 +139,8 @@ Action declare_sweep(Arguments& cli) {
 
 extern const Command command_sweep;
 const Command command_sweep{
-    "sweep", "compare trainings: methods, settings, seeds",
+    "sweep",
+    "compare trainings: methods, settings, seeds",
     "A finished run is not done again. A file:\n"
     "  model = \"models/full\"\n"
     "  gold = \"models/retain95\"     # never saw the forget set: forget quality\n"
@@ -149,6 +152,7 @@ const Command command_sweep{
     "  [npo]\n"
     "  lr = [1e-5, 2e-5]\n"
     "  [stamp]",
-    declare_sweep};
+    declare_sweep,
+    {Common::kThreads, Common::kActivations}};
 
 }  // namespace expunge::cli

@@ -96,6 +96,8 @@ uint64_t saved_bytes(const model::Model& model) {
 
 Result<Answer> finetune(TrainFlags o, Context& context) {
   TRY(require_float(context));
+  TRY(check_named_once(context, o.model));
+  if (o.model.empty()) o.model = context.globals.model;
   TRY(join_group(context));
   const base::Job job = context.job;
   const unlearn::Method& method = unlearn::finetuning();
@@ -151,6 +153,8 @@ journal::Draft draft_of(const service::TrainingRequest& request, const service::
 
 Result<Answer> unlearn_examples(const TrainFlags& o, Context& context) {
   TRY(require_float(context));
+  TRY(check_named_once(context, o.model));
+  TRY(check_data_folder(context, {o.forget, o.retain}));
   TRY(join_group(context));
   const base::Job job = context.job;
   const bool leads = tensor::leads(context.group.get());
@@ -194,10 +198,7 @@ Action declare_finetune(Arguments& cli) {
       ->type_name("FILE")
       ->required();
   add_training_options(cli, o->training);
-  return [o](Context& context) {
-    if (o->model.empty()) o->model = context.globals.model;
-    return finetune(*o, context);
-  };
+  return [o](Context& context) { return finetune(*o, context); };
 }
 
 Action declare_unlearn(Arguments& cli) {
@@ -225,7 +226,7 @@ const Command command_finetune{
     "Makes the target that knows a set, or the gold model that never saw part of it.\n"
     "The same command resumes a run that was ended, by Ctrl+C or anything else.\n"
     "Example:\n  expunge finetune --data TOFU/full.json --epochs 5 --out models/full",
-    declare_finetune};
+    declare_finetune, kAllButJournal};
 
 extern const Command command_unlearn;
 const Command command_unlearn{

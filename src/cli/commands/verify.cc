@@ -15,6 +15,7 @@ struct VerifyFlags {
 
 Result<Answer> verify_entries(const VerifyFlags& o, Context& context) {
   Terminal& t = context.terminal;
+  TRY(check_data_folder(context, {o.request.forget, o.request.retain}));
   const auto session = TRY(open_session(context, journal::Mode::kReadOrEmpty));
   const auto result = TRY(service::verify(*session, o.request, context.job));
   for (const repair::Verified& v : result.entries) {

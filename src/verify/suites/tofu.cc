@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "text/qa_set.h"
+
 namespace expunge::verify {
 namespace {
 
@@ -13,6 +15,14 @@ bool takes_set(const SuiteValues& v, std::string_view set) {
   return sets.empty() || std::ranges::find(sets, set) != sets.end();
 }
 
+// Whether a set is looked for in the folder: not where all that are taken are files' paths.
+bool uses_folder(const SuiteValues& v) {
+  const auto sets = v.list("sets");  // all: real_authors and world_facts, which have no option, too
+  return sets.empty() || std::ranges::any_of(sets, [&](const std::string& set) {
+           return !text::is_qa_path(v.text(set));
+         });
+}
+
 // An option that has no effect with others is refused, not ignored.
 struct Ignored {
   std::string_view option;
@@ -20,6 +30,8 @@ struct Ignored {
   std::string_view why;
 };
 constexpr Ignored kIgnored[] = {
+    {"data", [](const SuiteValues& v) { return !uses_folder(v); },
+     "all sets are given by their paths"},
     {"forget", [](const SuiteValues& v) { return !takes_set(v, "forget"); },
      "--sets leaves the forget set out"},
     {"retain", [](const SuiteValues& v) { return !takes_set(v, "retain"); },
