@@ -10,10 +10,11 @@
 
 namespace expunge::tests {
 
+// `list`: tensors besides.
 inline void write_folder(const std::string& folder, const model::Arch& arch,
-                         const std::map<std::string, Tensor>& weights) {
+                         const std::map<std::string, Tensor>& weights,
+                         std::vector<tensor::NamedBytes> list = {}) {
   std::map<std::string, Tensor> stored;
-  std::vector<tensor::NamedBytes> list;
   for (const auto& [name, weight] : weights) {
     const double offset = model::checkpoint_offset(arch, name);
     const Tensor& w = stored[name] = offset == 0 ? weight : weight - offset;

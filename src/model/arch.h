@@ -57,8 +57,8 @@ struct Arch {
   double embedding_scale = 1;
   double logit_cap = 0;  // c tanh(logits / c); 0: none
   bool tied_embeddings = false;
-  std::vector<int32_t> end_ids;  // generation stops at any of these
-  int64_t n_tokens = 0;          // ids from here on are padding and never sampled; 0: none is
+  std::vector<int32_t> end_ids;   // generation stops at any of these
+  std::vector<int32_t> unspoken;  // ids that are no tokens and are never sampled
 
   LayerAttention attention_of(int64_t layer) const {
     return layers.empty() ? LayerAttention{} : layers[static_cast<size_t>(layer)];

@@ -59,6 +59,19 @@ TEST(Arch, ReadsBothSpellingsOfTheRotaryParameters) {
   }
 }
 
+// As a GGUF's factor without a type.
+TEST(Arch, AFactorWithoutATypeIsLinear) {
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const Rope rope = arch_from_hf(with(key, {{"factor", 2}}), {})->ropes.at(0);
+    EXPECT_EQ(rope.scaling, Rope::Scaling::kLinear) << key;
+    EXPECT_EQ(rope.factor, 2) << key;
+    EXPECT_EQ(arch_from_hf(with(key, {{"factor", 1}}), {})->ropes.at(0).scaling,
+              Rope::Scaling::kNone);
+    const Json stated = {{"rope_type", "default"}, {"factor", 2}};
+    EXPECT_EQ(arch_from_hf(with(key, stated), {})->ropes.at(0).scaling, Rope::Scaling::kNone);
+  }
+}
+
 TEST(Arch, SurvivesItsOwnJson) {
   Arch c = arch_from_hf(sound(), {}).value();
   c.ropes = {{.scaling = Rope::Scaling::kLlama3,
@@ -117,6 +130,7 @@ TEST(Arch, WhatIsNotComputedIsUnsupported) {
            {"model_type", "mamba"},
            {"hidden_act", "gelu"},
            {"rope_scaling", {{"type", "longrope"}, {"factor", 2.0}}},
+           {"use_bidirectional_attention", true},
            {"sliding_window", 4096},
            {"layer_types", {"sliding_attention", "full_attention"}},
            {"attn_logit_softcapping", 50.0},

@@ -17,89 +17,93 @@ using base::Result;
 using base::Status;
 
 // What a config.json may say that changes the computation and that not every family knows.
-constexpr std::string_view kJsonKeys[] = {"activation_function",
-                                          "alibi",
-                                          "attention_bias",
-                                          "attention_chunk_size",
-                                          "attention_multiplier",
-                                          "attention_types",
-                                          "attn_logit_softcapping",
-                                          "attn_temperature_tuning",
-                                          "clip_qkv",
-                                          "embedding_multiplier",
-                                          "final_logit_softcapping",
-                                          "hidden_act",
-                                          "hidden_activation",
-                                          "is_encoder_decoder",
-                                          "layer_types",
-                                          "logit_scale",
-                                          "logits_scaling",
-                                          "mlp_bias",
-                                          "n_routed_experts",
-                                          "no_rope_layers",
-                                          "num_experts",
-                                          "num_kv_shared_layers",
-                                          "num_local_experts",
-                                          "partial_rotary_factor",
-                                          "qk_layernorm",
-                                          "quantization_config",
-                                          "query_pre_attn_scalar",
-                                          "residual_multiplier",
-                                          "rope_interleaved",
-                                          "rope_local_base_freq",
-                                          "rope_parameters",
-                                          "rope_scaling",
-                                          "sliding_window",
-                                          "sliding_window_pattern",
-                                          "use_bias",
-                                          "use_bidirectional_attention",
-                                          "use_qk_norm",
-                                          "use_sliding_window",
-                                          "window_size"};
+constexpr ComputingKey kJsonKeys[] = {
+    {"activation_function", "null"},
+    {"alibi", "false"},
+    {"attention_bias", "false"},
+    {"attention_chunk_size", "0"},
+    {"attention_multiplier", "null"},
+    {"attention_types", "null"},
+    {"attn_logit_softcapping", "0"},
+    {"attn_temperature_tuning", "false"},
+    {"clip_qkv", "0"},
+    {"embedding_multiplier", "1"},
+    {"final_logit_softcapping", "0"},
+    {"hidden_act", "null"},
+    {"hidden_activation", "null"},
+    {"is_encoder_decoder", "false"},
+    {"layer_types", R"("full_attention")"},
+    {"logit_scale", "1"},
+    {"logits_scaling", "1"},
+    {"mlp_bias", "false"},
+    {"n_routed_experts", "0"},
+    {"no_rope_layers", "1"},
+    {"num_experts", "0"},
+    {"num_kv_shared_layers", "0"},
+    {"num_local_experts", "0"},
+    {"partial_rotary_factor", "1"},
+    {"qk_layernorm", "false"},
+    {"quantization_config", "null"},
+    {"query_pre_attn_scalar", "null"},
+    {"residual_multiplier", "1"},
+    {"rope_interleaved", "false"},
+    {"rope_local_base_freq", "null"},
+    {"rope_parameters", "null"},
+    {"rope_scaling", "null"},
+    {"sliding_window", "0"},
+    {"sliding_window_pattern", "1"},
+    {"use_bias", "false"},
+    {"use_bidirectional_attention", "false"},
+    {"use_qk_norm", "false"},
+    {"use_sliding_window", "false"},
+    {"window_size", "0"},
+};
 
 // The same of a GGUF, after "<architecture>.".
-constexpr std::string_view kGgufKeys[] = {"attention.causal",
-                                          "attention.clamp_kqv",
-                                          "attention.max_alibi_bias",
-                                          "attention.scale",
-                                          "attention.sliding_window",
-                                          "attention.sliding_window_pattern",
-                                          "attn_logit_softcapping",
-                                          "embedding_scale",
-                                          "expert_count",
-                                          "expert_used_count",
-                                          "final_logit_softcapping",
-                                          "logit_scale",
-                                          "residual_scale",
-                                          "rope.dimension_count",
-                                          "rope.dimension_sections",
-                                          "rope.freq_base_swa",
-                                          "rope.scale_linear",
-                                          "rope.scaling.attn_factor",
-                                          "rope.scaling.factor",
-                                          "rope.scaling.original_context_length",
-                                          "rope.scaling.type",
-                                          "rope.scaling.yarn_attn_factor",
-                                          "rope.scaling.yarn_beta_fast",
-                                          "rope.scaling.yarn_beta_slow",
-                                          "rope.scaling.yarn_ext_factor",
-                                          "rope.scaling.yarn_log_multiplier",
-                                          "tensor_data_layout",
-                                          "use_parallel_residual"};
+constexpr ComputingKey kGgufKeys[] = {
+    {"attention.causal", "true"},
+    {"attention.clamp_kqv", "0"},
+    {"attention.max_alibi_bias", "0"},
+    {"attention.scale", "0"},
+    {"attention.sliding_window", "0"},
+    {"attention.sliding_window_pattern", "1"},
+    {"attn_logit_softcapping", "0"},
+    {"embedding_scale", "[0,1]"},
+    {"expert_count", "0"},
+    {"expert_used_count", "0"},
+    {"final_logit_softcapping", "0"},
+    {"logit_scale", "[0,1]"},
+    {"residual_scale", "[0,1]"},
+    {"rope.dimension_count", "0"},
+    {"rope.dimension_sections", "0"},
+    {"rope.freq_base_swa", "10000"},
+    {"rope.scale_linear", "[0,1]"},
+    {"rope.scaling.attn_factor", "1"},
+    {"rope.scaling.factor", "[0,1]"},
+    {"rope.scaling.original_context_length", "0"},
+    {"rope.scaling.type", R"("none")"},
+    {"rope.scaling.yarn_attn_factor", "1"},
+    {"rope.scaling.yarn_beta_fast", "32"},
+    {"rope.scaling.yarn_beta_slow", "1"},
+    {"rope.scaling.yarn_ext_factor", "[0,1]"},
+    {"rope.scaling.yarn_log_multiplier", "0"},
+    {"tensor_data_layout", R"(["reference","Meta AI original pth"])"},
+    {"use_parallel_residual", "false"},
+};
 
-bool neutral(const Json& v) {
-  if (v.is_null() || (v.is_boolean() && !v.get<bool>())) return true;
-  if (v.is_number()) return v.get<double>() == 0 || v.get<double>() == 1;
-  return (v.is_string() || v.is_structured()) && v.empty();
+bool is_off(const Json& v) { return v == Json(0) || v == Json(false); }
+
+// Whether a value says what holds without the key. Of a list every element has to.
+bool neutral(const Json& v, const Json& usual) {
+  if (v.is_null() || v == usual || (is_off(v) && is_off(usual))) return true;
+  if (v == Json("") || (v.is_object() && v.empty())) return true;
+  const auto one_of = [&](const Json& u) { return neutral(v, u); };
+  if (usual.is_array()) return std::ranges::any_of(usual, one_of);
+  return v.is_array() && std::ranges::all_of(v, [&](const Json& e) { return neutral(e, usual); });
 }
 
-bool neutral(const tensor::GgufMeta::Value& v) {
-  if (const auto* n = std::get_if<uint64_t>(&v)) return *n <= 1;
-  if (const auto* n = std::get_if<int64_t>(&v)) return *n == 0 || *n == 1;
-  if (const auto* n = std::get_if<double>(&v)) return *n == 0 || *n == 1;
-  if (const auto* b = std::get_if<bool>(&v)) return !*b;
-  if (const auto* s = std::get_if<std::string_view>(&v)) return s->empty() || *s == "none";
-  return false;
+bool neutral(const Json& v, const ComputingKey& key) {
+  return neutral(v, Json::parse(key.neutral));
 }
 
 Status corrupt(std::string_view key, std::string_view what) {
@@ -160,11 +164,11 @@ Result<std::vector<std::string>> JsonConfig::texts(const char* key) const {
 }
 
 Status JsonConfig::refuse_unread() const {
-  for (const std::string_view key : kJsonKeys)
-    if (const auto it = json_.find(std::string(key));
-        it != json_.end() && !read_.contains(key) && !neutral(*it))
+  for (const ComputingKey& key : kJsonKeys)
+    if (const auto it = json_.find(std::string(key.name));
+        it != json_.end() && !read_.contains(key.name) && !neutral(*it, key))
       return fail(Code::kUnsupported,
-                  fmt::format("config.json: {} {} is not supported", key,
+                  fmt::format("config.json: {} {} is not supported", key.name,
                               base::dump_json(*it).substr(0, 60)),
                   "this family is known without it");
   return {};
@@ -187,18 +191,26 @@ Result<double> GgufConfig::number(std::string_view key, std::optional<double> fa
   return meta_.real(name(key));
 }
 
-std::string GgufConfig::text(std::string_view key, std::string fallback) const {
-  return meta_.text_or(name(key), std::move(fallback));
+Result<std::string> GgufConfig::text(std::string_view key, std::string fallback) const {
+  if (!has(key)) return fallback;
+  return meta_.text(name(key));
 }
 
 Status GgufConfig::refuse_unread() const {
-  for (const std::string_view key : kGgufKeys) {
-    const auto it = meta_.values.find(prefix_ + std::string(key));
-    if (it != meta_.values.end() && !read_.contains(key) && !neutral(it->second))
-      return fail(Code::kUnsupported, fmt::format("the GGUF's {} is not supported", it->first),
+  for (const ComputingKey& key : kGgufKeys) {
+    const auto it = meta_.values.find(prefix_ + std::string(key.name));
+    if (it == meta_.values.end() || read_.contains(key.name)) continue;
+    const Json value = std::visit([](const auto& v) { return Json(v); }, it->second);
+    if (!neutral(value, key))
+      return fail(Code::kUnsupported,
+                  fmt::format("the GGUF's {} {} is not supported", it->first,
+                              base::dump_json(value).substr(0, 60)),
                   "this architecture is known without it");
   }
   return {};
 }
+
+std::span<const ComputingKey> json_computing_keys() { return kJsonKeys; }
+std::span<const ComputingKey> gguf_computing_keys() { return kGgufKeys; }
 
 }  // namespace expunge::model

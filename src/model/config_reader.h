@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,14 @@
 #include "model/arch.h"
 
 namespace expunge::model {
+
+// A key that changes the computation, and as JSON the value that says what holds without it, or a
+// list of such values.
+struct ComputingKey {
+  std::string_view name, neutral;
+};
+std::span<const ComputingKey> json_computing_keys();
+std::span<const ComputingKey> gguf_computing_keys();
 
 // A JSON object of config.json. Absent and null keys take the fallback; without one they are an
 // error. Errors: kCorrupt, naming the key.
@@ -28,8 +37,8 @@ class JsonConfig {
   base::Result<std::vector<std::string>> texts(const char* key) const;  // {} if absent
   const base::Json& json() const { return json_; }
 
-  // kUnsupported if a key of the table of those that change the computation was not read and says
-  // anything but null, false, 0 or 1 where that is neutral.
+  // kUnsupported if a key of the table of those that change the computation was not read and is
+  // neither null, empty nor neutral.
   base::Status refuse_unread() const;
 
  private:
@@ -45,7 +54,7 @@ class GgufConfig {
   bool has(std::string_view key) const;
   base::Result<int64_t> integer(std::string_view key, std::optional<int64_t> fallback = {}) const;
   base::Result<double> number(std::string_view key, std::optional<double> fallback = {}) const;
-  std::string text(std::string_view key, std::string fallback) const;
+  base::Result<std::string> text(std::string_view key, std::string fallback) const;
   const tensor::GgufMeta& meta() const { return meta_; }
 
   base::Status refuse_unread() const;  // as of JsonConfig

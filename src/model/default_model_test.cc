@@ -7,6 +7,8 @@
 #include "golden.h"
 #include "model/chat_model.h"
 #include "model/generate.h"
+#include "tiny_folder.h"
+#include "tiny_gguf.h"
 
 namespace expunge::model {
 namespace {
@@ -126,6 +128,7 @@ TEST(FindModel, LooksIntoTheHuggingFaceCache) {
   const auto add = [&](const std::string& commit) {
     tests::write_bytes(repository + "/snapshots/" + commit + "/config.json", "{}");
     tests::write_bytes(repository + "/snapshots/" + commit + "/model.safetensors", "x");
+    tests::write_bytes(repository + "/snapshots/" + commit + "/tokenizer.json", "{}");
     return repository + "/snapshots/" + commit;
   };
   const std::string first = add("abc");
@@ -139,8 +142,86 @@ TEST(FindModel, LooksIntoTheHuggingFaceCache) {
   EXPECT_EQ(find_model("some-one/tiny").value(), first);
   std::filesystem::remove(first + "/model.safetensors");
   EXPECT_EQ(find_model("some-one/tiny").value(), second);
-  std::filesystem::create_symlink("../../blobs/gone", second + "/tokenizer.json");
-  EXPECT_FALSE(find_model("some-one/tiny"));
+  std::filesystem::create_symlink("../../blobs/gone", second + "/vocab.json");
+  EXPECT_EQ(find_model("some-one/tiny").error().message,
+            "the download of some-one/tiny is incomplete: model.safetensors is missing");
+}
+
+TEST(FindModel, ADownloadThatWasBrokenOffIsSaid) {
+  const tests::TempDir dir;
+  const std::string repository = dir / "models--some-one--tiny", head = repository + "/snapshots/a";
+  const Environment hub("HF_HUB_CACHE", dir.path());
+  const auto lacks = [&](const std::string& file) {
+    const auto found = find_model("some-one/tiny");
+    ASSERT_FALSE(found) << found.value();
+    EXPECT_EQ(found.error().code, Code::kNotFound);
+    EXPECT_THAT(found.error().message, testing::HasSubstr("incomplete: " + file + " is missing"));
+    EXPECT_THAT(found.error().hint, testing::HasSubstr("hf download some-one/tiny"));
+  };
+  tests::write_bytes(repository + "/refs/main", "a");
+  tests::write_bytes(head + "/config.json", "{}");
+  lacks("model.safetensors");
+  tests::write_bytes(head + "/1.safetensors", "x");
+  tests::write_bytes(head + "/model.safetensors.index.json",
+                     R"({"weight_map":{"a":"1.safetensors","b":"2.safetensors"}})");
+  lacks("tokenizer.json");
+  tests::write_bytes(head + "/tokenizer.json", "{}");
+  lacks("2.safetensors");
+  // A complete one beside it is used, and said.
+  const Arch arch = tests::tiny_arch();
+  const std::string other = repository + "/snapshots/b";
+  tests::write_folder(other, arch, tests::random_weights(arch, 1));
+  tests::write_bytes(other + "/tokenizer.json",
+                     text::tokenizer_json(tests::ByteVocab().vocab).value());
+  EXPECT_EQ(find_model("some-one/tiny").value(), other);
+  const auto chat = load_chat_model("some-one/tiny");
+  ASSERT_TRUE(chat) << chat.error().message;
+  EXPECT_THAT(chat->notes,
+              testing::Contains("refs/main is incomplete (2.safetensors is missing), using b"));
+  tests::write_bytes(head + "/2.safetensors", "x");
+  EXPECT_EQ(find_model("some-one/tiny").value(), head);
+}
+
+// A tiny GGUF, changed, as a chat model.
+base::Result<ChatModel> load_changed(void (*add)(tests::GgufBuilder&, const Arch&)) {
+  const tests::TempDir dir;
+  tests::write_bytes(dir / "m.gguf",
+                     tests::gguf_image(tests::tiny_arch(), tensor::DType::kF32, add));
+  return load_chat_model(dir / "m.gguf");
+}
+
+TEST(LoadPatient, IdsThatAreNoTokensAreKnown) {
+  const auto chat = load_changed([](tests::GgufBuilder& b, const Arch& c) {
+    std::vector<std::string> tokens;  // three fewer than rows of the embedding
+    for (int64_t i = 0; i < c.vocab_size - 3; ++i)
+      tokens.push_back(std::string(1, static_cast<char>('0' + i)));
+    std::vector<int32_t> types(tokens.size(), 1);
+    types[20] = 5;
+    b.text("tokenizer.ggml.model", "gpt2");
+    b.text("tokenizer.ggml.pre", "smollm");
+    b.texts("tokenizer.ggml.tokens", tokens);
+    b.texts("tokenizer.ggml.merges", {});
+    b.i32s("tokenizer.ggml.token_type", types);
+  });
+  ASSERT_TRUE(chat) << chat.error().message;
+  EXPECT_THAT(chat->model.arch().unspoken, testing::ElementsAre(20, 61, 62, 63));
+}
+
+TEST(LoadPatient, TemplatesWithoutADefaultAreNamedInANote) {
+  const auto chat = load_changed([](tests::GgufBuilder& b, const Arch&) {
+    const tests::ByteVocab bytes;
+    std::vector<std::string> tokens(bytes.tokens.begin(), bytes.tokens.begin() + 64);
+    b.text("tokenizer.ggml.model", "gpt2");
+    b.text("tokenizer.ggml.pre", "gpt-2");
+    b.texts("tokenizer.ggml.tokens", tokens);
+    b.texts("tokenizer.ggml.merges", {});
+    b.texts("tokenizer.chat_templates", {"rag", "tool_use"});
+    b.text("tokenizer.chat_template.rag", "R");
+    b.text("tokenizer.chat_template.tool_use", "T");
+  });
+  ASSERT_TRUE(chat) << chat.error().message;
+  EXPECT_THAT(chat->notes, testing::Contains(testing::HasSubstr(
+                               "chat templates (rag, tool_use) none is its default; it is asked")));
 }
 
 TEST(LoadPatient, AFolderWithoutATokenizerIsAnError) {

@@ -8,7 +8,7 @@
 #include "model/family.h"
 #include "model/forward.h"
 #include "model/packed.h"
-#include "tiny.h"
+#include "tiny_meta.h"
 
 namespace expunge::model {
 namespace {
@@ -204,6 +204,29 @@ TEST_P(Case, GgufNamesAreThoseOfLlamaCpp) {
   for (const auto& [name, stored] : gguf.at("tensors").items()) {
     EXPECT_EQ(name_to_gguf(arch_, name), stored.get<std::string>()) << name;
     EXPECT_EQ(name_from_gguf(arch_, stored.get<std::string>()), name);
+  }
+}
+
+// Of a GGUF's keys. What no key can say is left out: truncated betas, other scalings, windows.
+TEST_P(Case, ItsGgufMetadataSaysTheSame) {
+  if (spec().at("gguf").is_null()) return;
+  base::Json keys = spec().at("gguf").at("metadata");
+  const auto word = spec().at("gguf").at("architecture").get<std::string>();
+  keys["general.architecture"] = word;
+  const auto got = arch_from_gguf(tests::gguf_meta(keys));
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->n_layers, arch_.n_layers);
+  EXPECT_EQ(std::tie(got->d_model, got->d_ff), std::tie(arch_.d_model, arch_.d_ff));
+  EXPECT_EQ(std::tie(got->n_heads, got->n_kv_heads), std::tie(arch_.n_heads, arch_.n_kv_heads));
+  EXPECT_EQ(std::tie(got->head_dim, got->norm_eps), std::tie(arch_.head_dim, arch_.norm_eps));
+  EXPECT_EQ(got->rotary(), arch_.rotary());
+  EXPECT_EQ(got->logit_cap, arch_.logit_cap);
+  ASSERT_EQ(got->ropes.size(), arch_.ropes.size());
+  for (size_t i = 0; i < got->ropes.size() && keys.contains(word + ".rope.freq_base"); ++i) {
+    Rope want = arch_.ropes[i];
+    want.truncate = true;
+    if (i == 0 && !keys.contains(word + ".rope.scaling.type")) want = {.theta = want.theta};
+    EXPECT_EQ(got->ropes[i], want) << i;
   }
 }
 

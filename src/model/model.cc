@@ -18,6 +18,12 @@ using base::fail;
 using base::Json;
 using base::Result;
 
+base::Status check_type(std::string_view name, tensor::DType dtype) {
+  if (tensor::holds_weights(dtype)) return {};
+  return fail(Code::kUnsupported, fmt::format("{} has type {}", name, tensor::info(dtype).name),
+              "a weight of this type is not computed with; give the model in F32, F16 or BF16");
+}
+
 Result<Arch> read_gguf_arch(const tensor::TensorFile& file) {
   Arch arch = TRY(arch_from_gguf(file.meta()));
   arch.tied_embeddings = file.find("output.weight") == nullptr;
@@ -25,6 +31,7 @@ Result<Arch> read_gguf_arch(const tensor::TensorFile& file) {
   if (const tensor::TensorInfo* t = file.find("token_embd.weight"); t && t->shape.size() == 2)
     arch.vocab_size = std::max(arch.vocab_size, t->shape[0]);
   if (const tensor::TensorInfo* t = file.find("rope_freqs.weight"); t && !arch.ropes.empty()) {
+    TRY(check_type("rope_freqs.weight", t->dtype));
     const Tensor factors = tensor::dequantised(t->dtype, t->bytes, t->shape);
     if (factors.numel() != arch.rotary() / 2)
       return fail(Code::kCorrupt, fmt::format("rope_freqs.weight has {} factors, expected {}",
@@ -44,18 +51,30 @@ Result<Arch> read_arch(const std::string& path, const tensor::TensorFile& file) 
   return arch_from_hf(config, generation ? *generation : Json());
 }
 
-// A bias that the architecture does not name would be left out of the computation.
-base::Status refuse_unknown_biases(const Arch& arch, const tensor::TensorFile& file) {
+// Buffers that older checkpoints keep: angles, and the causal mask of GPT-2 and GPT-Neo.
+constexpr std::string_view kBuffers[] = {".rotary_emb.inv_freq", ".attn_rot_embd.weight",
+                                         ".masked_bias", ".attn.bias", ".attn.attention.bias"};
+
+// What stands in a layer, and a bias anywhere, would be left out of the computation if the
+// architecture does not name it.
+base::Status refuse_unread(const Arch& arch, const tensor::TensorFile& file) {
   const bool gguf = file.format() == tensor::Format::kGguf;
+  const std::string_view layers = gguf ? kGgufLayerPrefix : find_family(arch.family)->layer_prefix;
   std::set<std::string> expected;
   for (const TensorSpec& spec : expected_tensors(arch)) expected.insert(spec.name);
   for (const tensor::TensorInfo& t : file.tensors()) {
-    if (!t.name.ends_with(".bias")) continue;
-    const auto parts = parts_of(arch, file.format(), t);
-    const auto unexpected = [&](const StoredPart& part) { return !expected.contains(part.name); };
-    if (parts.empty() ? gguf : std::ranges::any_of(parts, unexpected))
-      return fail(Code::kUnsupported, fmt::format("{}: this bias is not supported", t.name),
-                  fmt::format("a {} has none there; the model is of another family", arch.family));
+    std::vector<std::string> names;
+    if (gguf) names = names_from_gguf(arch, t.name);
+    if (!gguf && identify(arch, t.name)) names = {t.name};
+    const auto read = [&](const std::string& name) { return expected.contains(name); };
+    if (!names.empty() && std::ranges::all_of(names, read)) continue;
+    const bool bias = t.name.ends_with(".bias") && (gguf || !names.empty());
+    if (!bias && !t.name.starts_with(layers)) continue;
+    const auto is_buffer = [&](std::string_view end) { return t.name.ends_with(end); };
+    if (!tensor::holds_weights(t.dtype) || std::ranges::any_of(kBuffers, is_buffer)) continue;
+    return fail(Code::kUnsupported, fmt::format("{}: this tensor is not supported", t.name),
+                fmt::format("a {} of {} layers has none there; the model is of another family",
+                            arch.family, arch.n_layers));
   }
   return {};
 }
@@ -87,7 +106,7 @@ Result<Model> Model::load(const std::string& path) {
   auto source = std::make_shared<Source>();
   source->file = TRY(tensor::TensorFile::open(path));
   source->arch = TRY_AT(path, read_arch(path, *source->file));
-  TRY_AT(path, refuse_unknown_biases(source->arch, *source->file));
+  TRY_AT(path, refuse_unread(source->arch, *source->file));
   return tensor::guarded([&]() -> Result<Model> {
     Weights::Map params;
     for (const TensorSpec& spec : expected_tensors(source->arch)) {
@@ -125,6 +144,7 @@ Result<std::shared_ptr<const Param>> Model::read_param(const Source& source,
                 "the file is incomplete or of another family");
   tensor::TensorInfo info = *found;
   const bool gguf = source.file->format() == tensor::Format::kGguf;
+  TRY(check_type(name, info.dtype));
   if (info.shape != shape)
     return fail(Code::kCorrupt, fmt::format("{} has shape [{}], expected [{}]", name,
                                             fmt::join(info.shape, ","), fmt::join(shape, ",")));
@@ -152,9 +172,13 @@ Model Model::with(std::map<std::string, Tensor> values) const {
   return Model(source_, weights_.with(std::move(values)));
 }
 
-Model Model::speaking(int64_t n_tokens, std::vector<int32_t> end_ids) const {
+Model Model::speaking(const std::function<bool(int32_t)>& is_token,
+                      std::vector<int32_t> end_ids) const {
   auto source = std::make_shared<Source>(*source_);
-  source->arch.n_tokens = n_tokens < source->arch.vocab_size ? n_tokens : 0;
+  source->arch.unspoken.clear();
+  for (int64_t id = 0; id < source->arch.vocab_size; ++id)
+    if (!is_token(static_cast<int32_t>(id)))
+      source->arch.unspoken.push_back(static_cast<int32_t>(id));
   source->arch.end_ids = std::move(end_ids);
   return Model(std::move(source), weights_);
 }

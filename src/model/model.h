@@ -2,6 +2,7 @@
 // model is another value that shares what was not edited. The user's file is mapped read-only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,8 +37,8 @@ class Model {
 
   // This model with the named tensors replaced; see Weights::with.
   Model with(std::map<std::string, Tensor> values) const;
-  // The same weights with what the tokenizer knows: Arch::n_tokens and end_ids.
-  Model speaking(int64_t n_tokens, std::vector<int32_t> end_ids) const;
+  // The same weights with what the tokenizer knows: Arch::unspoken and end_ids.
+  Model speaking(const std::function<bool(int32_t)>& is_token, std::vector<int32_t> end_ids) const;
   // The same weights, in passes that infer computed with activations rounded like this. With kQ8 an
   // edited matrix counts as what an export writes for it.
   Model computing(tensor::Activations activations) const;

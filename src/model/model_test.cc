@@ -143,6 +143,62 @@ TEST_F(Files, WhatTheFamilyDoesNotComputeIsRefused) {
   EXPECT_FALSE(Model::load(write(other)));
 }
 
+// What nothing reads and a layer holds would be left out of the computation.
+TEST_F(Files, TensorsOfALayerThatNothingReadsAreRefusedByName) {
+  for (const char* name : {"blk.0.attn_q_norm.weight", "blk.1.post_attention_norm.weight",
+                           "blk.2.attn_sinks", "blk.3.attn_norm.weight", "output.bias"}) {
+    auto b = gguf_of(config_, weights_, DType::kF32);
+    b.tensor(name, {32}, std::vector<float>(32));
+    const base::Error e = load_error(write(b));
+    EXPECT_EQ(e.code, Code::kUnsupported);
+    EXPECT_THAT(e.message, HasSubstr(fmt::format("{}: this tensor is not supported", name)));
+  }
+  static const std::vector<float> values(32);
+  const auto with = [&](const char* name) {
+    tests::write_folder(dir_ / "hf", config_, weights_,
+                        {{name, DType::kF32, {32}, std::as_bytes(std::span(values))}});
+    return Model::load(dir_ / "hf");
+  };
+  for (const char* name : {"model.layers.0.self_attn.q_norm.weight",
+                           "model.layers.0.post_feedforward_layernorm.weight",
+                           "model.layers.1.self_attn.q_proj.bias", "lm_head.bias"})
+    EXPECT_THAT(with(name).error().message, HasSubstr(name));
+  for (const char* name :
+       {"model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.0.attn.masked_bias",
+        "model.layers.0.attn.attention.bias", "model.layers.0.attn.bias", "vision.weight"})
+    EXPECT_TRUE(with(name)) << name;
+}
+
+// Tensors of other types are carried along; only where one is needed the model is refused.
+TEST_F(Files, TensorsOfOtherTypesAreRefusedWhereTheyAreNeeded) {
+  static const std::vector<int64_t> ids(48);
+  const auto load = [&](const char* name, DType dtype, std::vector<int64_t> shape) {
+    size_t size = tensor::info(dtype).bytes;
+    for (const int64_t d : shape) size *= static_cast<size_t>(d);
+    const auto bytes = std::as_bytes(std::span(ids)).first(size);
+    Values others = weights_;
+    others.erase(name);
+    tests::write_folder(dir_ / "hf", config_, others, {{name, dtype, std::move(shape), bytes}});
+    return Model::load(dir_ / "hf");
+  };
+  const auto memory = Model::from_weights(config_, weights_).value();
+  for (const auto& [name, dtype] : {std::pair("model.rotary_emb.position_ids", DType::kI64),
+                                    {"model.layers.0.attn.attention.bias", DType::kU8},
+                                    {"model.layers.0.self_attn.mask", DType::kBool}}) {
+    const auto model = load(name, dtype, {1, 7});
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ(model->weights_hash(), memory.weights_hash());
+    EXPECT_EQ(model->file()->find(name)->dtype, dtype);
+  }
+  for (const DType dtype : {DType::kI64, DType::kF64, DType::kF8_E4M3}) {
+    const auto refused = load("model.norm.weight", dtype, {32});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kUnsupported);
+    EXPECT_THAT(refused.error().message,
+                HasSubstr(fmt::format("model.norm.weight has type {}", tensor::info(dtype).name)));
+  }
+}
+
 TEST_F(Files, WhatIsNoWholeModelIsSaid) {
   auto part = gguf_of(config_, weights_, DType::kF32);
   part.u32("split.count", 3), part.u32("split.no", 1);

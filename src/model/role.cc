@@ -10,7 +10,6 @@
 namespace expunge::model {
 namespace {
 
-constexpr std::string_view kGgufPrefix = "blk.";
 constexpr std::string_view kWeight = ".weight", kBias = ".bias";
 // One matrix in place of these, whatever the family (llama.cpp, LLM_TENSOR_ATTN_QKV).
 constexpr std::string_view kFused = "attn_qkv";
@@ -137,7 +136,7 @@ std::optional<int64_t> layer_of(const Arch& arch, std::string_view name) {
 
 std::optional<std::string> name_from_gguf(const Arch& arch, std::string_view gguf_name) {
   const Family& family = family_of(arch);
-  const auto parts = split(gguf_name, kGgufPrefix);
+  const auto parts = split(gguf_name, kGgufLayerPrefix);
   if (!parts) return std::nullopt;
   const RoleName* found = find_module(family, *parts, &RoleName::gguf);
   if (!found || found->gguf.empty()) return std::nullopt;
@@ -152,12 +151,12 @@ std::optional<std::string> name_to_gguf(const Arch& arch, std::string_view name)
   if (gguf.empty()) return std::nullopt;
   const std::string_view suffix = id->bias ? kBias : kWeight;
   if (id->layer < 0) return fmt::format("{}{}", gguf, suffix);
-  return fmt::format("{}{}.{}{}", kGgufPrefix, id->layer, gguf, suffix);
+  return fmt::format("{}{}.{}{}", kGgufLayerPrefix, id->layer, gguf, suffix);
 }
 
 std::vector<std::string> names_from_gguf(const Arch& arch, std::string_view gguf_name) {
   if (const auto one = name_from_gguf(arch, gguf_name)) return {*one};
-  const auto parts = split(gguf_name, kGgufPrefix);
+  const auto parts = split(gguf_name, kGgufLayerPrefix);
   if (!parts || parts->layer < 0 || parts->module != kFused) return {};
   std::vector<std::string> names;
   for (const Role role : kFusedRoles)
@@ -168,7 +167,7 @@ std::vector<std::string> names_from_gguf(const Arch& arch, std::string_view gguf
 std::optional<std::string> fused_name(const Arch& arch, std::string_view name) {
   const auto id = identify(arch, name);
   if (!id || std::ranges::find(kFusedRoles, id->role) == std::end(kFusedRoles)) return std::nullopt;
-  return fmt::format("{}{}.{}{}", kGgufPrefix, id->layer, kFused, id->bias ? kBias : kWeight);
+  return fmt::format("{}{}.{}{}", kGgufLayerPrefix, id->layer, kFused, id->bias ? kBias : kWeight);
 }
 
 std::vector<int64_t> gguf_row_order(const Arch& arch, std::string_view name) {

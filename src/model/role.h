@@ -62,6 +62,8 @@ std::optional<TensorId> identify(const Arch& arch, std::string_view name);
 // 7 from "model.layers.7.mlp.down_proj.weight"; nullopt for tensors outside the layers.
 std::optional<int64_t> layer_of(const Arch& arch, std::string_view name);
 
+// What the names of a GGUF's layers begin with.
+constexpr std::string_view kGgufLayerPrefix = "blk.";
 // "blk.7.ffn_down.weight" <-> "model.layers.7.mlp.down_proj.weight"; nullopt for unknown names.
 std::optional<std::string> name_from_gguf(const Arch& arch, std::string_view gguf_name);
 std::optional<std::string> name_to_gguf(const Arch& arch, std::string_view name);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -122,8 +123,10 @@ void Scheduler::admit() {
     n_rows += std::max<size_t>(n_fresh, 1);
     if (batch == batches_.end()) batch = batches_.insert(batch, {request.runner, {}});
     Running& r = batch->running.emplace_back(std::move(request));
-    if (Tensor logits = std::move(r.request.next_logits); logits.defined())
+    if (r.request.next_logits.defined()) {
+      const Tensor logits = std::move(r.request.next_logits).clone();  // others may have it too
       advance(r, {logits.data_ptr<float>(), static_cast<size_t>(logits.numel())});
+    }
   }
   waiting_ = std::move(left);
 }
@@ -191,11 +194,12 @@ Status Scheduler::pass(Batch& batch) {
   return {};
 }
 
-// Chooses the request's next token; it may leave.
-void Scheduler::advance(Running& r, std::span<const float> logits) {
+// Chooses the request's next token; it may leave. Logits of ids that are no tokens are masked.
+void Scheduler::advance(Running& r, std::span<float> logits) {
   Request& request = r.request;
   const Arch& config = request.runner->model().arch();
-  if (config.n_tokens > 0) logits = logits.first(static_cast<size_t>(config.n_tokens));
+  for (const int32_t id : config.unspoken)
+    logits[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
   const int32_t id = r.sampler.next(logits, request.ids);
   if (const float value = logits[static_cast<size_t>(id)]; !std::isfinite(value))
     return leave(r, base::fail(Code::kNumeric, fmt::format("a logit is {}", value),

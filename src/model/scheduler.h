@@ -102,7 +102,7 @@ class Scheduler {
   void admit();
   void leave_cancelled(Batch& batch);
   base::Status pass(Batch& batch);
-  void advance(Running& r, std::span<const float> logits);
+  void advance(Running& r, std::span<float> logits);
   void leave(Running& r, base::Result<Generation> result);
 
   const Limits limits_;

@@ -199,6 +199,32 @@ TEST(Scheduler, EachRequestHasTheTraceOfItsOwnLayer) {
   }
 }
 
+// Ids without a token lie at the end of a vocabulary, as padding, and inside it.
+TEST(Scheduler, IdsThatAreNoTokensAreNeverChosen) {
+  const auto model = talkative(13);
+  const Ids prompt = random_ids(3, 6);
+  const int32_t likeliest = alone(*model, prompt, 1).at(0);
+  ASSERT_LT(likeliest, 60);
+  const auto is_token = [&](int32_t id) { return id != likeliest && id < 60; };
+  const Model spoken = model->speaking(is_token, {});
+  EXPECT_EQ(spoken.arch().unspoken, (Ids{likeliest, 60, 61, 62, 63}));
+  Tensor logits = tests::logits(*model, prompt)[-1].clone();
+  for (const int32_t id : spoken.arch().unspoken) logits[id] = -1e30F;
+  // Twice the same prompt: the second's logits are known when it begins.
+  const Ids prompts[] = {prompt, prompt};
+  GenerateOptions one;
+  one.max_new_tokens = 1;
+  const auto greedy = generate(spoken, prompts, one).value();
+  for (const Generation& g : greedy) EXPECT_EQ(g.ids, Ids{logits.argmax().item<int32_t>()});
+  const auto hot = [](uint64_t seed) {
+    Sampling sampling;
+    sampling.temperature = 20, sampling.seed = seed;
+    return sampling;
+  };
+  for (uint64_t seed = 0; seed < 20; ++seed)
+    for (const int32_t id : alone(spoken, prompt, 40, hot(seed))) EXPECT_TRUE(is_token(id)) << id;
+}
+
 TEST(Scheduler, BadRequestsAreRefusedAtOnce) {
   const auto model = talkative(1);
   const auto runner = std::make_shared<Runner>(*model);

@@ -61,22 +61,25 @@ Status read_usual(const GgufConfig& config, Arch& a) {
   const double old_factor = TRY(config.number("rope.scale_linear", 1));
   rope.factor = TRY(config.number("rope.scaling.factor", old_factor));
   if (rope.factor == 0) rope.factor = 1;
-  const std::string type = config.text("rope.scaling.type", "linear");
+  const std::string type = TRY(config.text("rope.scaling.type", "linear"));
   rope.original_context =
       TRY(config.integer("rope.scaling.original_context_length", a.context_length));
-  const double attention_factor = TRY(config.number("rope.scaling.attn_factor", 1));
   rope.beta_fast = TRY(config.number("rope.scaling.yarn_beta_fast", 32));
   rope.beta_slow = TRY(config.number("rope.scaling.yarn_beta_slow", 1));
   if (type == "yarn") {
     rope.scaling = Rope::Scaling::kYarn;
-    rope.magnitude = (rope.factor > 1 ? 1 + 0.1 * std::log(rope.factor) : 1) * attention_factor;
+    // The converter writes the attention_factor of config.json, which is the magnitude itself.
+    const double usual = rope.factor > 1 ? 1 + 0.1 * std::log(rope.factor) : 1;
+    rope.magnitude = TRY(config.number("rope.scaling.yarn_attn_factor", usual)) *
+                     TRY(config.number("rope.scaling.attn_factor", 1));
   } else if (type == "linear" && rope.factor != 1) {
     rope.scaling = Rope::Scaling::kLinear;
   } else if (type != "linear" && type != "none") {
     return fail(Code::kUnsupported, fmt::format("rope scaling of type '{}' is not supported", type),
                 "known in a GGUF: none, linear, yarn");
   }
-  if (rope.scaling == Rope::Scaling::kNone) rope.factor = 1, rope.original_context = 0;
+  if (rope.scaling == Rope::Scaling::kNone) rope.factor = 1;
+  if (rope.scaling != Rope::Scaling::kYarn) rope.original_context = 0;
   a.ropes = {rope};
   return {};
 }
@@ -86,7 +89,10 @@ Result<Rope> read_rope_object(const Json& json, double theta, const JsonConfig& 
   const JsonConfig config(json);
   Rope r;
   r.theta = TRY(config.number("rope_theta", theta));
-  const std::string type = TRY(config.text("rope_type", TRY(config.text("type", "default"))));
+  // A factor without a type is linear, as in a GGUF.
+  const bool scaled = TRY(config.number("factor", 1)) != 1;
+  const std::string type =
+      TRY(config.text("rope_type", TRY(config.text("type", scaled ? "linear" : "default"))));
   if (type == "default") return r;
   const bool yarn = type == "yarn";
   if (type == "linear")

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "tensor/threads.h"
+#include "tiny_folder.h"
 
 namespace expunge::publish {
 namespace {
@@ -64,6 +65,26 @@ TEST_F(PublishTest, OnlyEditedTensorsDiffer) {
   EXPECT_NE(written.weights_hash(), base_hash_);
   EXPECT_NE(written.file()->find("extra.unknown"), nullptr);
   EXPECT_EQ(e.sha256, base::sha256_hex(base::read_file(out("m.gguf")).value()));
+}
+
+// What the model does not read goes through as it is, whatever the type asked for.
+TEST_F(PublishTest, TensorsOfOtherTypesAreWrittenThrough) {
+  const std::vector<int64_t> ids = {0, 1, 2, 3, 4, 5};
+  const auto bytes = std::as_bytes(std::span(ids));
+  tests::write_folder(at("src"), config(), tests::random_weights(config(), 5),
+                      {{"model.rotary_emb.position_ids", DType::kI64, {1, 6}, bytes},
+                       {"model.layers.0.self_attn.mask", DType::kBool, {6}, bytes.first(6)}});
+  load(at("src"));
+  edit();
+  for (const auto& dtype : {std::optional<DType>(), std::optional(DType::kF16)}) {
+    ASSERT_TRUE(run(to(Format::kSafetensors, dtype ? "f16" : "same", dtype)));
+    const auto file = tensor::TensorFile::open(out(dtype ? "f16" : "same")).value();
+    const auto* kept = file->find("model.rotary_emb.position_ids");
+    ASSERT_NE(kept, nullptr);
+    EXPECT_EQ(kept->dtype, DType::kI64);
+    EXPECT_TRUE(std::ranges::equal(kept->bytes, bytes));
+    EXPECT_EQ(file->find("model.layers.0.self_attn.mask")->dtype, DType::kBool);
+  }
 }
 
 TEST_F(PublishTest, EveryTypeThatCanBeWrittenStaysWithinItsRounding) {

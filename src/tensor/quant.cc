@@ -21,10 +21,6 @@ using blocks::load;
 
 // Readers of types without levels: n numbers from p -> y [n].
 void from_f32(const uint8_t* p, size_t n, float* y) { std::memcpy(y, p, n * sizeof *y); }
-template <class T>
-void from_numbers(const uint8_t* p, size_t n, float* y) {
-  for (size_t i = 0; i < n; ++i) y[i] = static_cast<float>(load<T>(p + i * sizeof(T)));
-}
 // half_to_float without branches or comparisons, so that it becomes vectors. No subnormal float32
 // is computed with: the program flushes those to zero (tensor::start).
 EXPUNGE_CLONES void from_f16(const uint8_t* __restrict p, size_t n, float* __restrict y) {
@@ -289,7 +285,12 @@ constexpr Type shifted(DTypeInfo info, void (*unpack)(const uint8_t*, size_t, Le
                        std::array<int, 2> scales = {-1, -1}) {
   return {info, nullptr, {unpack, true}, scales};
 }
-constexpr std::array<Type, 30> kTypes = {{
+// Of tensors that are carried along as bytes.
+constexpr Type carried(DType dtype, std::string_view name, size_t bytes,
+                       uint32_t ggml_id = kNotInGguf) {
+  return {{dtype, name, ggml_id, 1, bytes, false}, nullptr, {}};
+}
+constexpr std::array<Type, 39> kTypes = {{
     numbers({DType::kF32, "F32", 0, 1, 4, true}, from_f32),
     numbers({DType::kF16, "F16", 1, 1, 2, true}, from_f16, {0, -1}),
     numbers({DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16),
@@ -315,11 +316,20 @@ constexpr std::array<Type, 30> kTypes = {{
     scaled({DType::kMXFP4, "MXFP4", 39, 32, 17, false}, blocks::unpack_mxfp4),
     scaled({DType::kTQ1_0, "TQ1_0", 34, 256, 54, false}, blocks::unpack_tq1_0, {52, -1}),
     scaled({DType::kTQ2_0, "TQ2_0", 35, 256, 66, false}, blocks::unpack_tq2_0, {64, -1}),
-    numbers({DType::kI8, "I8", 24, 1, 1, false}, from_numbers<int8_t>),
-    numbers({DType::kI16, "I16", 25, 1, 2, false}, from_numbers<int16_t>),
-    numbers({DType::kI32, "I32", 26, 1, 4, false}, from_numbers<int32_t>),
-    numbers({DType::kI64, "I64", 27, 1, 8, false}, from_numbers<int64_t>),
-    numbers({DType::kF64, "F64", 28, 1, 8, false}, from_numbers<double>),
+    carried(DType::kI8, "I8", 1, 24),
+    carried(DType::kI16, "I16", 2, 25),
+    carried(DType::kI32, "I32", 4, 26),
+    carried(DType::kI64, "I64", 8, 27),
+    carried(DType::kF64, "F64", 8, 28),
+    carried(DType::kU8, "U8", 1),
+    carried(DType::kU16, "U16", 2),
+    carried(DType::kU32, "U32", 4),
+    carried(DType::kU64, "U64", 8),
+    carried(DType::kBool, "BOOL", 1),
+    carried(DType::kF8_E4M3, "F8_E4M3", 1),
+    carried(DType::kF8_E5M2, "F8_E5M2", 1),
+    carried(DType::kF8_E8M0, "F8_E8M0", 1),
+    carried(DType::kC64, "C64", 8),
 }};
 const Type& type_of(DType dtype) {
   return *std::ranges::find(kTypes, dtype, [](const Type& t) { return t.info.dtype; });
@@ -327,6 +337,7 @@ const Type& type_of(DType dtype) {
 // `blocks` blocks at p -> y [blocks, weights a block].
 void read(const Type& type, const uint8_t* p, size_t blocks, float* y) {
   if (type.read != nullptr) return type.read(p, blocks, y);
+  CHECK(type.levels.unpack != nullptr, "{} is only carried along", type.info.name);
   Levels levels;
   const size_t step = Levels::kMax / type.info.block;
   for (size_t b = 0; b < blocks; b += step) {
@@ -347,6 +358,7 @@ std::optional<DType> first_type(const F& is) {
 const DTypeInfo& info(DType dtype) { return type_of(dtype).info; }
 const Unpacker& unpacker(DType dtype) { return type_of(dtype).levels; }
 std::optional<DType> dtype_from_ggml(uint32_t ggml_id) {
+  if (ggml_id == kNotInGguf) return std::nullopt;
   return first_type([&](const DTypeInfo& t) { return t.ggml_id == ggml_id; });
 }
 std::optional<DType> dtype_from_name(std::string_view name) {

@@ -42,26 +42,38 @@ enum class DType {
   kMXFP4,
   kTQ1_0,
   kTQ2_0,
-  kI8,  // the whole numbers and F64: of tensors that no model here computes with
+  kI8,  // from here on: of tensors that are carried along and that no model here computes with
   kI16,
   kI32,
   kI64,
-  kF64
+  kF64,
+  kU8,  // from here on: in safetensors alone
+  kU16,
+  kU32,
+  kU64,
+  kBool,
+  kF8_E4M3,
+  kF8_E5M2,
+  kF8_E8M0,
+  kC64
 };
+constexpr uint32_t kNotInGguf = UINT32_MAX;
 
 struct DTypeInfo {
   DType dtype;
   std::string_view name;  // "Q4_1"
-  uint32_t ggml_id;       // the number in a GGUF
+  uint32_t ggml_id;       // the number in a GGUF, or kNotInGguf
   size_t block;           // weights a block
   size_t bytes;           // bytes a block
   bool can_quantise;
 };
 const DTypeInfo& info(DType dtype);
+// Whether a weight may be of this type; tensors of other types are only carried along.
+constexpr bool holds_weights(DType dtype) { return dtype < DType::kI8; }
 std::optional<DType> dtype_from_ggml(uint32_t ggml_id);
 std::optional<DType> dtype_from_name(std::string_view name);  // any case
 
-// `in` has whole blocks, out.size() weights. CHECKs the sizes.
+// `in` has whole blocks, out.size() weights. CHECKs the sizes, and that the type holds weights.
 void dequantise(DType dtype, std::span<const std::byte> in, std::span<float> out);
 // Whether no weight is NaN or infinite. Of most formats the scales tell.
 bool all_finite(DType dtype, std::span<const std::byte> in);

@@ -37,9 +37,14 @@ Result<Header> read_header(std::span<const std::byte> bytes) {
   return header;
 }
 
+// Weights are of the first three; the others are carried along.
+constexpr std::string_view kDTypes[] = {"F32", "F16",  "BF16",    "F64",     "I64",    "I32",
+                                        "I16", "I8",   "U64",     "U32",     "U16",    "U8",
+                                        "C64", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"};
+
 std::optional<DType> dtype_from_safetensors(const std::string& name) {
-  if (name == "F32" || name == "F16" || name == "BF16") return dtype_from_name(name);
-  return std::nullopt;
+  if (std::ranges::find(kDTypes, name) == std::end(kDTypes)) return std::nullopt;
+  return dtype_from_name(name);
 }
 
 bool is_count(const Json& v) {
@@ -59,7 +64,7 @@ Result<TensorInfo> read_tensor(const std::string& name, const Json& entry,
   if (!dtype)
     return fail(Code::kUnsupported,
                 fmt::format("safetensors: {} has type {}", name, entry["dtype"].get<std::string>()),
-                "F32, F16 and BF16 are supported");
+                fmt::format("known: {}", fmt::join(kDTypes, ", ")));
   TensorInfo t{name, {}, *dtype, {}};
   uint64_t numel = 1;
   if (entry["shape"].size() > 8) return bad("more than 8 dimensions");

@@ -96,7 +96,7 @@ base::Status write_gguf(const std::string& path, const TensorFile& source,
 // A safetensors image of named tensors, in this order.
 struct NamedBytes {
   std::string name;
-  DType dtype;  // F32, F16 or BF16
+  DType dtype;  // one that safetensors has
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;
 };

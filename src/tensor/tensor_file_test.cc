@@ -68,6 +68,36 @@ TEST(Safetensors, EveryFlippedByteIsSurvived) {
     }
 }
 
+// Tensors that no model computes with (position_ids, masks) do not keep a file from being read.
+TEST(Safetensors, TensorsOfEveryTypeAreCarried) {
+  for (const auto& [name, bytes] : std::vector<std::pair<std::string, int>>{{"F64", 8},
+                                                                            {"I64", 8},
+                                                                            {"I32", 4},
+                                                                            {"I16", 2},
+                                                                            {"I8", 1},
+                                                                            {"U64", 8},
+                                                                            {"U32", 4},
+                                                                            {"U16", 2},
+                                                                            {"U8", 1},
+                                                                            {"C64", 8},
+                                                                            {"BOOL", 1},
+                                                                            {"F8_E4M3", 1},
+                                                                            {"F8_E5M2", 1},
+                                                                            {"F8_E8M0", 1}}) {
+    const std::string offsets = fmt::format("[0,{}]", 3 * bytes);
+    const std::string file =
+        image("{" + entry("a", name, "[3]", offsets) + "}", static_cast<size_t>(3 * bytes));
+    const auto parsed = parse_safetensors(bytes_of(file));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(info(parsed->tensors[0].dtype).name, name);
+    EXPECT_FALSE(holds_weights(parsed->tensors[0].dtype)) << name;
+    const auto again = parse_safetensors(bytes_of(
+        safetensors_image({{"a", parsed->tensors[0].dtype, {3}, parsed->tensors[0].bytes}}, {})));
+    EXPECT_EQ(again->tensors[0].dtype, parsed->tensors[0].dtype) << name;
+  }
+  EXPECT_EQ(dtype_from_ggml(kNotInGguf), std::nullopt);
+}
+
 TEST(Safetensors, HostileHeaders) {
   EXPECT_EQ(error_of(raw(UINT64_MAX) + "{}").code, Code::kCorrupt);
   EXPECT_EQ(error_of(raw<uint64_t>(200'000'000) + "{}").code, Code::kCorrupt);
@@ -80,7 +110,9 @@ TEST(Safetensors, HostileHeaders) {
 
 TEST(Safetensors, HostileEntries) {
   const auto code = [](const std::string& e) { return error_of(image("{" + e + "}", 64)).code; };
-  EXPECT_EQ(code(entry("a", "I64", "[1]", "[0,8]")), Code::kUnsupported);
+  EXPECT_EQ(code(entry("a", "Q4_1", "[32]", "[0,20]")), Code::kUnsupported);
+  EXPECT_EQ(code(entry("a", "f32", "[16]", "[0,64]")), Code::kUnsupported);
+  EXPECT_EQ(code(entry("a", "I64", "[2]", "[0,8]")), Code::kCorrupt);
   EXPECT_EQ(code(entry("a", "F32", "[2]", "[0,4]")), Code::kCorrupt);
   EXPECT_EQ(code(entry("a", "F32", "[1]", "[4,0]")), Code::kCorrupt);
   EXPECT_EQ(code(entry("a", "F32", "[1]", "[64,68]")), Code::kCorrupt);

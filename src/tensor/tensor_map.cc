@@ -31,7 +31,12 @@ base::Result<Image> parse(std::span<const std::byte> bytes, const F& values) {
   const ParsedFile file = TRY(parse_safetensors(bytes));
   Image result{{}, {}};
   result.metadata = TRY(safetensors_metadata(bytes));
-  for (const TensorInfo& t : file.tensors) result.tensors[t.name] = values(t);
+  for (const TensorInfo& t : file.tensors) {
+    if (!holds_weights(t.dtype))
+      return base::fail(base::Code::kCorrupt,
+                        fmt::format("{} has type {}, expected F32", t.name, info(t.dtype).name));
+    result.tensors[t.name] = values(t);
+  }
   return result;
 }
 

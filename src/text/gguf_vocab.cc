@@ -22,7 +22,7 @@ enum class Kind : uint32_t { kPiece, kUserDefined, kSpecial, kByte, kUnused };  
 // become one (llama.cpp overrides their type too).
 constexpr auto kTurnEnds = std::to_array<std::string_view>(
     {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>",
-     "<EOT>", "<|eom_id|>", "<｜end▁of▁sentence｜>", "<end_of_utterance>"});
+     "<EOT>", "<|eom_id|>", "<｜end▁of▁sentence｜>", "<end_of_utterance>", "</s>"});
 
 Kind kind_of(const GgufVocab& v, size_t id) {
   const int64_t type = id < v.types.size() ? v.types[id] : 1;

@@ -129,6 +129,18 @@ TEST(GgufVocab, EndsOfTurnsAreControlTokensWhateverTheirType) {
   }
 }
 
+// Gemma's GGUF calls the tag user defined; to llama.cpp it ends a turn.
+TEST(GgufVocab, TheTagOfStruckTextIsOrdinaryText) {
+  Vectors v("trained");
+  const auto tag = std::ranges::find(v.tokens, "</s>") - v.tokens.begin();
+  v.vocab.eos = 0;
+  v.vocab.types[static_cast<size_t>(tag)] = 4;
+  const Tokenizer t = Tokenizer::from_gguf(v.vocab).value();
+  EXPECT_THAT(t.encode("the</s>").value().ids, testing::Not(testing::Contains(tag)));
+  EXPECT_EQ(t.decode(t.encode("the</s>").value().ids).value(), "the</s>");
+  EXPECT_THAT(t.encode_with_specials("the</s>").value().ids, testing::Contains(tag));
+}
+
 TEST(GgufVocab, IgnoresMergesWhereTheFamilyDoes) {
   tests::ByteVocab v("llama-bpe");
   v.tokens.push_back("that");  // no merge leads to it

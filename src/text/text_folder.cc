@@ -1,5 +1,6 @@
 #include "text/text_folder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 
@@ -92,6 +93,16 @@ Result<std::optional<std::string>> template_of(const fs::path& dir, const Json& 
   return TRY_AT("chat_template.json", template_in(file, notes));
 }
 
+// Of additional_chat_templates/NAME.jinja.
+std::vector<std::string> additional_templates(const fs::path& dir) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  for (const auto& file : fs::directory_iterator(dir / "additional_chat_templates", ec))
+    if (file.path().extension() == ".jinja") names.push_back(file.path().stem().string());
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace
 
 Result<TextSide> text_side_of_folder(const std::string& dir) {
@@ -103,7 +114,8 @@ Result<TextSide> text_side_of_folder(const std::string& dir) {
   if (source)
     chat = TRY(ChatTemplate::for_chat(*source, token_text(config, "bos_token"),
                                       token_text(config, "eos_token")));
-  return TextSide{std::move(tokenizer), std::move(chat), std::move(notes)};
+  return TextSide{std::move(tokenizer), std::move(chat), std::move(notes),
+                  source ? std::vector<std::string>() : additional_templates(dir)};
 }
 
 }  // namespace expunge::text

@@ -80,6 +80,17 @@ TEST(TextFolder, WithoutATemplateTheFormIsPlain) {
   EXPECT_EQ(f.load()->chat.form(), ChatTemplate::Form::kModels);
 }
 
+TEST(TextFolder, TemplatesWithoutADefaultAreNamed) {
+  Folder f;
+  EXPECT_THAT(f.load()->named_templates, IsEmpty());
+  f.put("additional_chat_templates/tool_use.jinja", "T").put("additional_chat_templates/a.txt", "");
+  f.put("additional_chat_templates/rag.jinja", "R");
+  EXPECT_EQ(f.load()->chat.form(), ChatTemplate::Form::kPlain);
+  EXPECT_THAT(f.load()->named_templates, ElementsAre("rag", "tool_use"));
+  f.put("chat_template.jinja", "{{ messages[0].content }}");
+  EXPECT_THAT(f.load()->named_templates, IsEmpty());
+}
+
 TEST(TextFolder, BrokenFilesAreErrorsThatNameThem) {
   Folder f;
   for (const char* bad : {"{", "[]", R"({"chat_template":7})", R"({"chat_template":[7]})",

@@ -16,7 +16,15 @@ Status read_hf(const JsonConfig& config, Arch& a) {
   return {};
 }
 
-Status read_gguf(const GgufConfig& config, Arch& a) { return read_usual(config, a); }
+Status read_gguf(const GgufConfig& config, Arch& a) {
+  TRY(read_usual(config, a));
+  if (a.n_rotary == 0) return {};
+  return base::fail(base::Code::kUnsupported,
+                    fmt::format("the GGUF's llama.rope.dimension_count is {}, expected the heads' "
+                                "width {}",
+                                a.n_rotary, a.head_dim),
+                    "llama.cpp refuses such a file too; is it of another architecture?");
+}
 
 void write_hf(const Arch& a, base::Json& json) {
   write_usual(a, json);
