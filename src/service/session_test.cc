@@ -167,7 +167,7 @@ TEST_F(SessionTest, ACancelledJobEndsAPlanThatAsksTheModel) {
   const base::Job job;
   job.cancel();
   agent::Request request;
-  request.prompt = "q";
+  request.prompt = tests::chars(tests::question(0, 1));
   EXPECT_EQ(s->plan({request}, agent::Intent::kForget, job).error().code, Code::kCancelled);
 }
 

@@ -265,14 +265,14 @@ TEST_F(Commands, ACancelledScoringEnds) {
   const CommandGroup groups[] = {{"", {&command_score}}};
   for (std::vector<std::string> words :
        {std::vector<std::string>{"--ids", "1,2,3"}, {"--prompt", "a", "--answer", "b", "--raw"}}) {
-    words.insert(words.begin(), {"expunge", "score", "-m", model(), "--journal", journal()});
+    words.insert(words.begin(), {"expunge", "score", "-m", model(), "--no-edits"});
     std::vector<char*> argv;
     for (std::string& w : words) argv.push_back(w.data());
     Context context;
     const Parsed parsed =
         parse(groups, static_cast<int>(argv.size()), argv.data(), context.globals).value();
     context.job.cancel();
-    EXPECT_EQ(parsed.action(context).error().code, base::Code::kCancelled) << words[6];
+    EXPECT_EQ(parsed.action(context).error().code, base::Code::kCancelled) << words[5];
   }
 }
 
