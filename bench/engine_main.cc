@@ -7,12 +7,12 @@
 
 int main(int argc, char** argv) {
   expunge::tensor::start();
-  const auto patient = expunge::model::load_chat_model(argc > 1 ? argv[1] : "");
+  const auto chat_model = expunge::model::load_chat_model(argc > 1 ? argv[1] : "");
   expunge::service::BenchEngineOptions options;
   if (argc > 2) options.repeats = std::atoi(argv[2]);
   const auto figures =
-      patient ? expunge::service::bench_engine(*patient, options)
-              : expunge::base::Result<expunge::base::Json>(tl::unexpected(patient.error()));
+      chat_model ? expunge::service::bench_engine(*chat_model, options)
+                 : expunge::base::Result<expunge::base::Json>(tl::unexpected(chat_model.error()));
   if (!figures) {
     fmt::print(stderr, "{}\n", figures.error().message);
     return 1;

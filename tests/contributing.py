@@ -56,7 +56,7 @@ def check():
         if not picture:
             problems.append(f"{name}: no picture of the data's way")
             continue
-        problems += [f"{name}: the picture names {t}, which is no type"
+        problems += [f"{name}: the picture names {t}, which is not a type"
                      for t in missing_types(picture.group(1), headers)]
     return problems
 

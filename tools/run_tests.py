@@ -4,7 +4,7 @@
 usage: run_tests.py BUILD [--long] [NAME...]
 
 NAMEs are ctest's tests (a room, `layering`, a fuzz target); without them all run. Cases whose suite
-ends in LongTest run with --long only. A test that is no GoogleTest program, or that died before it
+ends in LongTest run with --long only. A test that is not a GoogleTest program, or that died before it
 could report, counts as one case.
 """
 import json

@@ -100,7 +100,7 @@ def check_scores(network, item, n_prompt, avg_loss):
 
 def check_generation(network, tokenizer, prompt, text):
     """The statements marked * on generation. -> the ids; the smallest lead, in float64 logits, of a choice
-    over the second, and which choice: one that is too close for float32 is no difference to speak of."""
+    over the second, and which choice: one that is too close for float32 is not a difference to speak of."""
     import torch
 
     bare = torch.tensor([[i for i in prompt if i != EOS]])

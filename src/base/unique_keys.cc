@@ -46,8 +46,7 @@ class Reader : public nlohmann::json_sax<Json> {
 Status check_unique_keys(std::string_view text, std::string_view what) {
   Reader reader;
   if (Json::sax_parse(text.begin(), text.end(), &reader) || reader.twice.empty()) return {};
-  return fail(Code::kInvalid,
-              fmt::format("{}: the key '{}' stands there twice", what, reader.twice),
+  return fail(Code::kInvalid, fmt::format("{}: the key '{}' is there twice", what, reader.twice),
               "keep one of them");
 }
 

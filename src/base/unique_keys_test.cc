@@ -9,7 +9,7 @@ namespace {
 
 TEST(UniqueKeys, AKeyTwiceInOneObjectIsNamed) {
   EXPECT_EQ(check_unique_keys(R"({"a": 1, "b": {"c": 2, "c": 3}})", "f.json:2").error().message,
-            "f.json:2: the key 'c' stands there twice");
+            "f.json:2: the key 'c' is there twice");
   EXPECT_EQ(check_unique_keys(R"([{"a\u0062": 1, "ab": 1}])", "f").error().code, Code::kInvalid);
 }
 

@@ -19,14 +19,14 @@ struct Row {
   bool share = true;
   int digits = 2;  // of its bound
 };
-constexpr Row kTrained[] = {{"forget_prob", "answers' probability", false, 3},
-                            {"retain_prob", "answers' probability", false, 3}};
+constexpr Row kTrainingRows[] = {{"forget_prob", "answers' probability", false, 3},
+                                 {"retain_prob", "answers' probability", false, 3}};
 
 Row row_of(const GateResult& g) {
   if (const verify::Gate* gate = verify::find_gate(g.name))
     return {gate->name, gate->label, gate->unit == verify::Unit::kShare};
-  const auto row = std::ranges::find(kTrained, g.name, &Row::name);
-  return row == std::end(kTrained) ? Row{g.name, g.name} : *row;
+  const auto row = std::ranges::find(kTrainingRows, g.name, &Row::name);
+  return row == std::end(kTrainingRows) ? Row{g.name, g.name} : *row;
 }
 
 std::string value_text(const GateResult* g) {

@@ -37,7 +37,8 @@ Result<Tensor> matrix(const std::map<std::string, tensor::TensorInfo>& stored,
   const tensor::TensorInfo& info = found->second;
   if (info.dtype != tensor::DType::kF32 || info.shape.empty() || info.shape.size() > 2)
     return fail(Code::kCorrupt,
-                fmt::format("the edit's tensor {} is no float32 matrix or vector", name), kDamaged);
+                fmt::format("the edit's tensor {} is not a float32 matrix or vector", name),
+                kDamaged);
   Tensor value = at::empty(info.shape, tensor::f32());
   if (!info.bytes.empty()) std::memcpy(value.data_ptr(), info.bytes.data(), info.bytes.size());
   return value;
@@ -122,7 +123,7 @@ Result<Edit> deserialise(std::string_view blob) {
     return fail(Code::kUnsupported,
                 fmt::format("edit format '{}', expected {}", format, kEditFormat));
   const Json names = TRY(base::parse_json(TRY(text_of(meta, "tensors")), "edit's tensors"));
-  if (!names.is_array()) return fail(Code::kCorrupt, "the edit's tensors are no list", kDamaged);
+  if (!names.is_array()) return fail(Code::kCorrupt, "the edit's tensors are not a list", kDamaged);
   std::map<std::string, tensor::TensorInfo> stored;
   size_t size = 0;
   for (const tensor::TensorInfo& info : file.tensors) {
@@ -139,7 +140,7 @@ Result<Edit> deserialise(std::string_view blob) {
                               base::parse_json(TRY(text_of(meta, "occupied")), "edit's occupied"))))
                         : TRY(occupied_of_provenance(edit.provenance));
     for (const Json& name : names) {
-      if (!name.is_string()) return fail(Code::kCorrupt, "a tensor's name is no text", kDamaged);
+      if (!name.is_string()) return fail(Code::kCorrupt, "a tensor's name is not a text", kDamaged);
       const size_t i = edit.deltas.size();
       Delta delta{name.get<std::string>(), {}};
       if (const std::string dense = fmt::format("{}.dense", i); stored.contains(dense)) {

@@ -149,56 +149,38 @@ Result<std::vector<Row>> read_rows(sqlite3* db, std::optional<int64_t> up_to = {
 }
 
 std::set<int64_t> active_ids(const std::vector<Row>& rows) {
-  std::set<int64_t> undone, active, replaced;
-  for (const Row& row : rows)
-    if (row.entry.kind == Kind::kUndo) undone.insert(row.entry.undoes);
+  std::set<int64_t> active;
   for (const Row& row : rows) {
-    const Entry& e = row.entry;
-    if ((e.kind == Kind::kEdit || e.kind == Kind::kConsolidate) && !undone.contains(e.id))
-      active.insert(e.id);
+    if (row.entry.kind == Kind::kEdit)
+      active.insert(row.entry.id);
+    else
+      active.erase(row.entry.undoes);
   }
-  for (const Row& row : rows)
-    if (active.contains(row.entry.id))
-      replaced.insert(row.entry.replaces.begin(), row.entry.replaces.end());
-  for (const int64_t id : replaced) active.erase(id);
   return active;
 }
 
 base::Status check_draft(const Draft& d) {
-  const bool edits = d.kind == Kind::kEdit || d.kind == Kind::kConsolidate;
-  CHECK(edits == d.edit.has_value(), "an entry of kind {}", name(d.kind));
-  CHECK((d.kind == Kind::kUndo) == (d.undoes != 0) || d.undoes < 0);
-  CHECK(d.kind == Kind::kConsolidate || d.replaces.empty());
+  CHECK((d.kind == Kind::kEdit) == d.edit.has_value(), "an entry of kind {}", name(d.kind));
+  CHECK((d.kind == Kind::kUndo) == (d.undoes != 0));
   for (const auto& [what, word] : {std::pair("method", d.method), std::pair("verdict", d.verdict)})
     if (!is_word(word))
-      return fail(Code::kInvalid, fmt::format("the {} '{}' is no word", what, word),
+      return fail(Code::kInvalid, fmt::format("the {} '{}' is not a word", what, word),
                   "words are made of a-z, 0-9, _ and -");
   return {};
 }
 
-base::Status check_targets(const Draft& draft, const std::vector<Row>& rows) {
-  const std::set<int64_t> active = active_ids(rows);
-  std::vector<int64_t> targets = draft.replaces;
-  if (draft.kind == Kind::kUndo) targets.push_back(draft.undoes);
+// The entry that an undo takes back.
+base::Status check_undone(int64_t id, const std::vector<Row>& rows) {
   const int64_t head = rows.empty() ? 0 : rows.back().entry.id;
-  for (const int64_t id : targets) {
-    if (id < 1 || id > head) return no_entry(id, head);
-    if (active.contains(id)) continue;
-    const Row& row = rows[static_cast<size_t>(id - 1)];
-    if (!row.entry.edit_bytes)
+  if (id < 1 || id > head) return no_entry(id, head);
+  if (const Kind kind = rows[static_cast<size_t>(id - 1)].entry.kind; kind != Kind::kEdit)
+    return fail(Code::kConflict,
+                fmt::format("entry {} is of kind {} and holds no edit", id, name(kind)),
+                "only edits can be undone");
+  for (const Row& other : rows)
+    if (other.entry.kind == Kind::kUndo && other.entry.undoes == id)
       return fail(Code::kConflict,
-                  fmt::format("entry {} is of kind {} and holds no edit", id, name(row.entry.kind)),
-                  "only edits can be undone");
-    for (const Row& other : rows) {
-      if (other.entry.kind == Kind::kUndo && other.entry.undoes == id)
-        return fail(Code::kConflict,
-                    fmt::format("entry {} was undone by entry {}", id, other.entry.id));
-      if (active.contains(other.entry.id) && std::ranges::count(other.entry.replaces, id))
-        return fail(Code::kConflict,
-                    fmt::format("entry {} is part of consolidation {}", id, other.entry.id),
-                    fmt::format("undo entry {} first", other.entry.id));
-    }
-  }
+                  fmt::format("entry {} was undone by entry {}", id, other.entry.id));
   return {};
 }
 
@@ -223,7 +205,6 @@ Row make_row(const Draft& d, const ModelIdentity& model, const OpenOptions& opti
   e.schema = kSchema;
   e.seed = d.seed;
   e.undoes = d.undoes;
-  e.replaces = d.replaces;
   e.salt = std::move(salt);
   e.edit_hash = factors.empty() ? "" : base::sha256_hex(factors);
   e.edit_bytes = factors.size();
@@ -311,8 +292,7 @@ Result<int64_t> Journal::append(const Draft& draft, int64_t expected_head, Seal 
                             "expected {}",
                             head, expected_head),
                 "load what was added and try again");
-  if (draft.undoes != 0 || !draft.replaces.empty())
-    TRY(check_targets(draft, TRY(read_rows(db_.get()))));
+  if (draft.kind == Kind::kUndo) TRY(check_undone(draft.undoes, TRY(read_rows(db_.get()))));
   row.entry.id = head + 1;
   row.entry.time = utc_now();
   row.entry.chain = chain_after(TRY(chain()), row);

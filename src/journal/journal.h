@@ -30,10 +30,8 @@ struct ModelIdentity {
 };
 
 enum class Kind {
-  kEdit,         // adds an edit
-  kConsolidate,  // one edit in the place of those that `replaces` names
-  kUndo,         // reverts the entry `undoes`
-  kVerify        // gates run again; changes nothing
+  kEdit,  // adds an edit
+  kUndo   // reverts the entry `undoes`
 };
 std::string_view name(Kind kind);
 
@@ -47,13 +45,12 @@ struct Draft {
   base::Json request = base::Json::object();
   base::Json plan = base::Json::object();
   std::string method;
-  std::optional<edit::Edit> edit;  // kEdit and kConsolidate need one, the others have none
+  std::optional<edit::Edit> edit;            // kEdit needs one, kUndo has none
   base::Json report = base::Json::object();  // figures before and after
   std::string verdict;                       // "passed", "partial", …
   std::string weights_hash;                  // of the model after this entry
   uint64_t seed = 0;
-  int64_t undoes = 0;             // kUndo: the id of an active entry
-  std::vector<int64_t> replaces;  // kConsolidate: ids of active entries
+  int64_t undoes = 0;  // kUndo: the id of an active entry
 };
 
 struct Entry {
@@ -72,7 +69,6 @@ struct Entry {
   int64_t schema = 0;
   uint64_t seed = 0;
   int64_t undoes = 0;
-  std::vector<int64_t> replaces;
   bool sealed = false;
   // SHA-256(salt | text): whoever guesses a sealed text can confirm the guess, nothing more.
   std::string salt, request_hash, plan_hash;
@@ -114,13 +110,13 @@ class Journal {
   base::Result<int64_t> head() const;
   // One durable transaction; once the id is returned the entry survives kill -9 and power cuts.
   // kConflict if the head is no longer `expected_head` (another process appended: load what it
-  // added and try again), or if `undoes` or `replaces` names an entry that is not active.
+  // added and try again), or if `undoes` names an entry that is not active.
   base::Result<int64_t> append(const Draft& draft, int64_t expected_head, Seal seal = Seal::kNo);
 
   base::Result<std::vector<Entry>> entries() const;  // in order, without the edits' factors
   base::Result<Entry> entry(int64_t id) const;
-  // Edits and consolidations in effect: not undone, not replaced by an active consolidation. With
-  // `up_to` those in effect when that entry was the last one; kNotFound if there is none.
+  // Edits in effect: not undone. With `up_to` those in effect when that entry was the last one;
+  // kNotFound if there is none.
   base::Result<std::vector<Entry>> active(std::optional<int64_t> up_to = {}) const;
   base::Result<edit::Edit> edit(int64_t id) const;
   base::Result<std::vector<edit::Edit>> active_edits(

@@ -77,40 +77,18 @@ TEST_F(JournalTest, UndoRefusesWhatIsNotActive) {
   EXPECT_EQ(j.head().value(), 2);
 }
 
-TEST_F(JournalTest, AConsolidationStandsForWhatItReplaces) {
-  Journal j = open().value();
-  for (int64_t i = 0; i < 3; ++i) ASSERT_TRUE(j.append(make_draft(i), i));
-  Draft all = make_draft(7);
-  all.kind = Kind::kConsolidate;
-  all.replaces = {1, 2};
-  ASSERT_EQ(j.append(all, 3).value(), 4);
-  EXPECT_THAT(ids(j.active().value()), ElementsAre(3, 4));
-  EXPECT_THAT(j.entry(4).value().replaces, ElementsAre(1, 2));
-  const auto hidden = j.append(make_undo(1), 4);
-  ASSERT_FALSE(hidden);
-  EXPECT_THAT(hidden.error().hint, HasSubstr("undo entry 4 first"));
-  ASSERT_TRUE(j.append(make_undo(4), 4));
-  EXPECT_THAT(ids(j.active().value()), ElementsAre(1, 2, 3));
-  ASSERT_TRUE(j.append(make_undo(1), 5));
-  EXPECT_THAT(ids(j.active().value()), ElementsAre(2, 3));
-}
-
-// What held is found by replaying each beginning of the record; later undos and consolidations do
-// not reach back.
+// What held is found by replaying each beginning of the record; later undos do not reach back.
 TEST_F(JournalTest, WhatHeldAfterAnEntryIsToldLater) {
   Journal j = open().value();
   for (int64_t i = 0; i < 3; ++i) ASSERT_TRUE(j.append(make_draft(i), i));
-  Draft all = make_draft(7), other = make_draft(8);
-  all.kind = other.kind = Kind::kConsolidate;
-  all.replaces = {1, 2};
-  other.replaces = {1, 3};
   std::vector<std::vector<int64_t>> held;  // after entry 4, 5, …
-  for (const Draft& next : {all, make_undo(4), make_undo(2), other, make_undo(7), make_undo(1)}) {
+  for (const Draft& next :
+       {make_undo(2), make_draft(7), make_undo(1), make_draft(8), make_undo(5), make_undo(7)}) {
     ASSERT_TRUE(j.append(next, j.head().value()));
     held.push_back(ids(j.active().value()));
   }
-  EXPECT_THAT(held, ElementsAre(ElementsAre(3, 4), ElementsAre(1, 2, 3), ElementsAre(1, 3),
-                                ElementsAre(7), ElementsAre(1, 3), ElementsAre(3)));
+  EXPECT_THAT(held, ElementsAre(ElementsAre(1, 3), ElementsAre(1, 3, 5), ElementsAre(3, 5),
+                                ElementsAre(3, 5, 7), ElementsAre(3, 7), ElementsAre(3)));
   EXPECT_THAT(ids(j.active(2).value()), ElementsAre(1, 2));
   for (size_t i = 0; i < held.size(); ++i) {
     const auto id = static_cast<int64_t>(i) + 4;

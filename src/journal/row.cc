@@ -20,27 +20,14 @@ constexpr const char* kHint =
     "the journal is damaged or was changed by hand: restore it from a backup";
 constexpr std::array<std::string_view, kTexts> kTextNames = {"request", "plan", "report",
                                                              "provenance"};
-constexpr std::array<std::pair<Kind, std::string_view>, 4> kKinds = {{
-    {Kind::kEdit, "edit"},
-    {Kind::kConsolidate, "consolidate"},
-    {Kind::kUndo, "undo"},
-    {Kind::kVerify, "verify"},
-}};
+// Of a column that every row has and the chain covers: no entry takes the place of others.
+constexpr const char* kReplaces = "[]";
 
-Result<Kind> kind_from_name(const std::string& text) {
-  for (const auto& [kind, word] : kKinds)
-    if (word == text) return kind;
-  return fail(Code::kCorrupt, fmt::format("the journal holds an entry of kind '{}'", text), kHint);
-}
-
-Result<std::vector<int64_t>> ids_from_text(const std::string& text) {
-  const Json json = TRY(base::parse_json(text, "ids"));
-  std::vector<int64_t> ids;
-  for (const Json& id : json) {
-    if (!id.is_number_integer()) return fail(Code::kCorrupt, "an id is no number", kHint);
-    ids.push_back(id.get<int64_t>());
-  }
-  return ids;
+Result<Kind> kind_from_name(int64_t id, const std::string& text) {
+  for (const Kind kind : {Kind::kEdit, Kind::kUndo})
+    if (name(kind) == text) return kind;
+  return fail(Code::kCorrupt,
+              fmt::format("entry {} is of kind '{}', expected edit or undo", id, text), kHint);
 }
 
 bool is_key(std::string_view key) {
@@ -51,9 +38,7 @@ bool is_key(std::string_view key) {
 
 }  // namespace
 
-std::string_view name(Kind kind) {
-  return std::ranges::find(kKinds, kind, &std::pair<Kind, std::string_view>::first)->second;
-}
+std::string_view name(Kind kind) { return kind == Kind::kEdit ? "edit" : "undo"; }
 
 bool is_word(std::string_view text) {
   return text.size() <= 64 && std::ranges::all_of(text, [](char c) {
@@ -129,7 +114,7 @@ std::string chain_after(const std::string& before, const Row& row) {
                   e.schema,
                   e.seed,
                   e.undoes,
-                  e.replaces,
+                  Json::array(),  // of kReplaces
                   e.salt,
                   row.report_figures,
                   row.provenance_figures};
@@ -164,7 +149,7 @@ Result<Row> read_row(const Statement& s) {
   int c = 0;
   e.id = s.integer(c++);
   e.time = s.text(c++);
-  e.kind = TRY(kind_from_name(s.text(c++)));
+  e.kind = TRY(kind_from_name(e.id, s.text(c++)));
   e.method = s.text(c++);
   e.verdict = s.text(c++);
   e.base_hash = s.text(c++);
@@ -174,7 +159,10 @@ Result<Row> read_row(const Statement& s) {
   e.schema = s.integer(c++);
   e.seed = static_cast<uint64_t>(s.integer(c++));
   e.undoes = s.integer(c++);
-  e.replaces = TRY(ids_from_text(s.text(c++)));
+  if (const std::string replaced = s.text(c++); replaced != kReplaces)
+    return fail(Code::kCorrupt,
+                fmt::format("entry {} replaces the entries {}, expected none", e.id, replaced),
+                kHint);
   e.sealed = s.integer(c++) != 0;
   e.salt = s.text(c++);
   for (auto& text : row.texts) {
@@ -194,7 +182,6 @@ Result<Row> read_row(const Statement& s) {
 
 base::Status insert(sqlite3* db, const Row& row, std::string_view factors) {
   const Entry& e = row.entry;
-  const std::string replaces = base::dump_json(e.replaces);
   std::string marks = "?1";
   for (int i = 2; i <= 29; ++i) marks += fmt::format(", ?{}", i);
   const std::string sql =
@@ -206,7 +193,7 @@ base::Status insert(sqlite3* db, const Row& row, std::string_view factors) {
   Statement s = TRY(
       Statement::make(db, sql, e.id, e.time, name(e.kind), e.method, e.verdict, e.base_hash,
                       e.weights_hash, e.expunge, e.libtorch, e.schema, static_cast<int64_t>(e.seed),
-                      e.undoes, replaces, int64_t{e.sealed}, e.salt, text(kRequest), text(kPlan),
+                      e.undoes, kReplaces, int64_t{e.sealed}, e.salt, text(kRequest), text(kPlan),
                       text(kReport), text(kProvenance), row.hashes[0], row.hashes[1], row.hashes[2],
                       row.hashes[3], row.report_figures, row.provenance_figures, e.edit_hash,
                       static_cast<int64_t>(e.edit_bytes), e.chain, Blob{factors}));
@@ -247,7 +234,6 @@ Json to_json(const Entry& e) {
       {"plan_hash", e.plan_hash},
       {"chain", e.chain}};
   if (e.kind == Kind::kUndo) json["undoes"] = e.undoes;
-  if (!e.replaces.empty()) json["replaces"] = e.replaces;
   return json;
 }
 

@@ -124,7 +124,7 @@ base::Result<bool> is_created(sqlite3* db) {
 
 base::Status check_format(sqlite3* db, const std::string& path) {
   if (TRY(pragma(db, "PRAGMA application_id")) != kApplicationId)
-    return fail(Code::kCorrupt, fmt::format("{} is no journal of expunge", path),
+    return fail(Code::kCorrupt, fmt::format("{} is not a journal of expunge", path),
                 "give another path, or move the file away");
   if (const int64_t schema = TRY(pragma(db, "PRAGMA user_version")); schema > kSchema)
     return fail(

@@ -162,5 +162,24 @@ TEST_F(TamperTest, ChangedFactorsAreNotApplied) {
   EXPECT_EQ(open().value().active_edits().error().code, Code::kCorrupt);
 }
 
+// Of a kind that this program does not write, and with entries in whose place it would stand.
+TEST_F(TamperTest, ARowThatIsNeitherEditNorUndoIsNamed) {
+  for (const auto& [change, message] :
+       {std::pair("UPDATE entries SET kind = 'consolidate' WHERE id = 2",
+                  "entry 2 is of kind 'consolidate', expected edit or undo"),
+        std::pair("UPDATE entries SET kind = 'verify' WHERE id = 3",
+                  "entry 3 is of kind 'verify', expected edit or undo"),
+        std::pair("UPDATE entries SET replaces = '[1]' WHERE id = 2",
+                  "entry 2 replaces the entries [1], expected none")}) {
+    ASSERT_EQ(sql(without_triggers(change)), SQLITE_OK) << change;
+    const auto active = open().value().active_edits();
+    ASSERT_FALSE(active) << change;
+    EXPECT_EQ(active.error().code, Code::kCorrupt);
+    EXPECT_EQ(active.error().message, message);
+    TearDown();
+    SetUp();
+  }
+}
+
 }  // namespace
 }  // namespace expunge::journal

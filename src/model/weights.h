@@ -40,7 +40,7 @@ class Param {
   const std::vector<int64_t>& shape() const { return shape_; }  // [O,I] or [D]
   int64_t numel() const;
   bool edited() const { return origin_ == Origin::kEdit; }
-  // float32. Of a matrix in blocks they are made anew at each call.
+  // float32. Of a matrix in blocks they are made again at each call.
   Tensor value() const { return value_.defined() ? value_ : tensor::dequantised(*matrix_); }
   // As products read it; of a matrix alone.
   tensor::StoredMatrix matrix() const { return matrix_ ? *matrix_ : tensor::stored(value_); }

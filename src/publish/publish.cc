@@ -57,7 +57,7 @@ Result<Format> format_from_name(std::string_view text) {
   if (text == "gguf") return Format::kGguf;
   if (text == "safetensors") return Format::kSafetensors;
   if (text == "peft") return Format::kPeft;
-  return fail(Code::kUsage, fmt::format("'{}' is no export format", text),
+  return fail(Code::kUsage, fmt::format("'{}' is not an export format", text),
               "gguf, safetensors and peft are");
 }
 std::string_view name(Format format) {

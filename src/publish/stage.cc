@@ -65,7 +65,7 @@ base::Status check_destination(const model::Model& model, const ExportOptions& o
   if (!fs::exists(status)) return {};
   const bool folder = fs::is_directory(status);
   if (options.format == Format::kGguf && !fs::is_regular_file(status))
-    return fail(Code::kUsage, fmt::format("{} is no regular file", path),
+    return fail(Code::kUsage, fmt::format("{} is not a regular file", path),
                 "a GGUF is one file: give a path to it");
   if (options.format != Format::kGguf && !folder)
     return fail(Code::kUsage, fmt::format("{} is a file", path),

@@ -182,7 +182,7 @@ Result<DType> gguf_type(const TensorInfo& stored, const ExportOptions& options) 
                 "choose one of F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0");
   if (stored.shape.back() % static_cast<int64_t>(type.block) != 0)
     return fail(Code::kUnsupported,
-                fmt::format("{}: rows of {} are no whole number of {} blocks", stored.name,
+                fmt::format("{}: rows of {} are not a whole number of {} blocks", stored.name,
                             stored.shape.back(), type.name),
                 "choose F16, BF16 or F32");
   return dtype;

@@ -27,8 +27,8 @@ bool fits(const verify::BaseReplies& r, const std::vector<std::vector<int32_t>>&
 }  // namespace
 
 base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat_model,
-                                                    const agent::Wordings& wordings,
-                                                    int64_t layer) {
+                                                    const agent::Wordings& wordings, int64_t layer,
+                                                    const base::Job& job) {
   constexpr const char* kVersion = "2";
   constexpr size_t kUnrelated = 12, kTexts = 2;
   const auto prompts = spread(wordings.unrelated, kUnrelated);
@@ -46,7 +46,7 @@ base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat
     if (auto cached = verify::deserialise_base_replies(*bytes);
         cached && fits(*cached, ids, texts, chat_model.model.arch()))
       return std::move(*cached);
-  auto learned = TRY(verify::learn_base_replies(chat_model.model, prompts, ids, texts, layer));
+  auto learned = TRY(verify::learn_base_replies(chat_model.model, prompts, ids, texts, layer, job));
   TRY(base::make_dirs(folder));
   TRY(base::write_file_atomic(path, verify::serialise(learned)));
   return learned;

@@ -11,6 +11,7 @@ namespace expunge::repair {
 // From the cache folder if a file for (model file, layer, wordings, chat template) lies there, else
 // asked of the model as it is now and stored.
 base::Result<verify::BaseReplies> load_base_replies(const model::ChatModel& chat_model,
-                                                    const agent::Wordings& wordings, int64_t layer);
+                                                    const agent::Wordings& wordings, int64_t layer,
+                                                    const base::Job& job = {});
 
 }  // namespace expunge::repair

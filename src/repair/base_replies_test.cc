@@ -58,5 +58,12 @@ TEST_F(LoadBaseReplies, ADamagedFileIsMadeAgain) {
   }
 }
 
+TEST_F(LoadBaseReplies, ACancelledJobStoresNothing) {
+  const base::Job job;
+  job.cancel();
+  EXPECT_EQ(load_base_replies(chat_, wordings_, 1, job).error().code, base::Code::kCancelled);
+  EXPECT_THAT(files(), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace expunge::repair

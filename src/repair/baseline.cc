@@ -12,7 +12,8 @@ base::Result<const Baseline::Facts*> Baseline::facts(const unlearn::Method& meth
   Facts facts;
   facts.prepared =
       TRY(unlearn::prepare(method, base_.model, preparation_source(base_, wordings_), job));
-  facts.replies = TRY(load_base_replies(base_, wordings_, unlearn::first_layer(facts.prepared)));
+  facts.replies =
+      TRY(load_base_replies(base_, wordings_, unlearn::first_layer(facts.prepared), job));
   return &(facts_[method.name] = std::move(facts));
 }
 

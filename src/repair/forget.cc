@@ -29,22 +29,23 @@ edit::Edit joined(std::vector<edit::Edit> parts) {
 }
 
 // The model is asked for answers that the plan leaves open.
-base::Status complete(const model::ChatModel& present, agent::Plan& plan) {
+base::Status complete(const model::ChatModel& present, agent::Plan& plan, const base::Job& job) {
   if (plan.intent != agent::Intent::kForget && plan.intent != agent::Intent::kCorrect)
     return fail(Code::kInvalid,
                 fmt::format("a plan to '{}' changes nothing", agent::name(plan.intent)),
                 "its intent must be forget or correct");
   for (agent::Target& t : plan.targets) {
     if (t.answers.empty()) {
-      if (t.response.empty()) t.response = TRY(present_answer(present, t.prompt));
+      if (t.response.empty()) t.response = TRY(present_answer(present, t.prompt, job));
       t.answers = {t.response};
     }
-    if (std::ranges::none_of(t.answers, tells_apart))
+    if (const auto bad = std::ranges::find_if_not(t.answers, tells_apart); bad != t.answers.end())
       return fail(Code::kRefused,
-                  fmt::format("'{}' stands in almost every reply: whether it is forgotten could "
-                              "not be told",
-                              t.answers.front()),
-                  "give the words that only this answer has");
+                  fmt::format("'{}' is in almost every reply: whether it is forgotten could not be "
+                              "told",
+                              *bad),
+                  t.answers.size() == 1 ? "give the words that only this answer has"
+                                        : "leave it out, or give the words that only it has");
   }
   return {};
 }
@@ -179,9 +180,10 @@ std::string_view name(Verdict verdict) {
                                         : "reverted";
 }
 
-Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt) {
+Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt,
+                                   const base::Job& job) {
   const verify::Question question{prompt, "", {}};
-  const std::string reply = TRY(ask(model, {&question, 1}, verify::kReplyTokens))[0];
+  const std::string reply = TRY(ask(model, {&question, 1}, verify::kReplyTokens, job))[0];
   std::string answer = agent::answer_span(prompt, reply);
   if (answer.empty())
     return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", prompt),
@@ -193,7 +195,7 @@ Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& pla
                        const ForgetOptions& options, const base::Job& job) {
   TRY(agent::validate(plan));
   plan.gates = TRY(verify::complete_bounds(plan.gates));
-  TRY(complete(now.present, plan));
+  TRY(complete(now.present, plan, job));
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   const base::Stopwatch clock;
   const Baseline::Facts* known = TRY(baseline.facts(*method, job));

@@ -53,7 +53,8 @@ struct Outcome {
 
 // The answer that the model gives to a question, as a request's response. kInvalid if it gives
 // none.
-base::Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt);
+base::Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt,
+                                         const base::Job& job = {});
 
 // `plan` may leave answers open: the model is asked. Errors: kRefused if the model does not give
 // the answer anyway, or if the gates could not be run; kInvalid for a plan that changes nothing.

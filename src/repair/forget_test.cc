@@ -121,6 +121,18 @@ TEST_F(Forget, ItCanBeCancelledAndLeavesNothing) {
   job.cancel();
   agent::Plan p = plan(0, 1);
   EXPECT_EQ(forget(snapshot(), *baseline_, p, keeping(), job).error().code, Code::kCancelled);
+  EXPECT_EQ(present_answer(tests::planted_chat(), p.targets[0].prompt, job).error().code,
+            Code::kCancelled);
+}
+
+// One that is in every reply would never count as forgotten, whatever the others are.
+TEST_F(Forget, EveryAnswerMustBeToldApart) {
+  agent::Plan p = plan(0, 1);
+  p.targets[0].answers.push_back("a");
+  const auto refused = forget(snapshot(), *baseline_, p, keeping());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kRefused);
+  EXPECT_THAT(refused.error().message, HasSubstr("'a' is in almost every reply"));
 }
 
 TEST_F(Forget, APlanThatChangesNothingIsRefused) {

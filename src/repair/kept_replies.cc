@@ -51,7 +51,7 @@ base::Status KeptReplies::load() {
 base::Status KeptReplies::store() const {
   auto all = read(path_, base_.model.arch().vocab_size);
   for (const auto& [key, reply] : replies_) all[key] = reply;
-  return base::write_file_atomic(path_, base::dump_json(Json(all)));
+  return base::write_file_atomic(path_, base::dump_json(Json(all)), base::Access::kSecret);
 }
 
 Result<std::vector<std::vector<int32_t>>> KeptReplies::of(

@@ -1,6 +1,7 @@
 // What the unedited model replies to questions that no request may change: asked once per model.
 //
-// Kept in a file of the cache folder, by hashes of the prompts: no words of a request are in it.
+// Kept in a file of the cache folder that the owner alone may read, by hashes of the prompts: no
+// words of a request are in it.
 #pragma once
 
 #include <map>

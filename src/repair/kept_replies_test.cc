@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -61,6 +62,14 @@ TEST_F(KeptRepliesTest, TheFileHoldsNoPrompt) {
   const auto json = base::read_json(file()).value();
   EXPECT_EQ(json.size(), 2);
   for (const auto& entry : json.items()) EXPECT_EQ(entry.key().size(), 32);
+}
+
+// The ids spell what the model said to a user's questions.
+TEST_F(KeptRepliesTest, OnlyTheOwnerMayReadTheFile) {
+  const mode_t before = ::umask(0);
+  EXPECT_TRUE(KeptReplies(tests::planted_chat()).of(prompts_));
+  ::umask(before);
+  EXPECT_EQ(std::filesystem::status(file()).permissions(), std::filesystem::perms(0600));
 }
 
 TEST_F(KeptRepliesTest, WhatIsDamagedIsAskedAgain) {

@@ -90,8 +90,8 @@ base::Status update(const model::Model& edited, const std::vector<std::vector<in
     entering.push_back(states[i].entering);
     tails.push_back(static_cast<int64_t>(replies[i].size()) - 1);
   }
-  auto stage = TRY(model::Stage::prepare(edited, ids, layer, entering));
-  const tensor::Tensor best = TRY(stage.logits(edited, tails)).argmax(1);
+  auto stage = TRY(model::Stage::prepare(edited, ids, layer, entering, job));
+  const tensor::Tensor best = TRY(stage.logits(edited, tails, job)).argmax(1);
   const int64_t* next = best.data_ptr<int64_t>();
   std::vector<std::vector<int32_t>> again;
   std::vector<size_t> which;

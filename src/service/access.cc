@@ -40,9 +40,9 @@ Result<std::optional<journal::Journal>> open_journal(const Place& place, journal
 Result<Reader> Reader::open(const Place& place, Edits edits) {
   Reader reader;
   if (edits == Edits::kApplied)
-    reader.patient_ = TRY(open_session(place, journal::Mode::kReadOrEmpty))->present();
+    reader.chat_model_ = TRY(open_session(place, journal::Mode::kReadOrEmpty))->present();
   else
-    reader.patient_ = TRY(model::load_chat_model(place.model, place.activations));
+    reader.chat_model_ = TRY(model::load_chat_model(place.model, place.activations));
   return reader;
 }
 

@@ -28,10 +28,10 @@ enum class Edits { kApplied, kIgnored };
 class Reader {
  public:
   static base::Result<Reader> open(const Place& place, Edits edits);
-  const model::ChatModel& chat_model() const { return *patient_; }
+  const model::ChatModel& chat_model() const { return *chat_model_; }
 
  private:
-  std::optional<model::ChatModel> patient_;
+  std::optional<model::ChatModel> chat_model_;
 };
 
 }  // namespace expunge::service

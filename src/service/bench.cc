@@ -36,7 +36,7 @@ Result<Json> bench_request(const Place& place, const base::Job& job) {
   const auto session = TRY(open_session(place, journal::Mode::kReadWrite));
   const model::ChatModel model = session->present();
   const IntentReader reader = TRY(IntentReader::make("", model, job));
-  const Heard heard = TRY(hear(*session, reader, kRequest));
+  const Heard heard = TRY(hear(*session, reader, kRequest, job));
   if (!heard.plan)
     return fail(Code::kUnsupported, fmt::format("'{}' is not understood", kRequest),
                 "this model's watchdog reads it otherwise");
@@ -46,7 +46,7 @@ Result<Json> bench_request(const Place& place, const base::Job& job) {
                {"verdict", repair::name(outcome.verdict)},
                {"seconds", outcome.seconds}};
   if (outcome.verdict != repair::Verdict::kReverted)
-    json["undo_s"] = TRY(session->undo(outcome.entry)).seconds;
+    json["undo_s"] = TRY(session->undo(outcome.entry, job)).seconds;
   return json;
 }
 
@@ -54,7 +54,7 @@ Result<Json> bench_facts(const Place& place, const Scratch& scratch, const Bench
                          const base::Job& job) {
   BenchFactsOptions options{facts.file, facts.unrelated, facts.sequence, facts.limit, {}, {}};
   options.plan = [&](Session& s, const agent::Request& r) {
-    return make_plan(s, {r}, agent::Intent::kForget, facts.plan);
+    return make_plan(s, {r}, agent::Intent::kForget, facts.plan, job);
   };
   if (!facts.written.empty()) {
     const auto dtype = tensor::dtype_from_name(facts.written);

@@ -31,17 +31,12 @@ Result<Log> read_log(const journal::Journal& journal) {
   Log log;
   log.journal = journal.path();
   for (const journal::Entry& e : TRY(journal.active())) log.active.push_back(e.id);
-  const auto is_active = [&](int64_t id) { return std::ranges::count(log.active, id) > 0; };
   const std::vector<journal::Entry> all = TRY(journal.entries());
   for (const journal::Entry& e : all) {
-    LoggedEntry logged{e, is_active(e.id)};
-    for (const journal::Entry& later : all) {
+    LoggedEntry logged{e, std::ranges::count(log.active, e.id) > 0};
+    for (const journal::Entry& later : all)
       if (logged.undone_by == 0 && later.kind == journal::Kind::kUndo && later.undoes == e.id)
         logged.undone_by = later.id;
-      if (logged.replaced_by == 0 && is_active(later.id) &&
-          std::ranges::count(later.replaces, e.id))
-        logged.replaced_by = later.id;
-    }
     log.entries.push_back(std::move(logged));
   }
   return log;
@@ -55,7 +50,6 @@ Result<Log> read_log(const Place& place) {
 std::string state_of(const LoggedEntry& e) {
   if (e.active) return e.entry.verdict == "partial" ? "active, partial" : "active";
   if (e.undone_by != 0) return fmt::format("undone by {}", e.undone_by);
-  if (e.replaced_by != 0) return fmt::format("replaced by {}", e.replaced_by);
   return std::string(journal::name(e.entry.kind));
 }
 
@@ -104,7 +98,6 @@ verify::Report trained_report(const journal::Entry& entry, const Json& now) {
 
 std::string title(const journal::Entry& e) {
   if (e.kind == journal::Kind::kUndo) return fmt::format("undoes {}", e.undoes);
-  if (e.kind == journal::Kind::kVerify) return "gates asked again";
   if (e.sealed) return "[sealed]";
   if (e.plan.is_object() && e.plan.contains("targets") && e.plan["targets"].is_array() &&
       !e.plan["targets"].empty()) {

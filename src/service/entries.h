@@ -13,8 +13,8 @@ namespace expunge::service {
 
 struct LoggedEntry {
   journal::Entry entry;
-  bool active = false;                     // its edit is in effect
-  int64_t undone_by = 0, replaced_by = 0;  // the entry that did it; 0 = none
+  bool active = false;    // its edit is in effect
+  int64_t undone_by = 0;  // the entry that did it; 0 = none
 };
 struct Log {
   std::string journal;  // its path; "" = there is none yet
@@ -25,7 +25,7 @@ base::Result<Log> read_log(const journal::Journal& journal);
 // Empty if there is no journal yet.
 base::Result<Log> read_log(const Place& place);
 
-// "active", "active, partial", "undone by 2", "replaced by 3", "undo", "verify".
+// "active", "active, partial", "undone by 2", "undo".
 std::string state_of(const LoggedEntry& entry);
 // What it is about, in a line, without its number.
 std::string title(const journal::Entry& entry);

@@ -59,15 +59,16 @@ Result<Planned> plan_wish(Session& session, Wish wish, const PlanOptions& option
   return planned;
 }
 
-Result<Heard> hear(Session& session, const IntentReader& reader, const std::string& sentence) {
+Result<Heard> hear(Session& session, const IntentReader& reader, const std::string& sentence,
+                   const base::Job& job) {
   const text::Message message{"user", sentence};
   Heard heard;
   base::Stopwatch clock;
-  heard.reading = TRY(reader.read({&message, 1}));
+  heard.reading = TRY(reader.read({&message, 1}, job));
   heard.seconds["watchdog"] = clock.seconds();
   if (heard.reading.intent != Intent::kForget || heard.reading.targets.empty()) return heard;
   clock = {};
-  heard.plan = TRY(session.plan(requests_of(heard.reading), Intent::kForget));
+  heard.plan = TRY(session.plan(requests_of(heard.reading), Intent::kForget, job));
   heard.seconds["plan"] = clock.seconds();
   return heard;
 }

@@ -36,7 +36,8 @@ struct Heard {
   std::optional<agent::Plan> plan;        // nothing unless it names what is to be forgotten
   std::map<std::string, double> seconds;  // watchdog, plan
 };
-base::Result<Heard> hear(Session& session, const IntentReader& reader, const std::string& sentence);
+base::Result<Heard> hear(Session& session, const IntentReader& reader, const std::string& sentence,
+                         const base::Job& job = {});
 
 // What became of one plan; no outcome: the user declined.
 struct Carried {

@@ -40,7 +40,7 @@ Result<agent::Plan> make_plan(Session& session, std::vector<agent::Request> requ
                               agent::Intent intent, const PlanOptions& o, const base::Job& job) {
   agent::Plan plan;
   if (o.surgeon.empty())
-    plan = TRY(session.plan(std::move(requests), intent));
+    plan = TRY(session.plan(std::move(requests), intent, job));
   else
     plan = TRY(agent::ask_surgeon(TRY(agent::endpoint_from_url(o.surgeon)), requests, intent, job));
   TRY(set_plan(plan, o));

@@ -97,12 +97,13 @@ base::Status Session::refresh() {
   });
 }
 
-Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::Intent intent) {
+Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::Intent intent,
+                                  const base::Job& job) {
   TRY(refresh());
   const auto now = snapshot();
   for (agent::Request& r : requests) {
     if (r.prompt.empty() || !r.response.empty() || !r.answers.empty()) continue;
-    r.response = TRY(repair::present_answer(now->present, r.prompt));
+    r.response = TRY(repair::present_answer(now->present, r.prompt, job));
   }
   agent::Plan plan = TRY(agent::make_plan(baseline_.wordings(), requests, intent));
   plan.gates = TRY(verify::complete_bounds(plan.gates));

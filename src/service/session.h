@@ -61,7 +61,8 @@ class Session {
   // Snapshot = file + the journal's active edits, also when another process has appended.
   base::Status refresh();
   // A plan for requests; where a response is missing the model is asked and its reply taken.
-  base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent);
+  base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent,
+                                 const base::Job& job = {});
   // Carries a plan out and commits the edit, unless the outcome is kReverted. kConflict if an
   // active entry forgets the same already; otherwise as repair::forget.
   base::Result<repair::Outcome> forget(agent::Plan plan, const repair::ForgetOptions& options,

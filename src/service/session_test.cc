@@ -162,6 +162,15 @@ TEST_F(SessionTest, ABoundThatNoGateHasIsRefused) {
             verify::complete_bounds({}).value());
 }
 
+TEST_F(SessionTest, ACancelledJobEndsAPlanThatAsksTheModel) {
+  const auto s = open().value();
+  const base::Job job;
+  job.cancel();
+  agent::Request request;
+  request.prompt = tests::chars(tests::question(0, 1));
+  EXPECT_EQ(s->plan({request}, agent::Intent::kForget, job).error().code, Code::kCancelled);
+}
+
 TEST_F(SessionTest, OnlyEntriesWithQuestionsCanBeVerified) {
   const auto s = open().value();
   ASSERT_TRUE(s->add(edit(1, 1), trained()));

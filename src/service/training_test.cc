@@ -44,7 +44,7 @@ class TrainingTest : public ::testing::Test {
   }
   TrainingRequest request(const std::string& out, const std::vector<std::string>& files) {
     const unlearn::Method& method = unlearn::finetuning();
-    TrainingRequest r{patient_, method};
+    TrainingRequest r{chat_model_, method};
     r.knobs =
         unlearn::complete(method, {{"epochs", 6}, {"batch", 2}, {"lora", 2}, {"lr", 1e-3}}).value();
     r.forget = read_examples(files, 0).value();
@@ -54,7 +54,7 @@ class TrainingTest : public ::testing::Test {
   }
   static std::string bytes(const edit::Edit& edit) { return edit::serialise(edit).value(); }
 
-  model::ChatModel patient_ = make_model();
+  model::ChatModel chat_model_ = make_model();
   tests::TempDir folder_;
   std::vector<std::string> notes_;
 };
@@ -75,7 +75,7 @@ TEST_F(TrainingTest, ItemsThatAreTooLongAreLeftOutAndCounted) {
   EXPECT_THAT(notes_, ElementsAre(HasSubstr("row 1 of " + second)));
   EXPECT_EQ(run.edit.provenance["forget_examples"], 4);
   EXPECT_EQ(run.summary.forget.items, 6U);  // all of the file's: its hash covers all
-  EXPECT_TRUE(probabilities(patient_, "", r.forget.items, {}, {}).value().forget_prob);
+  EXPECT_TRUE(probabilities(chat_model_, "", r.forget.items, {}, {}).value().forget_prob);
   const auto read = read_summary(r.out).value();
   ASSERT_EQ(read.skipped.size(), 1U);
   EXPECT_EQ(read.skipped[0].file, second);

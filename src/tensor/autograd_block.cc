@@ -48,11 +48,11 @@ struct SwiGlu : Function<SwiGlu> {
 struct Rope : Function<Rope> {
   static Tensor forward(AutogradContext* context, const Tensor& x,
                         const std::shared_ptr<const Rotation>& by) {
-    context->saved_data["by"] = keep(by);
+    context->saved_data["by"] = capsule(by);
     return rotated(x, *by, by->sin);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    const auto& by = *kept<std::shared_ptr<const Rotation>>(context->saved_data["by"]);
+    const auto& by = *in_capsule<std::shared_ptr<const Rotation>>(context->saved_data["by"]);
     return {rotated(grads[0], by, by.minus_sin), Tensor()};
   }
   static Tensor rotated(const Tensor& x, const Rotation& by, const Tensor& sin) {
@@ -71,8 +71,8 @@ struct Attention : Function<Attention> {
     kernels::attention(looks(*paths, sight), floats(q), floats(k), floats(v), shape(q, k, sight),
                        floats(out), floats(lse));
     context->save_for_backward({q, k, v, out, lse});
-    context->saved_data["paths"] = keep(paths);
-    context->saved_data["sight"] = keep(sight);
+    context->saved_data["paths"] = capsule(paths);
+    context->saved_data["sight"] = capsule(sight);
     return out;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -80,8 +80,8 @@ struct Attention : Function<Attention> {
     const Tensor q = saved[0].detach(), k = saved[1].detach(), v = saved[2].detach();
     const Tensor dout = grads[0].contiguous();
     const Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
-    const auto& paths = *kept<std::shared_ptr<const Paths>>(context->saved_data["paths"]);
-    const auto& sight = kept<Sight>(context->saved_data["sight"]);
+    const auto& paths = *in_capsule<std::shared_ptr<const Paths>>(context->saved_data["paths"]);
+    const auto& sight = in_capsule<Sight>(context->saved_data["sight"]);
     kernels::attention_backward(looks(paths, sight), floats(q), floats(k), floats(v),
                                 shape(q, k, sight), floats(saved[3].detach()), floats(saved[4]),
                                 floats(dout), k.size(0), {floats(dq), floats(dk), floats(dv)});
@@ -121,14 +121,14 @@ struct Recomputed : Function<Recomputed> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& /*always*/,
                         const F& f) {
     context->save_for_backward({x});
-    context->saved_data["f"] = keep(f);
+    context->saved_data["f"] = capsule(f);
     return f(x);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const c10::AutoGradMode on(true);
     Tensor x = context->get_saved_variables()[0].detach();
     x.requires_grad_(context->needs_input_grad(0));
-    const Tensor y = kept<F>(context->saved_data["f"])(x);
+    const Tensor y = in_capsule<F>(context->saved_data["f"])(x);
     if (y.requires_grad()) y.backward(grads[0]);
     return {x.grad(), Tensor(), Tensor()};
   }

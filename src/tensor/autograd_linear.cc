@@ -47,8 +47,8 @@ struct Linear : Function<Linear> {
     context->save_for_backward(
         {rows, or_none(w), or_none(a), or_none(b), or_none(a0), or_none(b0), inner});
     context->saved_data["scale"] = scale;
-    context->saved_data["use"] = keep(use);
-    context->saved_data["frozen"] = keep(frozen);
+    context->saved_data["use"] = capsule(use);
+    context->saved_data["frozen"] = capsule(frozen);
     return y;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -56,7 +56,7 @@ struct Linear : Function<Linear> {
     const Tensor x = saved[0].detach(), dy = grads[0].contiguous();
     const Tensor &w = saved[1], &a = saved[2], &b = saved[3], &a0 = saved[4], &b0 = saved[5];
     const double scale = context->saved_data["scale"].toDouble();
-    if (const auto& use = kept<GradientUse>(context->saved_data["use"])) {
+    if (const auto& use = in_capsule<GradientUse>(context->saved_data["use"])) {
       Tensor dw = at::empty_like(w.detach());
       gradient_into(dy, x, Into::kReplace, dw);
       use(dw);
@@ -66,10 +66,10 @@ struct Linear : Function<Linear> {
     const bool needed = context->needs_input_grad(0);
     Tensor dx = needed ? at::empty_like(x) : Tensor();
     if (needed)
-      times_into(
-          dy,
-          w.defined() ? w.detach() : values_of(kept<StoredMatrix>(context->saved_data["frozen"])),
-          Into::kReplace, dx);
+      times_into(dy,
+                 w.defined() ? w.detach()
+                             : values_of(in_capsule<StoredMatrix>(context->saved_data["frozen"])),
+                 Into::kReplace, dx);
     if (a.defined()) {
       if (b.requires_grad()) add_gradient(b, dy, saved[6]);
       const Tensor dinner = through(dy, b, scale);
@@ -132,9 +132,9 @@ struct HeadRows : Function<HeadRows> {
     CHECK(hidden.is_contiguous());
     const Head head{weight.value_or(Tensor()), bias.value_or(Tensor()), frozen, cap};
     context->save_for_backward({hidden, head.weight, head.bias});
-    context->saved_data["function"] = keep(function);
+    context->saved_data["function"] = capsule(function);
     context->saved_data["cap"] = cap;
-    context->saved_data["frozen"] = keep(frozen);
+    context->saved_data["frozen"] = capsule(frozen);
     std::vector<Tensor> values;
     for (int64_t at = 0; at < hidden.size(0); at += kHeadRows)
       values.push_back(function.value(logits_of(hidden, head, at), at));
@@ -142,9 +142,9 @@ struct HeadRows : Function<HeadRows> {
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
-    const auto& function = kept<RowFunction>(context->saved_data["function"]);
+    const auto& function = in_capsule<RowFunction>(context->saved_data["function"]);
     const Tensor hidden = saved[0].detach();
-    const Head head{saved[1], saved[2], kept<StoredMatrix>(context->saved_data["frozen"]),
+    const Head head{saved[1], saved[2], in_capsule<StoredMatrix>(context->saved_data["frozen"]),
                     context->saved_data["cap"].toDouble()};
     const bool needed = context->needs_input_grad(0);
     const Tensor dhidden = needed ? at::zeros_like(hidden) : Tensor();

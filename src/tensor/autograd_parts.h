@@ -17,17 +17,17 @@ using torch::autograd::variable_list;
 
 // The state of a graph node that is not a tensor.
 template <class T>
-struct Kept : torch::CustomClassHolder {
-  explicit Kept(T v) : value(std::move(v)) {}
+struct Capsule : torch::CustomClassHolder {
+  explicit Capsule(T v) : value(std::move(v)) {}
   T value;
 };
 template <class T>
-c10::IValue keep(T value) {
-  return c10::IValue::make_capsule(c10::make_intrusive<Kept<T>>(std::move(value)));
+c10::IValue capsule(T value) {
+  return c10::IValue::make_capsule(c10::make_intrusive<Capsule<T>>(std::move(value)));
 }
 template <class T>
-const T& kept(const c10::IValue& value) {
-  return static_cast<const Kept<T>*>(value.toCapsule().get())->value;
+const T& in_capsule(const c10::IValue& value) {
+  return static_cast<const Capsule<T>*>(value.toCapsule().get())->value;
 }
 
 }  // namespace expunge::tensor

@@ -177,7 +177,7 @@ Result<RawTensor> read_tensor(Cursor& in) {
   raw.info.dtype = *dtype;
   if (static_cast<uint64_t>(raw.info.shape.back()) % info(*dtype).block != 0)
     return fail(Code::kCorrupt,
-                fmt::format("GGUF: a row of {} is no whole number of blocks", raw.info.name),
+                fmt::format("GGUF: a row of {} is not a whole number of blocks", raw.info.name),
                 std::string(kHint));
   raw.offset = TRY(in.read<uint64_t>("tensor offset"));
   return raw;
@@ -234,7 +234,7 @@ Result<ParsedFile> parse_gguf(std::span<const std::byte> bytes) {
   const int64_t alignment = file.meta.integer_or("general.alignment", 32);
   if (alignment < 8 || alignment > (1 << 20) || (alignment & (alignment - 1)) != 0)
     return fail(Code::kCorrupt,
-                fmt::format("GGUF: alignment {} is no power of two from 8", alignment),
+                fmt::format("GGUF: alignment {} is not a power of two from 8", alignment),
                 std::string(kHint));
   file.alignment = static_cast<size_t>(alignment);
   std::vector<RawTensor> raw;

@@ -180,8 +180,8 @@ TEST(Gguf, HostileShapesAndOffsets) {
   EXPECT_EQ(with({65}, 0, 0).code, Code::kCorrupt);     // one value too many
   EXPECT_EQ(with({2, 31}, 2, 0).code, Code::kCorrupt);  // not a whole block per row
   EXPECT_EQ(with({8}, 99, 0).code, Code::kUnsupported);
-  EXPECT_THAT(with({8}, 40, 0).message, HasSubstr("tensor type 40"));             // NVFP4
-  EXPECT_THAT(with({8}, 16, 0).message, HasSubstr("no whole number of blocks"));  // IQ2_XXS
+  EXPECT_THAT(with({8}, 40, 0).message, HasSubstr("tensor type 40"));                // NVFP4
+  EXPECT_THAT(with({8}, 16, 0).message, HasSubstr("not a whole number of blocks"));  // IQ2_XXS
   EXPECT_EQ(with({4, 256}, 16, 0).code, Code::kCorrupt);  // 8 bytes more than there are
 }
 

@@ -18,7 +18,7 @@ namespace expunge::tensor::blocks {
 template <size_t kRows, size_t kWeights>
 using Grid = std::array<std::array<int8_t, kWeights>, kRows>;
 
-// Compile error: `hex` has not kRows rows, a character that is no digit, or a level not in
+// Compile error: `hex` does not have kRows rows, a character that is not a digit, or a level not in
 // `levels`.
 template <size_t kRows, size_t kWeights, size_t kLevels>
 consteval Grid<kRows, kWeights> decode_grid(std::string_view hex,

@@ -33,7 +33,7 @@ Result<Header> read_header(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof size, size);
   Header header{TRY(base::parse_json(text, "safetensors header")), sizeof size + size};
   if (!header.json.is_object())
-    return fail(Code::kCorrupt, "safetensors: the header is no object", kHint);
+    return fail(Code::kCorrupt, "safetensors: the header is not an object", kHint);
   return header;
 }
 
@@ -69,14 +69,14 @@ Result<TensorInfo> read_tensor(const std::string& name, const Json& entry,
   uint64_t numel = 1;
   if (entry["shape"].size() > 8) return bad("more than 8 dimensions");
   for (const Json& dim : entry["shape"]) {
-    if (!is_count(dim)) return bad("a dimension is no count");
+    if (!is_count(dim)) return bad("a dimension is not a count");
     const auto d = dim.get<uint64_t>();
     if (d != 0 && numel > (uint64_t{1} << 40) / d) return bad("too large");
     numel *= d;
     t.shape.push_back(static_cast<int64_t>(d));
   }
   const Json &first = entry["data_offsets"][0], &second = entry["data_offsets"][1];
-  if (!is_count(first) || !is_count(second)) return bad("data_offsets are no counts");
+  if (!is_count(first) || !is_count(second)) return bad("data_offsets are not counts");
   const auto begin = first.get<uint64_t>(), end = second.get<uint64_t>();
   if (begin > end || end > data.size()) return bad("data_offsets lie outside the file");
   if (end - begin != numel * info(*dtype).bytes) return bad("shape and size disagree");

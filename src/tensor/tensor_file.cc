@@ -60,7 +60,7 @@ base::Status TensorFile::add(const std::string& path) {
   maps_.push_back(std::move(map));
   for (TensorInfo& t : parsed.tensors) {
     if (!index_.emplace(t.name, parsed_.tensors.size()).second)
-      return fail(Code::kCorrupt, fmt::format("{} stands in two shards", t.name));
+      return fail(Code::kCorrupt, fmt::format("{} is in two shards", t.name));
     parsed_.tensors.push_back(std::move(t));
   }
   parsed_.meta = std::move(parsed.meta);

@@ -165,7 +165,7 @@ TEST(TensorFile, OpensShardsAndRefusesBrokenOnes) {
   EXPECT_EQ((*file)->maps().size(), 2U);
 
   tests::write_bytes(dir / "2.safetensors", shard("a", two));
-  EXPECT_THAT(TensorFile::open(dir.path()).error().message, HasSubstr("a stands in two shards"));
+  EXPECT_THAT(TensorFile::open(dir.path()).error().message, HasSubstr("a is in two shards"));
   std::filesystem::remove(dir / "2.safetensors");
   EXPECT_EQ(TensorFile::open(dir.path()).error().code, Code::kNotFound);
   for (const char* bad : {R"({"weight_map":{"a":"../1.safetensors"}})", R"({"weight_map":[]})",

@@ -51,7 +51,7 @@ TEST(QaFaults, ErrorsNameFileAndLine) {
       {"blank", ".json holds no question"},
       {"blank_answer", ".json:3: 'answer' is empty"},
       {"concat", ".json:1: not valid JSON"},
-      {"dupkey", ".json:1: the key 'question' stands there twice"},
+      {"dupkey", ".json:1: the key 'question' is there twice"},
       {"empty_answer", ".json:3: 'answer' is empty"},
       {"empty_perturbed_text", ": 'perturbed_answer' is empty"},
       {"empty_question", ".json:3: 'question' is empty"},

@@ -58,11 +58,11 @@ class Tokenizer {
   base::Result<Encoding> encode(std::string_view text) const;
   // For trusted text, where a spelled special token is that token.
   base::Result<Encoding> encode_with_specials(std::string_view text) const;
-  // An id without a token is no text; bytes that form no character become U+FFFD.
+  // An id without a token is not text; bytes that form no character become U+FFFD.
   base::Result<std::string> decode(std::span<const int32_t> ids, Specials = Specials::kSkip) const;
 
   // One more than the highest id. A model may have more embedding rows, and a vocabulary gaps:
-  // those ids are no tokens, and a sampler must not draw them.
+  // those ids are not tokens, and a sampler must not draw them.
   size_t vocab_size() const { return known_->size(); }
   bool is_token(int64_t id) const {
     return id >= 0 && id < static_cast<int64_t>(known_->size()) &&

@@ -98,14 +98,14 @@ Batches::Batches(const model::Model& model, const model::Variables& variables, i
       frozen_(first_trained_layer(model, variables)) {}
 
 template <class F>
-Tensor Batches::kept(Kept& kept, Examples examples, const F& compute) {
+Tensor Batches::cached(Cache& cache, Examples examples, const F& compute) {
   const c10::NoGradGuard no_grad;
   std::vector<const model::Example*> missing;
   for (const model::Example* e : examples)
-    if (!kept.contains(e) && std::ranges::find(missing, e) == missing.end()) missing.push_back(e);
+    if (!cache.contains(e) && std::ranges::find(missing, e) == missing.end()) missing.push_back(e);
   if (!missing.empty()) compute(missing);
   std::vector<Tensor> parts;
-  for (const model::Example* e : examples) parts.push_back(kept.at(e));
+  for (const model::Example* e : examples) parts.push_back(cache.at(e));
   return at::cat(parts);
 }
 
@@ -121,7 +121,7 @@ Tensor Batches::entering(Examples examples, const model::Packed& packed) {
   const auto width = static_cast<size_t>(model_.arch().d_model) * sizeof(float);
   for (const model::Example* e : examples) bytes += tokens(*e) * width;
   if (bytes > kTrunkBytes) return run(packed);
-  const Tensor all = kept(trunk_, examples, [&](Examples missing) {
+  const Tensor all = cached(trunk_, examples, [&](Examples missing) {
     const model::Packed p = model::pack(missing);
     split(run(p).index_select(0, index(joined(p.rows))), missing, tokens, trunk_);
   });  // [tokens,D], shared beginnings once an example
@@ -144,8 +144,8 @@ Tensor Batches::forward(Examples examples, const model::Packed& packed, const mo
 }
 
 Tensor Batches::reference_states(Examples examples, const ReferenceOptions& reference) {
-  Kept& states = states_[reference.temperature];
-  return kept(states, examples, [&](Examples missing) {
+  Cache& states = states_[reference.temperature];
+  return cached(states, examples, [&](Examples missing) {
     const model::Packed p = model::pack(missing);
     model::PackedOptions options;
     options.temperature = reference.temperature;
@@ -155,7 +155,7 @@ Tensor Batches::reference_states(Examples examples, const ReferenceOptions& refe
 }
 
 Tensor Batches::reference_log_probs(Examples examples) {
-  return kept(log_probs_, examples, [&](Examples missing) {
+  return cached(log_probs_, examples, [&](Examples missing) {
     const model::Packed p = model::pack(missing);
     const Tensor hidden =
         model::forward_packed(model_, {}, p).index_select(0, index(joined(p.predicting)));
@@ -165,8 +165,8 @@ Tensor Batches::reference_log_probs(Examples examples) {
 }
 
 Tensor Batches::reference_layer(Examples examples, model::Point point) {
-  Kept& layer = layers_[point];
-  return kept(layer, examples, [&](Examples missing) {
+  Cache& layer = layers_[point];
+  return cached(layer, examples, [&](Examples missing) {
     const model::Packed p = model::pack(missing);
     Tensor seen;
     model::PackedOptions options;

@@ -49,18 +49,19 @@ class Batches {
   int64_t last_layer() const { return last_layer_; }
 
  private:
-  using Kept = std::map<const model::Example*, Tensor>;
+  using Cache = std::map<const model::Example*, Tensor>;
   // Calls `compute` for those that are not stored yet, all at once -> all of them, concatenated.
   template <class F>
-  static Tensor kept(Kept& kept, std::span<const model::Example* const> examples, const F& compute);
+  static Tensor cached(Cache& cache, std::span<const model::Example* const> examples,
+                       const F& compute);
   Tensor entering(std::span<const model::Example* const> examples, const model::Packed& packed);
 
   const model::Model& model_;
   const model::Variables& variables_;
   int64_t last_layer_, frozen_;  // layers below frozen_ never change
-  Kept trunk_, log_probs_;
-  std::map<double, Kept> states_;        // by temperature
-  std::map<model::Point, Kept> layers_;  // of the last layer
+  Cache trunk_, log_probs_;
+  std::map<double, Cache> states_;        // by temperature
+  std::map<model::Point, Cache> layers_;  // of the last layer
 };
 
 // One micro-batch of a step, run once for all that its loss reads.

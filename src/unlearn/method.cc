@@ -55,31 +55,41 @@ std::string values_of(const Knob& knob) {
   return names.empty() ? range : fmt::format("{} ({})", names, range);
 }
 
+bool has_refusals(const TrainingSet& set) {
+  return set.refusals.size() == set.forget.size() &&
+         std::ranges::none_of(set.refusals, [](const auto& r) { return r.empty(); });
+}
+
+bool has_words(const TrainingSet& set) {
+  return set.words.size() == set.forget.size() && set.encode;
+}
+
+// What each need is called where it is not met.
+struct Need {
+  Needs need;
+  std::string_view what;
+  bool (*is_met)(const Problem&);
+};
+constexpr Need kNeeds[] = {
+    {Needs::kRetain, "retain rows", [](const Problem& p) { return !p.retain.empty(); }},
+    {Needs::kRefusal, "refusal prompts", [](const Problem& p) { return !p.refusal.empty(); }},
+    {Needs::kPreparation, "what it learns of the model first",
+     [](const Problem& p) { return p.prepared != nullptr; }},
+    {Needs::kExamples, "examples to forget",
+     [](const Problem& p) { return p.training && !p.training->forget.empty(); }},
+    {Needs::kRetainExamples, "examples to keep: a retain set",
+     [](const Problem& p) { return p.training && !p.training->retain.empty(); }},
+    {Needs::kRefusalExamples, "refusals for the examples to forget",
+     [](const Problem& p) { return p.training && has_refusals(*p.training); }},
+    {Needs::kWords, "the words of the examples to forget",
+     [](const Problem& p) { return p.training && has_words(*p.training); }},
+};
+
 // What is needed and missing in the problem; "" if nothing.
 std::string_view lacks(const Problem& p, Needs need) {
-  const TrainingSet* set = p.training;
-  switch (need) {
-    case Needs::kRetain:
-      return p.retain.empty() ? "retain rows" : "";
-    case Needs::kRefusal:
-      return p.refusal.empty() ? "refusal prompts" : "";
-    case Needs::kPreparation:
-      return p.prepared ? "" : "what it learns of the model first";
-    case Needs::kExamples:
-      return set && !set->forget.empty() ? "" : "examples to forget";
-    case Needs::kRetainExamples:
-      return set && !set->retain.empty() ? "" : "examples to keep: a retain set";
-    case Needs::kRefusalExamples:
-      return set && set->refusals.size() == set->forget.size() &&
-                     std::ranges::none_of(set->refusals, [](const auto& r) { return r.empty(); })
-                 ? ""
-                 : "refusals for the examples to forget";
-    case Needs::kWords:
-      return set && set->words.size() == set->forget.size() && set->encode
-                 ? ""
-                 : "the words of the examples to forget";
-  }
-  return "";
+  const auto known = std::ranges::find(kNeeds, need, &Need::need);
+  CHECK(known != std::end(kNeeds));
+  return known->is_met(p) ? "" : known->what;
 }
 
 }  // namespace

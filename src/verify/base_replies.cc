@@ -15,17 +15,17 @@ Result<BaseReplies> learn_base_replies(const model::Model& model,
                                        const std::vector<std::string>& prompts,
                                        const std::vector<std::vector<int32_t>>& prompt_ids,
                                        const std::vector<std::vector<int32_t>>& texts,
-                                       int64_t layer) {
+                                       int64_t layer, const base::Job& job) {
   CHECK(prompts.size() == prompt_ids.size());
   model::GenerateOptions options;
   options.trace_layer = layer;
   options.max_new_tokens = kKeptTokens;
   BaseReplies r;
-  const auto replies = TRY(model::generate(model, prompt_ids, options));
+  const auto replies = TRY(model::generate(model, prompt_ids, options, job));
   for (size_t i = 0; i < prompts.size(); ++i)
     r.unrelated.push_back({prompts[i], "", {}, reply_ids(replies[i]), replies[i].trace.entering});
   options.max_new_tokens = 1;
-  const auto continued = TRY(model::generate(model, texts, options));
+  const auto continued = TRY(model::generate(model, texts, options, job));
   for (size_t i = 0; i < texts.size(); ++i)
     r.texts.push_back({texts[i], continued[i].trace.entering});
   return r;

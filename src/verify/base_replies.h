@@ -21,7 +21,7 @@ base::Result<BaseReplies> learn_base_replies(const model::Model& model,
                                              const std::vector<std::string>& prompts,
                                              const std::vector<std::vector<int32_t>>& prompt_ids,
                                              const std::vector<std::vector<int32_t>>& texts,
-                                             int64_t layer);
+                                             int64_t layer, const base::Job& job = {});
 
 // A safetensors image. Errors when read: kCorrupt.
 std::string serialise(const BaseReplies& replies);

@@ -68,7 +68,7 @@ class ChoicePass {
  public:
   ChoicePass(const model::ChatModel& chat_model, const ChoiceOptions& options,
              std::vector<ChoiceRecord> done, const base::Job& job)
-      : patient_(chat_model),
+      : chat_model_(chat_model),
         options_(options),
         job_(job),
         examples_(by_subject(options.examples)) {
@@ -123,9 +123,9 @@ class ChoicePass {
       const std::string prompt =
           choice_prompt(*item, examples == examples_.end() ? Items() : examples->second);
       auto own = TRY_AT(fmt::format("{} row {}", subject, item->row),
-                        encode_options(patient_, *item, prompt, options_.form));
+                        encode_options(chat_model_, *item, prompt, options_.form));
       const size_t longest = std::ranges::max_element(own, {}, length)->ids.size();
-      if (const auto reason = over_length(patient_.model.arch(), longest)) {
+      if (const auto reason = over_length(chat_model_.model.arch(), longest)) {
         result_.skipped.push_back({subject, item->row, item->file, *reason});
         continue;
       }
@@ -136,7 +136,7 @@ class ChoicePass {
     const base::Job of_block = job_.reporting([&](std::string_view, size_t at, size_t of) {
       job_.report("answering " + subject, done + at * block.size() / of, total);
     });
-    const auto scores = TRY_AT(subject, score(patient_.model, scored, {}, of_block));
+    const auto scores = TRY_AT(subject, score(chat_model_.model, scored, {}, of_block));
     size_t next = 0;
     for (const ChoiceItem* item : answered) {
       ChoiceRecord r{item->row, subject, item->right, 0, {}};
@@ -150,7 +150,7 @@ class ChoicePass {
     return {};
   }
 
-  const model::ChatModel& patient_;
+  const model::ChatModel& chat_model_;
   const ChoiceOptions& options_;
   const base::Job& job_;
   const std::map<std::string, Items> examples_;

@@ -36,7 +36,7 @@ class SetPass {
  public:
   SetPass(const model::ChatModel& chat_model, const EvaluateOptions& options, QaRecords done,
           const base::Job& job)
-      : patient_(chat_model), options_(options), job_(job) {
+      : chat_model_(chat_model), options_(options), job_(job) {
     result_.records = std::move(done);
   }
 
@@ -84,13 +84,13 @@ class SetPass {
     std::vector<const std::string*> answers{&item.answer};
     if (item.paraphrased) answers.push_back(&*item.paraphrased);
     for (const std::string& wrong : item.perturbed) answers.push_back(&wrong);
-    const model::Arch& config = patient_.model.arch();
+    const model::Arch& config = chat_model_.model.arch();
     Encoded encoded;
     for (const std::string* answer : answers) {
-      auto e = encode_answer(patient_, options_.system, item.question, *answer, options_.parity);
+      auto e = encode_answer(chat_model_, options_.system, item.question, *answer, options_.parity);
       // kNone checks the length itself; the peer's encoding distinguishes it from other errors.
       const auto whole = e ? Result<model::Example>(*e)
-                           : encode_answer(patient_, options_.system, item.question, *answer,
+                           : encode_answer(chat_model_, options_.system, item.question, *answer,
                                            Parity::kOpenUnlearning);
       if (whole) encoded.too_long = over_length(config, whole->ids.size());
       if (encoded.too_long) return encoded;
@@ -115,10 +115,11 @@ class SetPass {
       std::ranges::move(own.items, std::back_inserter(items));
     }
     ScoreOptions score_options;
-    score_options.hidden_id = hidden_id(patient_, options_.parity);
+    score_options.hidden_id = hidden_id(chat_model_, options_.parity);
     if (options_.parity == Parity::kOpenUnlearning)
       score_options.exp_sum = tensor::kernels::ExpSum::kFloatInOrder;
-    auto scores = TRY_AT(set.name, score(patient_.model, items, score_options, job_.reporting({})));
+    auto scores =
+        TRY_AT(set.name, score(chat_model_.model, items, score_options, job_.reporting({})));
     size_t next = 0;
     for (const QaItem* item : scored) {
       QaRecord r;
@@ -152,10 +153,10 @@ class SetPass {
   Status generate_block(std::span<QaRecord* const> block, const std::string& name, size_t done,
                         size_t total) {
     const base::Stopwatch clock;
-    const int32_t hidden = hidden_id(patient_, options_.parity);
+    const int32_t hidden = hidden_id(chat_model_, options_.parity);
     std::vector<std::vector<int32_t>> prompts;
     for (const QaRecord* r : block) {
-      prompts.push_back(TRY(patient_.encode(conversation(options_.system, r->question))));
+      prompts.push_back(TRY(chat_model_.encode(conversation(options_.system, r->question))));
       std::erase(prompts.back(), hidden);
     }
     model::GenerateOptions generate;
@@ -169,8 +170,8 @@ class SetPass {
       job_.report("generating " + name, done + n_begun - 1, total);
       return job_.cancelled() ? model::Next::kStop : model::Next::kGoOn;
     };
-    const auto replies =
-        TRY_AT(name, model::generate(patient_.model, prompts, generate, job_.reporting({}), count));
+    const auto replies = TRY_AT(
+        name, model::generate(chat_model_.model, prompts, generate, job_.reporting({}), count));
     TRY(job_.check());
     for (size_t i = 0; i < block.size(); ++i) {
       result_.generated_tokens += static_cast<int64_t>(replies[i].ids.size());
@@ -181,12 +182,12 @@ class SetPass {
   }
 
   Status judge(QaRecord& r, std::span<const int32_t> reply) const {
-    std::string said = TRY(patient_.tokenizer.decode(reply)), truth = r.answer;
+    std::string said = TRY(chat_model_.tokenizer.decode(reply)), truth = r.answer;
     if (options_.parity == Parity::kOpenUnlearning) {
       said = cleaned_up(std::move(said));
-      const int32_t end = hidden_id(patient_, options_.parity);
+      const int32_t end = hidden_id(chat_model_, options_.parity);
       if (end >= 0)  // spelled out in the text
-        said = said.substr(0, said.find(TRY(patient_.tokenizer.token(end))));
+        said = said.substr(0, said.find(TRY(chat_model_.tokenizer.token(end))));
       truth = cleaned_up(std::move(truth));
     }
     r.generation = text::trimmed(said);
@@ -200,7 +201,7 @@ class SetPass {
     return {};
   }
 
-  const model::ChatModel& patient_;
+  const model::ChatModel& chat_model_;
   const EvaluateOptions& options_;
   const base::Job& job_;
   Evaluated result_;

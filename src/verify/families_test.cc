@@ -144,7 +144,7 @@ TEST_P(EveryFamily, EveryMetricIsANumberOrSaysWhy) {
   EXPECT_EQ(figure(input, "exact_memorization")->number, 1);
 }
 
-// Every suite that is no question and answer, on a file of few lines.
+// Every suite that is not of questions and answers, on a file of few lines.
 TEST_P(EveryFamily, EverySuiteGivesFigures) {
   const tests::TempDir folder;
   const auto file = [&](const std::string& name, const std::string& content) {

@@ -21,7 +21,7 @@ Result<std::vector<int32_t>> encode(const model::ChatModel& model, const Questio
 
 // States that are known for every prompt are taken, else all are computed.
 Result<model::Stage> staged(const model::Model& model, const std::vector<Text>& texts,
-                            int64_t layer) {
+                            int64_t layer, const base::Job& job) {
   std::vector<std::vector<int32_t>> prompts;
   std::vector<Tensor> entering;
   for (const Text& t : texts) {
@@ -29,17 +29,18 @@ Result<model::Stage> staged(const model::Model& model, const std::vector<Text>& 
     if (t.entering.defined()) entering.push_back(t.entering);
   }
   if (entering.size() < prompts.size()) entering.clear();
-  return model::Stage::prepare(model, std::move(prompts), layer, entering);
+  return model::Stage::prepare(model, std::move(prompts), layer, entering, job);
 }
 
 // Mean nats a token of the staged texts; nothing if there are none.
-Result<std::optional<double>> mean_nll(model::Stage& texts, const model::Model& model) {
+Result<std::optional<double>> mean_nll(model::Stage& texts, const model::Model& model,
+                                       const base::Job& job) {
   if (texts.size() == 0) return std::nullopt;
   const size_t shared = texts.n_shared();
   std::vector<int64_t> tails;
   for (size_t i = 0; i < texts.size(); ++i)
     tails.push_back(static_cast<int64_t>(texts.prompt(i).size() - shared) - 1);
-  const Tensor logits = TRY(texts.logits(model, tails));
+  const Tensor logits = TRY(texts.logits(model, tails, job));
   double total = 0;
   int64_t row = 0, n = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -78,17 +79,15 @@ Result<Report> examine(const model::ChatModel& base, const model::ChatModel& edi
 
 Result<GateRun> GateRun::prepare(GateRun run, int64_t layer, const base::Job& job) {
   TRY(run.collect());
-  TRY(job.check());
-  TRY(run.refer());
-  TRY(job.check());
-  run.answered_stage_ = TRY(run.stage(run.answered_, layer));
-  run.opened_stage_ = TRY(run.stage(run.opened_, layer));
-  model::Stage base_texts = TRY(staged(run.base_->model, run.given_.texts, run.given_.layer));
-  run.base_nll_ = TRY(mean_nll(base_texts, run.base_->model));
+  TRY(run.refer(job));
+  run.answered_stage_ = TRY(run.stage(run.answered_, layer, job));
+  run.opened_stage_ = TRY(run.stage(run.opened_, layer, job));
+  model::Stage base_texts = TRY(staged(run.base_->model, run.given_.texts, run.given_.layer, job));
+  run.base_nll_ = TRY(mean_nll(base_texts, run.base_->model, job));
   if (run.asked_ == run.base_)
     run.texts_stage_ = std::move(base_texts);
   else
-    run.texts_stage_ = TRY(staged(run.asked_->model, without_states(run.given_.texts), layer));
+    run.texts_stage_ = TRY(staged(run.asked_->model, without_states(run.given_.texts), layer, job));
   return run;
 }
 
@@ -111,7 +110,7 @@ base::Status GateRun::collect() {
 }
 
 // The first tokens of the base model's own replies; the end of the turn counts as one.
-base::Status GateRun::refer() {
+base::Status GateRun::refer(const base::Job& job) {
   std::vector<std::vector<int32_t>> prompts;
   std::vector<Case*> unknown;
   for (Case& c : opened_) {
@@ -123,12 +122,13 @@ base::Status GateRun::refer() {
   }
   model::GenerateOptions options;
   options.max_new_tokens = kKeptTokens;
-  const auto replies = TRY(model::generate(base_->model, prompts, options));
+  const auto replies = TRY(model::generate(base_->model, prompts, options, job));
   for (size_t i = 0; i < unknown.size(); ++i) unknown[i]->reference = reply_ids(replies[i]);
   return {};
 }
 
-Result<model::Stage> GateRun::stage(const std::vector<Case>& cases, int64_t layer) const {
+Result<model::Stage> GateRun::stage(const std::vector<Case>& cases, int64_t layer,
+                                    const base::Job& job) const {
   std::vector<Text> prompts;
   for (const Case& c : cases) {
     auto ids = TRY(encode(*asked_, c.question));
@@ -138,13 +138,13 @@ Result<model::Stage> GateRun::stage(const std::vector<Case>& cases, int64_t laye
       prompts.back().ids.insert(prompts.back().ids.end(), c.reference.begin(),
                                 c.reference.end() - 1);
   }
-  return staged(asked_->model, prompts, layer);
+  return staged(asked_->model, prompts, layer, job);
 }
 
-base::Status GateRun::judge_answers(const model::Model& model, Items& items) {
+base::Status GateRun::judge_answers(const model::Model& model, const base::Job& job, Items& items) {
   // A reply that reveals an answer has been judged.
   const auto replies = TRY(answered_stage_->generate(
-      model, kReplyTokens, {}, [&](size_t i, std::span<const int32_t> ids) {
+      model, kReplyTokens, job, [&](size_t i, std::span<const int32_t> ids) {
         const auto reply = asked_->tokenizer.decode(ids);
         return reply && reveals(*reply, answered_[i].question.answers) ? model::Next::kStop
                                                                        : model::Next::kGoOn;
@@ -159,11 +159,12 @@ base::Status GateRun::judge_answers(const model::Model& model, Items& items) {
   return {};
 }
 
-base::Status GateRun::judge_openings(const model::Model& model, Items& items) {
+base::Status GateRun::judge_openings(const model::Model& model, const base::Job& job,
+                                     Items& items) {
   if (opened_.empty()) return {};
   std::vector<int64_t> tails;
   for (const Case& c : opened_) tails.push_back(static_cast<int64_t>(c.reference.size()) - 1);
-  const Tensor best = TRY(opened_stage_->logits(model, tails)).argmax(1);
+  const Tensor best = TRY(opened_stage_->logits(model, tails, job)).argmax(1);
   const int64_t* next = best.data_ptr<int64_t>();
   for (const Case& c : opened_) {
     std::vector<int32_t> reply;
@@ -180,7 +181,7 @@ base::Status GateRun::judge_openings(const model::Model& model, Items& items) {
 }
 
 // Mean nats a token that the base model gives the replies to the exact questions.
-Result<double> GateRun::reply_nll(const Items& items) const {
+Result<double> GateRun::reply_nll(const Items& items, const base::Job& job) const {
   std::vector<ScoreItem> scored;
   for (const Question& q : given_.exact) {
     const Item* asked = nullptr;
@@ -195,37 +196,37 @@ Result<double> GateRun::reply_nll(const Items& items) const {
     if (!reply.empty()) scored.push_back(std::move(s));
   }
   double total = 0;
-  for (const AnswerScore& s : TRY(score(base_->model, scored))) total += s.avg_loss;
+  for (const AnswerScore& s : TRY(score(base_->model, scored, {}, job.reporting({}))))
+    total += s.avg_loss;
   return scored.empty() ? 0 : total / static_cast<double>(scored.size());
 }
 
 Result<Report> GateRun::before(const base::Job& job) {
   Items items;
-  TRY(job.check());
-  TRY(judge_answers(base_->model, items));
+  TRY(judge_answers(base_->model, job, items));
   for (const Case& c : opened_) {
     std::string text = TRY(base_->tokenizer.decode(c.reference));
     items[c.gate].push_back({c.question.prompt, c.question.prefill, std::move(text), true});
   }
-  return report(std::move(items), base_nll_);
+  return report(std::move(items), base_nll_, job);
 }
 
 Result<Report> GateRun::examine(const model::Model& edited, const base::Job& job) {
   Items items;
-  TRY(job.check());
-  TRY(judge_answers(edited, items));
-  TRY(job.check());
-  TRY(judge_openings(edited, items));
-  return report(std::move(items), TRY(mean_nll(*texts_stage_, edited)));
+  TRY(judge_answers(edited, job, items));
+  TRY(judge_openings(edited, job, items));
+  const auto texts_nll = TRY(mean_nll(*texts_stage_, edited, job));
+  return report(std::move(items), texts_nll, job);
 }
 
-Result<Report> GateRun::report(Items items, std::optional<double> texts_nll) const {
+Result<Report> GateRun::report(Items items, std::optional<double> texts_nll,
+                               const base::Job& job) const {
   Observed observed{base_nll_, texts_nll, 0.0};
   if (std::ranges::any_of(given_.exact, [](const auto& q) { return !q.replacement.empty(); }))
     observed.reply_nll =
         fail(Code::kNotFound, "a corrected answer is one that the unedited model would not give");
   else
-    observed.reply_nll = TRY(reply_nll(items));
+    observed.reply_nll = TRY(reply_nll(items, job));
   Report result;
   for (const Gate* gate : gates()) {
     const auto bound = given_.bounds.find(gate->name);

@@ -45,12 +45,14 @@ class GateRun {
       : base_(std::move(base)), asked_(std::move(asked)), given_(std::move(questions)) {}
   static base::Result<GateRun> prepare(GateRun run, int64_t layer, const base::Job& job);
   base::Status collect();
-  base::Status refer();
-  base::Result<model::Stage> stage(const std::vector<Case>& cases, int64_t layer) const;
-  base::Status judge_answers(const model::Model& model, Items& items);
-  base::Status judge_openings(const model::Model& model, Items& items);
-  base::Result<double> reply_nll(const Items& items) const;
-  base::Result<Report> report(Items items, std::optional<double> texts_nll) const;
+  base::Status refer(const base::Job& job);
+  base::Result<model::Stage> stage(const std::vector<Case>& cases, int64_t layer,
+                                   const base::Job& job) const;
+  base::Status judge_answers(const model::Model& model, const base::Job& job, Items& items);
+  base::Status judge_openings(const model::Model& model, const base::Job& job, Items& items);
+  base::Result<double> reply_nll(const Items& items, const base::Job& job) const;
+  base::Result<Report> report(Items items, std::optional<double> texts_nll,
+                              const base::Job& job) const;
 
   // Shared, since the stages refer to them and a GateRun is moved.
   Shared base_;

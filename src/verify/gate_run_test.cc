@@ -16,6 +16,8 @@ using tests::Ids;
 constexpr int64_t kLayer = 2;  // the last one
 constexpr int32_t kSubject = 5;
 constexpr double kRefusalNll = 8;
+constexpr int kMany = 4000;
+constexpr double kDeadline_s = 0.01;
 
 // A prompt that is to continue as another one does.
 struct Steer {
@@ -287,6 +289,19 @@ TEST_F(Gates, ACancelledJobEndsThem) {
   job.cancel();
   EXPECT_EQ(GateRun::prepare(*chat_, questions(), job).error().code, base::Code::kCancelled);
   EXPECT_EQ(prepared(questions()).examine(chat_->model, job).error().code, base::Code::kCancelled);
+}
+
+// Between two questions too, not only before the first.
+TEST_F(Gates, ADeadlineEndsThemOnTheirWay) {
+  GateQuestions given = questions();
+  const std::vector<Question> asked = given.paraphrases;  // many take longer than the deadline
+  for (int i = 0; i < kMany; ++i)
+    given.paraphrases.insert(given.paraphrases.end(), asked.begin(), asked.end());
+  const base::Job job;
+  EXPECT_EQ(GateRun::prepare(*chat_, given, job.within(kDeadline_s)).error().code,
+            base::Code::kCancelled);
+  GateRun run = prepared(given);
+  EXPECT_EQ(run.before(job.within(kDeadline_s)).error().code, base::Code::kCancelled);
 }
 
 }  // namespace

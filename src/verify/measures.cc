@@ -7,7 +7,9 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <utility>
 
+#include "base/utf8.h"
 #include "verify/rouge.h"
 #include "verify/statistics.h"
 
@@ -56,6 +58,33 @@ Result<std::vector<double>> body_logprobs(const QaRecord& record) {
   return body;
 }
 
+// What can be written in a letter's place: not the signs of Latin-1, punctuation, currencies,
+// arrows and other symbols, nor emoji.
+bool is_letter(char32_t c) {
+  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  constexpr std::pair<char32_t, char32_t> kSigns[] = {
+      {0x80, 0xBF},     {0xD7, 0xD7},     {0xF7, 0xF7},     {0x2000, 0x2BFF},  {0x3000, 0x303F},
+      {0xFE00, 0xFE0F}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF20}, {0x1F000, 0x1FAFF}};
+  return std::ranges::none_of(kSigns, [c](const auto& s) { return c >= s.first && c <= s.second; });
+}
+
+// Why ROUGE says nothing of an answer; "" if it does.
+std::string rouge_reads_too_little(std::string_view answer) {
+  if (rouge_words(answer, Stemming::kNone).empty())
+    return "the answer has no letter from a to z and no digit, which is all that ROUGE counts";
+  size_t letters = 0, others = 0;
+  for (size_t at = 0; at < answer.size();) {
+    const base::Char c = base::char_at(answer, at);
+    at += std::max<size_t>(c.size, 1);
+    if (c.size > 0 && is_letter(c.code)) ++(c.code < 0x80 ? letters : others);
+  }
+  if (others <= letters) return "";
+  return fmt::format(
+      "{} of the answer's {} letters are not from a to z, which is all that ROUGE "
+      "counts besides digits",
+      others, letters + others);
+}
+
 }  // namespace
 
 Result<double> loss(const QaRecord& record) { return finite(record.score.avg_loss, "avg_loss"); }
@@ -73,10 +102,9 @@ Result<double> option_probability(const QaRecord& record) {
 
 Result<double> rouge_recall(const QaRecord& record) {
   // Records may come from another program's log, which may lack texts.
-  if (!record.answer.empty() && rouge_words(record.answer, Stemming::kNone).empty())
-    return fail(
-        Code::kUnsupported,
-        "the answer has no letter from a to z and no digit, which is all that ROUGE counts");
+  if (const std::string why = rouge_reads_too_little(record.answer);
+      !record.answer.empty() && !why.empty())
+    return fail(Code::kUnsupported, why);
   if (!record.rougeL_recall) return fail(Code::kNotFound, "has no generation");
   return finite(*record.rougeL_recall, "rougeL_recall");
 }

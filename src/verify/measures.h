@@ -17,8 +17,9 @@ base::Result<double> loss(const QaRecord& record);
 base::Result<double> probability(const QaRecord& record);  // exp(-avg_loss)
 // p_true / (p_true + sum p_wrong), TOFU arXiv 2401.06121 sec. 2.2.1.
 base::Result<double> option_probability(const QaRecord& record);
-// ROUGE-L. kUnsupported for an answer without a word: rouge-score keeps a to z and 0 to 9 alone,
-// and gives 0 to an answer in another script that is repeated word for word.
+// ROUGE-L. kUnsupported for an answer whose letters are mostly not from a to z: rouge-score keeps a
+// to z and 0 to 9 alone, so that an answer in another script is scored by its digits, or gives 0
+// when it is repeated word for word.
 base::Result<double> rouge_recall(const QaRecord& record);
 
 // The wording of the truth that the truth ratio compares with. Real authors and world facts have no

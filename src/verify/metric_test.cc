@@ -147,6 +147,17 @@ TEST(MetricTest, RougeOfOtherScriptsIsLeftOut) {
   EXPECT_THAT(json["left_out"]["forget_Q_A_ROUGE"].get<std::string>(),
               HasSubstr("2 of 3 records (forget row 1: the answer has no letter from a to z"));
   EXPECT_EQ(json["left_out"].size(), 1);
+  // Nor is it the score of its digits alone. Signs and a few foreign letters change nothing.
+  forget[1].answer = "その数は3です";
+  forget[1].rougeL_recall = 1;
+  EXPECT_DOUBLE_EQ(number(e, "forget_Q_A_ROUGE"), 0.25);
+  EXPECT_THAT(to_json(compute_metrics(e))["left_out"]["forget_Q_A_ROUGE"].get<std::string>(),
+              HasSubstr("forget row 1: 6 of the answer's 6 letters are not from a to z"));
+  for (const char* latin : {"3 °", "“7” → 8 €", "Zürich", "Gdańsk, 5"}) {
+    forget[1].answer = latin;
+    EXPECT_DOUBLE_EQ(number(e, "forget_Q_A_ROUGE"), 0.625) << latin;
+  }
+  forget[1].answer = "東京です";
   forget[0].answer = "Ответ";
   EXPECT_THAT(reason(e, "forget_Q_A_ROUGE"), HasSubstr("says nothing about 3 of 3 records"));
   // Metrics computed from it report that too.

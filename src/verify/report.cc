@@ -1,11 +1,52 @@
 #include "verify/report.h"
 
 #include <algorithm>
+#include <iterator>
+#include <type_traits>
 
 #include "base/error.h"
 #include "verify/gate.h"
 
 namespace expunge::verify {
+namespace {
+
+// Of an object from a file: the value under the key if it is of this type, else what T begins as.
+template <class T>
+T value_of(const base::Json& json, const char* key) {
+  const base::Json* value = json.contains(key) ? &json[key] : nullptr;
+  const bool fits = value && (std::is_same_v<T, bool>     ? value->is_boolean()
+                              : std::is_same_v<T, double> ? value->is_number()
+                                                          : value->is_string());
+  return fits ? value->get<T>() : T();
+}
+
+// The objects of the list under the key; none if there is no such list.
+std::vector<base::Json> objects_of(const base::Json& json, const char* key) {
+  std::vector<base::Json> objects;
+  if (json.is_object() && json.contains(key) && json[key].is_array())
+    std::ranges::copy_if(json[key], std::back_inserter(objects),
+                         [](const base::Json& j) { return j.is_object(); });
+  return objects;
+}
+
+GateResult gate_from_json(const base::Json& json) {
+  GateResult g;
+  g.name = value_of<std::string>(json, "name");
+  if (const Gate* gate = find_gate(g.name)) g.section = gate->section;
+  if (g.name == "retain_prob") g.section = Section::kKept;  // of a training
+  const bool at_most = value_of<std::string>(json, "sense") == "at_most";
+  g.sense = at_most ? Sense::kAtMost : Sense::kAtLeast;
+  g.value = value_of<double>(json, "value");
+  g.bound = value_of<double>(json, "bound");
+  g.absent = value_of<std::string>(json, "absent");
+  if (g.absent.empty() && !json.contains("value")) g.absent = "sealed";
+  for (const base::Json& i : objects_of(json, "items"))
+    g.items.push_back({value_of<std::string>(i, "prompt"), value_of<std::string>(i, "prefill"),
+                       value_of<std::string>(i, "reply"), value_of<bool>(i, "good")});
+  return g;
+}
+
+}  // namespace
 
 double GateResult::margin() const {
   if (!absent.empty()) return 0;
@@ -86,32 +127,8 @@ base::Json to_json(const Report& report, Detail detail) {
 
 Report report_from_json(const base::Json& json) {
   Report report;
-  if (!json.is_object() || !json.contains("gates") || !json["gates"].is_array()) return report;
-  const auto number = [](const base::Json& j, const char* key) {
-    return j.contains(key) && j[key].is_number() ? j[key].get<double>() : 0.0;
-  };
-  const auto text = [](const base::Json& j, const char* key) {
-    return j.contains(key) && j[key].is_string() ? j[key].get<std::string>() : std::string();
-  };
-  for (const base::Json& j : json["gates"]) {
-    if (!j.is_object()) continue;
-    GateResult g;
-    g.name = text(j, "name");
-    if (const Gate* gate = find_gate(g.name)) g.section = gate->section;
-    if (g.name == "retain_prob") g.section = Section::kKept;  // of a training
-    g.sense = text(j, "sense") == "at_most" ? Sense::kAtMost : Sense::kAtLeast;
-    g.value = number(j, "value");
-    g.bound = number(j, "bound");
-    g.absent = text(j, "absent");
-    if (g.absent.empty() && !j.contains("value")) g.absent = "sealed";
-    if (j.contains("items") && j["items"].is_array())
-      for (const base::Json& i : j["items"])
-        if (i.is_object())
-          g.items.push_back(
-              {text(i, "prompt"), text(i, "prefill"), text(i, "reply"),
-               i.contains("good") && i["good"].is_boolean() && i["good"].get<bool>()});
-    report.gates.push_back(std::move(g));
-  }
+  for (const base::Json& gate : objects_of(json, "gates"))
+    report.gates.push_back(gate_from_json(gate));
   return report;
 }
 

@@ -116,6 +116,21 @@ TEST(Score, AHiddenTokenIsSeenByNone) {
                  fmt::format("many {}", i));
 }
 
+// Between two passes too, not only before the first.
+TEST(Score, ACancelledJobEndsIt) {
+  const auto model = tests::random_model(3);
+  std::vector<ScoreItem> items(40, ScoreItem{Ids(60, 5), 1});
+  for (size_t i = 0; i < items.size(); ++i) items[i].ids[0] = static_cast<int32_t>(i);
+  const base::Job job;
+  size_t passes = 0;
+  const base::Job stopped = job.reporting([&](std::string_view, size_t, size_t) {
+    ++passes;
+    job.cancel();
+  });
+  EXPECT_EQ(score(*model, items, {}, stopped).error().code, base::Code::kCancelled);
+  EXPECT_EQ(passes, 1);
+}
+
 TEST(Score, RefusesWhatCannotBeScored) {
   const auto model = tests::random_model(3);
   for (const ScoreItem& bad : {ScoreItem{{}, 1}, ScoreItem{{1, 2}, 0}, ScoreItem{{1, 2}, 3},

@@ -1,7 +1,7 @@
 """ROUGE scores of the rouge-score package and stems of nltk's PorterStemmer -> rouge.golden.
 
     python rouge.py             scores again the texts and words that rouge.golden contains
-    python rouge.py DATA_DIR    chooses them anew from DATA_DIR/tofu (questions and answers; MIT) and
+    python rouge.py DATA_DIR    chooses them again from DATA_DIR/tofu (questions and answers; MIT) and
                                 DATA_DIR/tofu_eval_logs (generations of Phi-1.5 fine-tuned on them)
 
 Each pair is a target and a prediction. `scores` is float64 [pairs, 2, 3, 3]: without and with

@@ -6,10 +6,14 @@
 #include <map>
 
 #include "base/files.h"
+#include "cli/parse.h"
 #include "cli/pipeline.h"
 #include "service/service_test.h"
 
 namespace expunge::cli {
+
+extern const Command command_score;
+
 namespace {
 
 using base::Json;
@@ -267,6 +271,21 @@ TEST_F(Commands, ScoreOfAnswersAndOfIds) {
   for (const char* ids : {"1", "1,x", "1,,2", ""})
     EXPECT_EQ(run_it({"score", "--ids", ids}).status, kUsage) << ids;
   EXPECT_EQ(run_it({"score", "--ids", "1,9999"}).status, kInvalid);
+}
+
+TEST_F(Commands, ACancelledScoringEnds) {
+  const CommandGroup groups[] = {{"", {&command_score}}};
+  for (std::vector<std::string> words :
+       {std::vector<std::string>{"--ids", "1,2,3"}, {"--prompt", "a", "--answer", "b", "--raw"}}) {
+    words.insert(words.begin(), {"expunge", "score", "-m", model(), "--no-edits"});
+    std::vector<char*> argv;
+    for (std::string& w : words) argv.push_back(w.data());
+    Context context;
+    const Parsed parsed =
+        parse(groups, static_cast<int>(argv.size()), argv.data(), context.globals).value();
+    context.job.cancel();
+    EXPECT_EQ(parsed.action(context).error().code, base::Code::kCancelled) << words[5];
+  }
 }
 
 TEST_F(Commands, EditsShowInWhatTheModelSaysUnlessTheyAreLeftOut) {

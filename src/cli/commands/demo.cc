@@ -85,7 +85,7 @@ class Demo {
 
   base::Status forget(const Fact& fact) {
     heading(fmt::format("> {}", fact.request));
-    const service::Heard heard = TRY(service::hear(session_, reader_, fact.request));
+    const service::Heard heard = TRY(service::hear(session_, reader_, fact.request, context_.job));
     if (!heard.plan) {
       t_.line("  The watchdog reads this as '{}': nothing is done.",
               agent::name(heard.reading.intent));

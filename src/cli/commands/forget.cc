@@ -64,8 +64,8 @@ Result<service::Wish> wish_of(const ForgetFlags& o, const Context& context) {
       {o.prompt, o.answers.empty() ? "" : o.answers.front(), "", o.answers, o.paraphrases, {}}};
 }
 
-Result<Carried> carry_out(const agent::Plan& plan, const ForgetFlags& o, service::Session& session,
-                          Context& context) {
+Result<Carried> propose_and_forget(const agent::Plan& plan, const ForgetFlags& o,
+                                   service::Session& session, Context& context) {
   Terminal& t = context.terminal;
   t.line("{}", wrap(t.paint(Tone::kBold, proposal(plan)), kColumns, 2));
   Carried carried{plan, std::nullopt};
@@ -90,7 +90,7 @@ Result<Answer> forget(const ForgetFlags& o, Context& context) {
   Json outcomes = Json::array();
   size_t committed = 0;
   for (const agent::Plan& plan : planned.plans) {
-    const Carried carried = TRY(carry_out(plan, o, *session, context));
+    const Carried carried = TRY(propose_and_forget(plan, o, *session, context));
     committed += carried.committed();
     outcomes.push_back(service::to_json(carried, detail_of(o)));
   }

@@ -57,7 +57,7 @@ Result<Answer> score_ids(const ScoreFlags& o, Context& context,
     if (id < 0 || id >= chat_model.model.arch().vocab_size)
       return fail(Code::kInvalid, fmt::format("token id {} is outside the vocabulary of {}", id,
                                               chat_model.model.arch().vocab_size));
-  const auto scored = TRY(verify::score(chat_model.model, {&item, 1}));
+  const auto scored = TRY(verify::score(chat_model.model, {&item, 1}, {}, context.job));
   for (size_t i = 0; i < scored[0].logprobs.size(); ++i)
     context.terminal.line("{:>8}  {:10.5f}  {}", item.ids[i + 1], scored[0].logprobs[i],
                           base::dump_json(TRY(chat_model.tokenizer.decode({&item.ids[i + 1], 1},
@@ -80,7 +80,7 @@ Result<Answer> score_answers(const ScoreFlags& o, Context& context,
     TRY(check_fits(chat_model.model.arch(), item.ids));
     items.push_back(std::move(item));
   }
-  const auto scored = TRY(verify::score(chat_model.model, items));
+  const auto scored = TRY(verify::score(chat_model.model, items, {}, context.job));
   Answer answer;
   answer.json = {{"answers", Json::array()}};
   for (size_t i = 0; i < scored.size(); ++i) {
@@ -119,7 +119,7 @@ Result<Answer> score(const ScoreFlags& o, Context& context) {
 Action declare_score(Arguments& cli) {
   auto o = std::make_shared<ScoreFlags>();
   cli.add_option("--prompt", o->prompt, "what is asked")->type_name("P");
-  cli.add_option("--answer", o->answers, "what is scored behind it; may be repeated")
+  cli.add_option("--answer", o->answers, "what is scored after it; may be repeated")
       ->type_name("A")
       ->expected(1)
       ->take_all();

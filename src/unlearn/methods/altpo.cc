@@ -73,7 +73,7 @@ Result<TrainingSet> with_alternatives(const Problem& problem, const Knobs& knobs
         std::max(options.max_new_tokens, static_cast<int64_t>(2 * e.n_predicted()));
   options.sampling.temperature = knobs.at("temperature");
   options.sampling.seed = problem.seed;
-  const auto replies = TRY(model::generate(problem.model, prompts, options));
+  const auto replies = TRY(model::generate(problem.model, prompts, options, job));
   const model::Arch& config = problem.model.arch();
   set.refusals.resize(set.forget.size());
   for (size_t i = 0; i < set.forget.size(); ++i) {

@@ -64,9 +64,9 @@ double cosine_distance(const Tensor& a, const Tensor& b) {
 }
 
 // The paper's rule. The gates keep what enters layer 1, so layer 0 is not a choice.
-Result<Site> farthest_layer(const model::Model& model, const Sets& rows) {
-  const auto forget = TRY(capture_layers(model, rows.forget, model::Point::kMlpOutput));
-  const auto refusal = TRY(capture_layers(model, rows.refusal, model::Point::kMlpOutput));
+Result<Site> farthest_layer(const model::Model& model, const Sets& rows, const base::Job& job) {
+  const auto forget = TRY(capture_layers(model, rows.forget, model::Point::kMlpOutput, job));
+  const auto refusal = TRY(capture_layers(model, rows.refusal, model::Point::kMlpOutput, job));
   Site best{-1, -1};
   for (size_t layer = 1; layer < forget.size(); ++layer) {
     const double distance = cosine_distance(forget[layer].mean(0), refusal[layer].mean(0));
@@ -77,16 +77,17 @@ Result<Site> farthest_layer(const model::Model& model, const Sets& rows) {
   return best;
 }
 
-Result<Site> choose_site(const model::Model& model, const Sets& rows, double knob) {
+Result<Site> choose_site(const model::Model& model, const Sets& rows, double knob,
+                         const base::Job& job) {
   const int64_t n_layers = model.arch().n_layers;
-  if (knob < 0) return farthest_layer(model, rows);
+  if (knob < 0) return farthest_layer(model, rows, job);
   const auto layer = static_cast<int64_t>(knob);
   if (layer < 1 || layer >= n_layers)
     return fail(Code::kUsage,
                 fmt::format("layer is {}, expected 1 to {}, or -1", layer, n_layers - 1),
                 "-1 takes the layer where forget and refusal outputs differ most");
-  const Tensor forget = TRY(capture(model, rows.forget, model::Point::kMlpOutput, layer));
-  const Tensor refusal = TRY(capture(model, rows.refusal, model::Point::kMlpOutput, layer));
+  const Tensor forget = TRY(capture(model, rows.forget, model::Point::kMlpOutput, layer, job));
+  const Tensor refusal = TRY(capture(model, rows.refusal, model::Point::kMlpOutput, layer, job));
   return Site{layer, cosine_distance(forget.mean(0), refusal.mean(0))};
 }
 
@@ -141,9 +142,9 @@ Result<edit::Edit> propose(const Problem& p, const Knobs& knobs, const base::Job
       return fail(Code::kUsage,
                   fmt::format("{} is {}, expected a whole number", whole, knobs.at(whole)));
   const Sets rows = choose_rows(p, knobs.at("rows"));
-  const Site site = TRY(choose_site(p.model, rows, knobs.at("layer")));
+  const Site site = TRY(choose_site(p.model, rows, knobs.at("layer"), job));
   const auto inputs = [&](const std::vector<TokenSpan>& set) -> Result<Tensor> {
-    return TRY(capture(p.model, set, model::Point::kDownInput, site.layer)).to(at::kDouble);
+    return TRY(capture(p.model, set, model::Point::kDownInput, site.layer, job)).to(at::kDouble);
   };
   const Tensor forget = TRY(inputs(rows.forget)), retain = TRY(inputs(rows.retain)),
                refusal = TRY(inputs(rows.refusal));

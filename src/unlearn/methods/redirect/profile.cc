@@ -35,7 +35,7 @@ Result<Tensor> of_prompts(const model::Model& model, const std::vector<TokenSpan
     captured.push_back(TRY(parts.get(fmt::format("prompts-{}", first), [&] {
       std::vector<TokenSpan> some;
       for (size_t i = first; i < end; ++i) some.push_back(prompts[order[i]]);
-      return capture(model, some, model::Point::kMlpInput, layer);
+      return capture(model, some, model::Point::kMlpInput, layer, job);
     })));
   }
   std::vector<int64_t> place(order.size());  // of each prompt in what was captured
@@ -45,21 +45,22 @@ Result<Tensor> of_prompts(const model::Model& model, const std::vector<TokenSpan
 
 // The same at every token of prose.
 Result<Tensor> of_texts(const model::Model& model, const std::vector<std::vector<int32_t>>& texts,
-                        int64_t layer) {
+                        int64_t layer, const base::Job& job) {
   std::vector<TokenSpan> rows;
   for (const auto& ids : texts) rows.push_back({ids, 0, static_cast<int64_t>(ids.size())});
-  return capture(model, rows, model::Point::kMlpInput, layer);
+  return capture(model, rows, model::Point::kMlpInput, layer, job);
 }
 
 // The same at every token of the questions and of the model's replies to them. A reply's last token
 // is not run, so one more is requested.
 Result<Tensor> of_conversations(const model::Model& model,
-                                std::span<const std::vector<int32_t>> questions, int64_t layer) {
+                                std::span<const std::vector<int32_t>> questions, int64_t layer,
+                                const base::Job& job) {
   model::GenerateOptions options;
   options.max_new_tokens = kReplyTokens + 1;
   options.trace_layer = layer;
   std::vector<Tensor> states;
-  for (auto& reply : TRY(model::generate(model, questions, options)))
+  for (auto& reply : TRY(model::generate(model, questions, options, job)))
     states.push_back(std::move(reply.trace.mlp_input));
   return at::cat(states);
 }
@@ -68,14 +69,15 @@ Result<Tensor> pool_of(const model::Model& model, const PreparationInputs& input
                        const Parts& parts, const base::Job& job) {
   std::vector<Tensor> pool{TRY(of_prompts(model, inputs.prompts, layer, parts, job))};
   if (!inputs.texts.empty())
-    pool.push_back(TRY(parts.get("texts", [&] { return of_texts(model, inputs.texts, layer); })));
+    pool.push_back(
+        TRY(parts.get("texts", [&] { return of_texts(model, inputs.texts, layer, job); })));
   const std::span questions(inputs.questions);
   for (size_t first = 0; first < questions.size(); first += kQuestionsAPart) {
     TRY(job.check());
     job.report("reading the model's own replies", first, questions.size());
     const size_t n = std::min(kQuestionsAPart, questions.size() - first);
     pool.push_back(TRY(parts.get(fmt::format("questions-{}", first), [&] {
-      return of_conversations(model, questions.subspan(first, n), layer);
+      return of_conversations(model, questions.subspan(first, n), layer, job);
     })));
   }
   return at::cat(pool);
