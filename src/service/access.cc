@@ -20,6 +20,17 @@ base::Status check_named(const std::string& file) {
 
 }  // namespace
 
+void say_notes(const model::ChatModel& chat_model, const Note& note) {
+  if (!note) return;
+  for (const std::string& text : chat_model.notes) note(text);
+}
+
+Result<model::ChatModel> load_model(const Place& place, const Note& note) {
+  auto chat_model = TRY(model::load_chat_model(place.model, place.activations));
+  say_notes(chat_model, note);
+  return chat_model;
+}
+
 Result<std::unique_ptr<Session>> open_session(const Place& place, journal::Mode mode) {
   if (mode != journal::Mode::kReadWrite) TRY(check_named(place.journal));
   return Session::open({place.model, place.journal, mode, place.activations});
@@ -42,7 +53,7 @@ Result<Reader> Reader::open(const Place& place, Edits edits) {
   if (edits == Edits::kApplied)
     reader.chat_model_ = TRY(open_session(place, journal::Mode::kReadOrEmpty))->present();
   else
-    reader.chat_model_ = TRY(model::load_chat_model(place.model, place.activations));
+    reader.chat_model_ = TRY(load_model(place, {}));
   return reader;
 }
 

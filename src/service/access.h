@@ -1,6 +1,7 @@
 // How a use case gets its model and journal.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,13 @@ struct Place {
   tensor::Activations activations = tensor::Activations::kFloat;
 };
 
+// Takes what the user should know besides the result.
+using Note = std::function<void(const std::string& text)>;
+// What there is to know about the model's text side.
+void say_notes(const model::ChatModel& chat_model, const Note& note);
+
+// The model without its edits.
+base::Result<model::ChatModel> load_model(const Place& place, const Note& note);
 // The model with its journal. A journal that the place names must exist, unless the mode is
 // kReadWrite.
 base::Result<std::unique_ptr<Session>> open_session(const Place& place, journal::Mode mode);

@@ -101,4 +101,21 @@ Json to_json(const Reply& reply) {
           {"prompt_tokens", reply.prompt_tokens}};
 }
 
+Json to_json(const Finetuned& finetuned) {
+  Json json = to_json(finetuned.summary);
+  json["model"] = finetuned.saved.path;
+  return json;
+}
+
+Json to_json(const EvaluateResult& result) {
+  Json json = verify::to_json(result.runs.back().evaluation);
+  if (result.runs.size() > 1) {
+    const verify::Evaluation& base = result.runs.front().evaluation;
+    json["base"] = verify::to_json(base.figures);
+    json["base"]["skipped"] = verify::skipped_to_json(base.skipped);
+  }
+  if (!result.report.empty()) json["report"] = result.report;
+  return json;
+}
+
 }  // namespace expunge::service

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "service/chat.h"
+#include "service/evaluate.h"
 #include "service/export.h"
 #include "service/generate.h"
 #include "service/replay.h"
+#include "service/training.h"
 
 namespace expunge::service {
 
@@ -21,5 +23,8 @@ base::Json to_json(const VerifyResult& result, verify::Detail detail);
 base::Json to_json(const ExportResult& result);
 base::Json to_json(const Replayed& replayed);
 base::Json to_json(const Reply& reply);
+base::Json to_json(const Finetuned& finetuned);
+// The last run; of the one before it the figures, as "base".
+base::Json to_json(const EvaluateResult& result);
 
 }  // namespace expunge::service

@@ -170,6 +170,50 @@ class TrainingJob {
   RunSummary& summary_ = result_.summary;
 };
 
+Result<ExampleSet> read_set(const UnlearnRequest& request, const std::string& split) {
+  const std::string file = TRY(qa_file(request.data, split));
+  return read_examples({&file, 1}, request.options.limit);
+}
+
+TrainingRequest training_of(const TrainingOptions& o, const model::ChatModel& chat_model,
+                            const unlearn::Method& method, unlearn::Knobs knobs) {
+  TrainingRequest r{chat_model, method, std::move(knobs)};
+  r.system = o.system;
+  r.seed = o.seed;
+  r.eval_every = o.eval_every;
+  r.checkpoint_every = o.checkpoint_every;
+  r.out = o.out;
+  return r;
+}
+
+// The result exists already: a failure to write its record does not undo it.
+void write_or_note(const std::string& out, const RunSummary& summary, const Note& note) {
+  if (const Status written = write_summary(out, summary); !written && note)
+    note(fmt::format("run.json was not written: {}", written.error().message));
+}
+
+// What save_trained writes: float32 weights; tokenizer and other small files.
+uint64_t saved_bytes(const model::Model& model) {
+  uint64_t bytes = 32 << 20;
+  bytes += model.weight_bytes();
+  return bytes;
+}
+
+journal::Draft draft_of(const TrainingRequest& request, const RunSummary& s) {
+  journal::Draft draft;
+  draft.request = {{"intent", "forget"},
+                   {"examples", {{"forget", to_json(s.forget)}, {"retain", to_json(s.retain)}}},
+                   {"system", request.system}};
+  draft.method = request.method.name;
+  draft.report = {{"before", to_json(*s.before)},
+                  {"after", to_json(*s.after)},
+                  {"edit_norm", *s.edit_norm},
+                  {"seconds", *s.seconds}};
+  draft.verdict = "trained";
+  draft.seed = request.seed;
+  return draft;
+}
+
 }  // namespace
 
 std::string hash_of(const std::vector<text::QaItem>& items) {
@@ -232,6 +276,71 @@ Result<TrainingResult> run_training(const TrainingRequest& request, const base::
 }
 
 void discard_checkpoint(const std::string& out) { edit::remove_checkpoint(checkpoint_of(out)); }
+
+Result<std::optional<Finetuned>> finetune(FinetuneRequest request, const base::Job& job) {
+  const unlearn::Method& method = unlearn::finetuning();
+  auto knobs = TRY(knobs_of(method, request.options));
+  std::string& out = request.options.out;
+  while (out.size() > 1 && out.ends_with('/')) out.pop_back();
+  const publish::ExportOptions destination{
+      .format = publish::Format::kSafetensors, .dtype = tensor::DType::kF32, .path = out};
+  ExampleSet examples = TRY(read_examples(request.files, request.options.limit));
+  const model::ChatModel chat_model = TRY(load_model(request.place, request.note));
+  TRY(publish::check_destination(chat_model.model, destination));  // before the work
+  TrainingRequest training = training_of(request.options, chat_model, method, std::move(knobs));
+  training.group = request.group;
+  training.note = request.note;
+  training.forget = std::move(examples);
+  training.out = out + ".run";  // the folder itself appears complete
+  training.result_folder = training.out;
+  training.result_bytes = saved_bytes(chat_model.model);
+  TrainingResult run = TRY(run_training(training, job));
+  if (!tensor::leads(request.group)) return std::nullopt;
+  const model::ChatModel trained = chat_model.with(TRY(edit::apply(chat_model.model, run.edit)));
+  run.edit = {};
+  run.summary.after = TRY(probabilities(trained, training.system, training.forget.items, {}, job));
+  run.summary.trained_weights_hash = trained.model.weights_hash();
+  run.space.release();
+  auto saved = TRY(
+      publish::save_trained(trained.model, {{"training", to_json(run.summary)}}, destination, job));
+  std::filesystem::remove_all(training.out);
+  write_or_note(out, run.summary, request.note);
+  return Finetuned{std::move(run.summary), std::move(saved)};
+}
+
+Result<std::optional<RunSummary>> unlearn(const UnlearnRequest& request, const base::Job& job) {
+  const bool leads = tensor::leads(request.group);
+  const unlearn::Method& method = *TRY(unlearn::find_method(request.method));
+  auto knobs = TRY(knobs_of(method, request.options));
+  ExampleSet forget = TRY(read_set(request, request.forget));
+  ExampleSet retain;
+  if (!request.retain.empty()) retain = TRY(read_set(request, request.retain));
+  const auto session = TRY(
+      open_session(request.place, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
+  const model::ChatModel present = session->present();
+  say_notes(present, request.note);
+  TrainingRequest training = training_of(request.options, present, method, std::move(knobs));
+  training.group = request.group;
+  training.note = request.note;
+  training.forget = std::move(forget);
+  training.retain = std::move(retain);
+  training.result_folder =
+      std::filesystem::absolute(session->journal_path()).parent_path().string();
+  const auto figures = [&](const model::ChatModel& model) {
+    return probabilities(model, training.system, training.forget.items, training.retain.items, job);
+  };
+  SetFigures before;
+  if (leads) before = TRY(figures(present));
+  TrainingResult run = TRY(run_training(training, job));
+  if (!leads) return std::nullopt;
+  run.summary.before = before;
+  run.summary.after = TRY(figures(present.with(TRY(edit::apply(present.model, run.edit)))));
+  run.space.release();
+  run.summary.entry = TRY(session->add(std::move(run.edit), draft_of(training, run.summary)));
+  discard_checkpoint(training.out);
+  write_or_note(training.out, run.summary, request.note);
+  return std::move(run.summary);
+}
 
 double peak_memory_gb() {
   rusage usage{};

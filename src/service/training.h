@@ -1,15 +1,17 @@
-// What finetune, unlearn and sweep share: data, settings, and the folder that a run leaves.
+// Trainings: finetune, whose result is a folder, and unlearn, whose result is an entry of the
+// journal; and what they share with sweep: data, settings, and the folder that a run leaves.
 //
 // OUT/run.json is a RunSummary. A run that was ended, in whatever way, resumes from
 // OUT/checkpoint.safetensors bit for bit when the same command is given again.
 #pragma once
 
-#include <functional>
 #include <span>
 
 #include "base/files.h"
 #include "base/job.h"
 #include "model/chat_model.h"
+#include "publish/publish.h"
+#include "service/access.h"
 #include "service/run_summary.h"
 #include "text/qa_set.h"
 #include "unlearn/method.h"
@@ -58,7 +60,7 @@ struct TrainingRequest {
   std::string result_folder = {};
   uint64_t result_bytes = 0;
   // Notices for the user: items left out, a checkpoint that could not be written.
-  std::function<void(const std::string& text)> note = {};
+  Note note = {};
 };
 struct TrainingResult {
   edit::Edit edit;
@@ -75,6 +77,34 @@ base::Result<SetFigures> probabilities(const model::ChatModel& chat_model,
                                        const std::string& system,
                                        std::span<const text::QaItem> forget,
                                        std::span<const text::QaItem> retain, const base::Job& job);
+
+struct FinetuneRequest {
+  Place place = {};  // the model to begin with, without edits
+  std::vector<std::string> files = {};
+  TrainingOptions options = {};  // out: the model's folder
+  tensor::ProcessGroup* group = nullptr;
+  Note note = {};
+};
+struct Finetuned {
+  RunSummary summary;
+  publish::Exported saved;
+};
+// The trained model as float32 in a folder, which appears complete. Nothing on ranks other than 0.
+// Errors: those of publish::check_destination, before the work.
+base::Result<std::optional<Finetuned>> finetune(FinetuneRequest request, const base::Job& job);
+
+struct UnlearnRequest {
+  Place place = {};
+  std::string method = "npo";
+  // Each a file or a split of `data`; retain "" = none.
+  std::string forget = {}, retain = {}, data = "data/tofu";
+  TrainingOptions options = {};
+  tensor::ProcessGroup* group = nullptr;
+  Note note = {};
+};
+// Trains the present weights and commits the edit: summary.entry. Nothing on ranks other than 0.
+base::Result<std::optional<RunSummary>> unlearn(const UnlearnRequest& request,
+                                                const base::Job& job);
 
 double peak_memory_gb();  // of this process so far
 

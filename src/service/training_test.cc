@@ -7,6 +7,9 @@
 #include <filesystem>
 
 #include "golden.h"
+#include "service/entries.h"
+#include "service/json.h"
+#include "service/service_test.h"
 #include "tiny.h"
 #include "tiny_vocab.h"
 #include "unlearn/train.h"
@@ -18,6 +21,7 @@ namespace fs = std::filesystem;
 using base::Code;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class TrainingTest : public ::testing::Test {
  protected:
@@ -140,6 +144,99 @@ TEST_F(TrainingTest, WithoutRoomForItsResultItDoesNotBegin) {
   EXPECT_FALSE(fs::exists(r.out + "/checkpoint.safetensors"));
   r.result_bytes = 0;
   EXPECT_TRUE(run_training(r, {}));
+}
+
+// The two use cases, on a model and a set that are files.
+class TrainingFiles : public ServiceTest {
+ protected:
+  void SetUp() override {
+    ServiceTest::SetUp();
+    fs::remove_all(out());
+    ASSERT_TRUE(base::write_file_atomic(
+        set(), base::dump_json({{"question", "who?"}, {"answer", "Oslo"}})));
+  }
+  static std::string out() { return (folder_ / "out").string(); }
+  static std::string set() { return (folder_ / "set.json").string(); }
+  static std::vector<text::QaItem> items() {
+    const std::string file = set();
+    return read_examples({&file, 1}, 0).value().items;
+  }
+  static TrainingOptions options() {
+    TrainingOptions o;
+    o.out = out();
+    o.epochs = 4;
+    o.lora = 2;
+    o.lr = 1e-2;
+    return o;
+  }
+  Note note() {
+    return [this](const std::string& text) { notes_.push_back(text); };
+  }
+  std::vector<std::string> notes_;
+};
+
+TEST_F(TrainingFiles, FinetuneLeavesAModelInAFolder) {
+  FinetuneRequest request{.place = place(), .files = {set()}, .options = options(), .note = note()};
+  request.options.out += "//";
+  const Finetuned done = finetune(request, {}).value().value();
+  EXPECT_EQ(done.saved.path, out());
+  EXPECT_EQ(done.summary.fitted->losses.size(), 4U);
+  EXPECT_FALSE(done.summary.before);
+  EXPECT_FALSE(fs::exists(out() + ".run"));
+  EXPECT_FALSE(fs::exists(journal()));
+  const RunSummary left = read_summary(out()).value();
+  EXPECT_EQ(left.trained_weights_hash, done.summary.trained_weights_hash);
+  EXPECT_EQ(left.after->forget_prob, done.summary.after->forget_prob);
+  const model::ChatModel saved = model::load_chat_model(out()).value();
+  EXPECT_EQ(saved.model.weights_hash(), done.summary.trained_weights_hash);
+  EXPECT_NEAR(*probabilities(saved, "", items(), {}, {}).value().forget_prob,
+              *done.summary.after->forget_prob, 1e-6);
+  EXPECT_EQ(to_json(done)["model"], out());
+  EXPECT_THAT(notes_, IsEmpty());
+  // The folder is a result already: refused before the training.
+  const auto again = finetune(request, {});
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kConflict);
+  EXPECT_FALSE(fs::exists(out() + ".run"));
+}
+
+TEST_F(TrainingFiles, UnlearnLeavesAnEntryOfTheJournal) {
+  UnlearnRequest request{.place = place(),
+                         .method = "graddiff",
+                         .forget = set(),
+                         .retain = set(),
+                         .options = options(),
+                         .note = note()};
+  request.options.system = "Be brief.";
+  request.options.seed = 3;
+  const RunSummary done = unlearn(request, {}).value().value();
+  ASSERT_EQ(done.entry, 1);
+  EXPECT_TRUE(done.before->retain_prob);
+  EXPECT_EQ(to_json(read_summary(out()).value()), to_json(done));
+  EXPECT_FALSE(fs::exists(out() + "/checkpoint.safetensors"));
+
+  const auto session = open(journal::Mode::kReadOnly);
+  const auto active = session->active().value();
+  ASSERT_EQ(active.size(), 1U);
+  EXPECT_TRUE(is_trained(active[0]));
+  EXPECT_EQ(active[0].method, "graddiff");
+  EXPECT_EQ(active[0].seed, 3U);
+  EXPECT_EQ(active[0].request["system"], "Be brief.");
+  EXPECT_EQ(active[0].request["examples"]["forget"], to_json(done.forget));
+  EXPECT_EQ(active[0].report["before"], to_json(*done.before));
+  EXPECT_EQ(active[0].report["after"], to_json(*done.after));
+  EXPECT_EQ(probabilities(session->present(), request.options.system, items(), {}, {})
+                .value()
+                .forget_prob,
+            done.after->forget_prob);
+  // The second begins with what the first made.
+  request.options.out += "-2";
+  const RunSummary next = unlearn(request, {}).value().value();
+  EXPECT_EQ(next.entry, 2);
+  EXPECT_EQ(next.before->forget_prob, done.after->forget_prob);
+
+  request.method = "oblivion";
+  EXPECT_EQ(unlearn(request, {}).error().code, Code::kUsage);
 }
 
 }  // namespace

@@ -1,15 +1,12 @@
 #include "verify/figures.h"
 
 namespace expunge::verify {
-namespace {
 
 std::string reason(const base::Error& error) {
   std::string text = error.message;
   for (const std::string& where : error.trail) text = where + ": " + text;
   return text;
 }
-
-}  // namespace
 
 base::Json to_json(const Figures& figures) {
   base::Json summary = base::Json::object(), absent = summary, left_out = summary;

@@ -27,6 +27,9 @@ struct Figures {
   std::vector<std::pair<std::string, int64_t>> counts = {};  // of items, tokens
 };
 
+// What an absent figure's error says, in one text.
+std::string reason(const base::Error& error);
+
 // {"summary": {key: number}, "absent": {key: reason}, "left_out": {key: records}}
 base::Json to_json(const Figures& figures);
 
