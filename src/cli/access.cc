@@ -9,17 +9,10 @@
 #include "text/qa_set.h"
 
 namespace expunge::cli {
-namespace {
 
 using base::Code;
 using base::fail;
 using base::Result;
-
-void say_notes(Context& context, const model::ChatModel& chat_model) {
-  for (const std::string& note : chat_model.notes) context.terminal.note(note);
-}
-
-}  // namespace
 
 base::Status join_group(Context& context) {
   context.group = TRY(tensor::ProcessGroup::join());
@@ -37,9 +30,13 @@ service::Place place_of(const Context& context, const service::Scratch& scratch)
   return place;
 }
 
+service::Note notes_of(Context& context) {
+  return [&t = context.terminal](const std::string& text) { t.note(text); };
+}
+
 Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode) {
   auto session = TRY(service::open_session(place_of(context), mode));
-  say_notes(context, session->present());
+  service::say_notes(session->present(), notes_of(context));
   return session;
 }
 
@@ -47,14 +44,8 @@ Result<service::Reader> open_reader(Context& context, service::Edits edits) {
   if (edits == service::Edits::kIgnored)
     TRY(refuse(context, {"--journal"}, "--no-edits leaves out what it records"));
   auto reader = TRY(service::Reader::open(place_of(context), edits));
-  say_notes(context, reader.chat_model());
+  service::say_notes(reader.chat_model(), notes_of(context));
   return reader;
-}
-
-Result<model::ChatModel> load_model(Context& context, const std::string& spec) {
-  auto chat_model = TRY(model::load_chat_model(spec, context.globals.activations));
-  say_notes(context, chat_model);
-  return chat_model;
 }
 
 base::Status refuse(const Context& context, std::initializer_list<std::string_view> options,

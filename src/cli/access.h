@@ -19,11 +19,12 @@ base::Status join_group(Context& context);
 service::Place place_of(const Context& context);
 // The same model with a journal of its own.
 service::Place place_of(const Context& context, const service::Scratch& scratch);
+// Prints what the service has to say besides its results.
+service::Note notes_of(Context& context);
 // These say what the user should know about the model's text side. Without edits --journal is
 // refused.
 base::Result<std::unique_ptr<service::Session>> open_session(Context& context, journal::Mode mode);
 base::Result<service::Reader> open_reader(Context& context, service::Edits edits);
-base::Result<model::ChatModel> load_model(Context& context, const std::string& spec);
 
 // Refuses those of the options ("--raw") that were given: they have no effect, and why.
 base::Status refuse(const Context& context, std::initializer_list<std::string_view> options,

@@ -8,12 +8,21 @@
 namespace expunge::cli {
 namespace {
 
-using base::Json;
+using Numbers = std::vector<std::pair<std::string, double>>;
+
+Numbers numbers_of(const verify::Figures& figures) {
+  Numbers numbers;
+  for (const auto& [key, figure] : figures.values)
+    if (figure) numbers.emplace_back(key, figure->number);
+  for (const auto& [key, count] : figures.counts)
+    numbers.emplace_back(key, static_cast<double>(count));
+  return numbers;
+}
 
 // Significant digits, not decimals: p-values are small.
-std::string figure(const Json& summary, const std::string& key) {
-  const auto it = summary.find(key);
-  return it == summary.end() || !it->is_number() ? "-" : fmt::format("{:.4g}", it->get<double>());
+std::string number(const Numbers& numbers, const std::string& key) {
+  const auto it = std::ranges::find(numbers, key, &Numbers::value_type::first);
+  return it == numbers.end() ? "-" : fmt::format("{:.4g}", it->second);
 }
 
 void dim(Terminal& t, const std::string& text) {
@@ -22,36 +31,34 @@ void dim(Terminal& t, const std::string& text) {
 
 }  // namespace
 
-void print_figures(Terminal& t, std::span<const publish::ReportRun> runs) {
+void print_figures(Terminal& t, std::span<const service::EvaluatedRun> runs) {
+  std::vector<Numbers> columns;
   std::vector<std::string> keys;
-  for (const publish::ReportRun& run : runs)
-    for (const auto& [key, value] : run.evaluation["summary"].items())
+  for (const service::EvaluatedRun& run : runs)
+    for (const auto& [key, value] : columns.emplace_back(numbers_of(run.evaluation.figures)))
       if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
   constexpr size_t kName = 32, kWidth = 14;
   std::string head = pad("", kName);
-  for (const publish::ReportRun& run : runs) head += pad_left(fit(run.label, kWidth - 1), kWidth);
+  for (const service::EvaluatedRun& run : runs)
+    head += pad_left(fit(run.label, kWidth - 1), kWidth);
   t.line("{}", t.paint(Tone::kBold, head));
   for (const std::string& key : keys) {
     std::string line = pad(key, kName);
-    for (const publish::ReportRun& run : runs)
-      line += pad_left(figure(run.evaluation["summary"], key), kWidth);
+    for (const Numbers& numbers : columns) line += pad_left(number(numbers, key), kWidth);
     t.line("{}", line);
   }
-  const Json& last = runs.back().evaluation;
-  if (const Json& skipped = last["skipped"]; !skipped.empty()) {
-    const Json& first = skipped[0];
-    const std::string file = first["file"].get<std::string>();
-    dim(t, fmt::format("skipped: {} {}; {} {} row {}{}: {}", skipped.size(),
-                       skipped.size() == 1 ? "item" : "items",
-                       skipped.size() == 1 ? "it is" : "the first is",
-                       first["set"].get<std::string>(), first["row"].get<int64_t>(),
-                       file.empty() ? "" : " of " + file, first["reason"].get<std::string>()));
-  }
-  for (const auto& [key, records] : last["left_out"].items())
-    dim(t, fmt::format("{} leaves out {}", key, records.get<std::string>()));
+  const verify::Evaluation& last = runs.back().evaluation;
+  if (const auto& skipped = last.skipped; !skipped.empty())
+    dim(t,
+        fmt::format("skipped: {} {}; {} {}", skipped.size(), skipped.size() == 1 ? "item" : "items",
+                    skipped.size() == 1 ? "it is" : "the first is", describe(skipped[0])));
+  for (const auto& [key, figure] : last.figures.values)
+    if (figure && !figure->left_out.empty())
+      dim(t, fmt::format("{} leaves out {}", key, figure->left_out));
   // One line a reason: most keys lack the same thing.
   std::map<std::string, size_t> reasons;
-  for (const auto& [key, reason] : last["absent"].items()) ++reasons[reason.get<std::string>()];
+  for (const auto& [key, figure] : last.figures.values)
+    if (!figure) ++reasons[verify::reason(figure.error())];
   for (const auto& [reason, n] : reasons)
     dim(t, fmt::format("absent: {} {}; {}", n, n == 1 ? "figure" : "figures", reason));
 }

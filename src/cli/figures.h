@@ -4,11 +4,11 @@
 #include <span>
 
 #include "cli/terminal.h"
-#include "publish/html_report.h"
+#include "service/evaluate.h"
 
 namespace expunge::cli {
 
 // A table of summaries side by side; below it what the last one's figures leave out and why.
-void print_figures(Terminal& terminal, std::span<const publish::ReportRun> runs);
+void print_figures(Terminal& terminal, std::span<const service::EvaluatedRun> runs);
 
 }  // namespace expunge::cli

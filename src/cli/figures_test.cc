@@ -12,18 +12,19 @@ using ::testing::internal::CaptureStdout;
 using ::testing::internal::GetCapturedStdout;
 
 TEST(Figures, SideBySideWithOneLineAReason) {
-  const std::vector<publish::ReportRun> runs = {
-      {"base",
-       {{"summary", {{"model_utility", 0.5221}, {"forget_quality", 2.19e-16}}},
-        {"absent", base::Json::object()},
-        {"left_out", base::Json::object()},
-        {"skipped", base::Json::array()}}},
-      {"a label that is much too long",
-       {{"summary", {{"model_utility", 0.5}, {"privleak", nullptr}}},
-        {"absent", {{"mia", "no holdout"}, {"privleak", "no holdout"}, {"x", "no retain"}}},
-        {"left_out", {{"forget_rouge", "1 record without words"}}},
-        {"skipped",
-         {{{"set", "forget"}, {"row", 3}, {"file", "qa.json"}, {"reason", "9000 tokens"}}}}}}};
+  const auto absent = [](const char* why) { return base::fail(base::Code::kInvalid, why); };
+  std::vector<service::EvaluatedRun> runs(2);
+  runs[0].label = "base";
+  runs[0].evaluation.figures.values = {{"model_utility", verify::Figure(0.5221)},
+                                       {"forget_quality", verify::Figure(2.19e-16)}};
+  runs[1].label = "a label that is much too long";
+  runs[1].evaluation.figures = {{{"model_utility", verify::Figure(0.5)},
+                                 {"forget_rouge", verify::Figure(1, "1 record without words")},
+                                 {"mia", absent("no holdout")},
+                                 {"privleak", absent("no holdout")},
+                                 {"x", absent("no retain")}},
+                                {{"n_items", 3}}};
+  runs[1].evaluation.skipped = {{"forget", 3, "qa.json", "9000 tokens"}};
   CaptureStdout();
   Terminal t((base::Job()));
   print_figures(t, runs);
@@ -31,6 +32,8 @@ TEST(Figures, SideBySideWithOneLineAReason) {
   EXPECT_THAT(table, HasSubstr("model_utility"));
   EXPECT_THAT(table, HasSubstr("0.5221           0.5\n"));
   EXPECT_THAT(table, HasSubstr("2.19e-16             -\n"));  // the second run has none
+  EXPECT_THAT(table, HasSubstr("n_items"));
+  EXPECT_THAT(table, HasSubstr("-             3\n"));
   EXPECT_THAT(table, HasSubstr("absent: 2 figures; no holdout"));
   EXPECT_THAT(table, HasSubstr("absent: 1 figure; no retain"));
   EXPECT_THAT(table, HasSubstr("skipped: 1 item; it is forget row 3 of qa.json: 9000 tokens"));

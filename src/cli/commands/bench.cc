@@ -45,7 +45,8 @@ void print_figures(Terminal& t, const Json& json, size_t indent = 2) {
 }
 
 Result<Json> engine(const BenchFlags& o, Context& context) {
-  const model::ChatModel chat_model = TRY(load_model(context, context.globals.model));
+  const model::ChatModel chat_model =
+      TRY(service::load_model(place_of(context), notes_of(context)));
   service::BenchEngineOptions options;
   options.repeats = o.repeats;
   Json json = TRY(service::bench_engine(chat_model, options, context.job));

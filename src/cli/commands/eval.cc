@@ -1,20 +1,15 @@
 // expunge eval: what a model remembers and what it still can, by the metrics of the field.
 #include <algorithm>
 
-#include "base/files.h"
 #include "cli/access.h"
 #include "cli/figures.h"
-#include "cli/signals.h"
-#include "edit/edit.h"
-#include "verify/evaluation.h"
-#include "verify/tofu.h"
+#include "service/json.h"
 
 namespace expunge::cli {
 namespace {
 
 using base::Code;
 using base::fail;
-using base::Json;
 using base::Result;
 
 struct EvalFlags {
@@ -39,13 +34,6 @@ base::Status check_log_options(const EvalFlags& o, const Globals& globals) {
   return {};
 }
 
-struct Subject {
-  std::string label;
-  std::optional<int64_t> entry;
-  model::ChatModel chat_model;    // without edits
-  std::vector<edit::Edit> edits;  // that were active after the entry
-};
-
 bool is_entry(const std::string& what) {
   return !what.empty() && what.size() < 10 &&
          std::ranges::all_of(what, [](char c) { return c >= '0' && c <= '9'; });
@@ -63,42 +51,29 @@ base::Status check_model_options(const EvalFlags& o, const Context& context) {
 }
 
 // MODEL, ENTRY or nothing: the model of -m with its active edits.
-Result<Subject> subject_of(const EvalFlags& o, Context& context) {
-  const bool number = is_entry(o.what), model = !o.what.empty() && !number;
-  model::ChatModel chat_model = TRY(load_model(context, model ? o.what : context.globals.model));
-  const std::string name = chat_model.path.substr(chat_model.path.find_last_of('/') + 1);
-  Subject s{name, std::nullopt, std::move(chat_model), {}};
-  if (model) return s;
-  const auto journal = TRY(service::open_journal(place_of(context), journal::Mode::kReadOnly));
-  if (number && !journal)
-    return fail(Code::kNotFound, fmt::format("there is no entry {}", o.what), "see expunge log");
-  if (!journal) return s;
-  const int64_t entry = number ? std::stoll(o.what) : TRY(journal->head());
-  if (entry == 0 && !number) return s;
-  s.edits = TRY(journal->active_edits(entry));
-  s.label = fmt::format("entry {}", entry);
-  s.entry = entry;
-  return s;
+service::EvaluateRequest request_of(const EvalFlags& o, Context& context) {
+  service::EvaluateRequest r{.place = place_of(context)};
+  if (is_entry(o.what)) {
+    r.entry = std::stoll(o.what);
+  } else if (!o.what.empty()) {
+    r.place.model = o.what;
+    r.edits = service::Edits::kIgnored;
+  }
+  r.with_base = o.base;
+  r.suite = o.suite;
+  r.out = o.out;
+  r.values = o.values;
+  r.group = context.group.get();
+  r.note = notes_of(context);
+  return r;
 }
 
-// Prints the runs and writes the page if there is a folder. The page shows questions and
-// replies, which only TOFU's records have.
-Result<Answer> answer_of(const std::vector<publish::ReportRun>& runs, const std::string& suite,
-                         const std::string& out, Terminal& t) {
+Result<Answer> answer_of(service::EvaluateResult result, Terminal& t) {
   t.clear_progress();
-  print_figures(t, runs);
-  Answer answer{runs.back().evaluation};
-  if (runs.size() > 1)
-    for (const char* key : {"summary", "absent", "left_out", "skipped"})
-      answer.json["base"][key] = runs.front().evaluation[key];
-  if (out.empty()) return answer;
-  if (suite == "tofu") {
-    const std::string page = out + "/report.html";
-    TRY(base::write_file_atomic(page, TRY(publish::html_report(runs))));
-    t.note("Every item: " + page);
-    answer.json["report"] = page;
-  }
-  return answer;
+  print_figures(t, result.runs);
+  TRY(service::write_report(result));
+  if (!result.report.empty()) t.note("Every item: " + result.report);
+  return Answer{service::to_json(result)};
 }
 
 Result<Answer> from_logs(const EvalFlags& o, Context& context) {
@@ -106,39 +81,14 @@ Result<Answer> from_logs(const EvalFlags& o, Context& context) {
   const verify::SuiteValues values(o.values);
   verify::LogOptions log{o.from_logs, values.text("retain-logs"), values.list("metrics")};
   if (values.has("force")) log.compare = verify::Compare::kAnyQuestions;
-  if (!o.out.empty()) TRY(base::make_dirs(o.out));
-  const auto evaluation =
-      TRY(verify::evaluate_log(log, o.out.empty() ? "" : o.out + "/evaluation.json"));
-  return answer_of({{"log", to_json(evaluation)}}, evaluation.suite, o.out, context.terminal);
+  return answer_of(TRY(service::evaluate_log(log, o.out)), context.terminal);
 }
 
 Result<Answer> eval(const EvalFlags& o, Context& context) {
   if (!o.from_logs.empty()) return from_logs(o, context);
   TRY(check_model_options(o, context));
   TRY(join_group(context));
-  const base::Job job = context.job;
-  // Of several processes rank 0 alone writes.
-  const std::string out = tensor::leads(context.group.get()) ? o.out : "";
-  const verify::Suite* suite = TRY(verify::find_suite(o.suite));
-  const verify::Work work = TRY(verify::prepare(*suite, verify::SuiteValues(o.values, out)));
-  if (!out.empty()) TRY(base::make_dirs(out));
-  Subject subject = TRY(subject_of(o, context));
-  if (o.base && subject.edits.empty())
-    return fail(Code::kUsage, "--base has no effect: the model has no edits",
-                "leave out --base, or name an entry");
-  std::vector<publish::ReportRun> runs;
-  const auto evaluate = [&](const std::string& label, std::optional<int64_t> entry,
-                            const char* name) -> base::Status {
-    const verify::EvaluationRun run{label, entry, out.empty() ? "" : out + "/" + name};
-    const auto evaluation =
-        TRY(verify::run_evaluation(subject.chat_model, run, work, context.group.get(), job));
-    runs.push_back({label, to_json(evaluation)});
-    return {};
-  };
-  if (o.base) TRY(evaluate("base", std::nullopt, "base.json"));
-  subject.chat_model.model = TRY(edit::apply(subject.chat_model.model, subject.edits));
-  TRY(evaluate(subject.label, subject.entry, "evaluation.json"));
-  return answer_of(runs, o.suite, out, context.terminal);
+  return answer_of(TRY(service::evaluate(request_of(o, context), context.job)), context.terminal);
 }
 
 // The flags of all suites, each once, its help with the suites that take it.

@@ -1,23 +1,12 @@
 // expunge finetune and expunge unlearn: training on examples, to know them or to forget them.
-#include <filesystem>
-
 #include "cli/access.h"
 #include "cli/layout.h"
-#include "cli/signals.h"
-#include "publish/publish.h"
-#include "service/training.h"
-#include "unlearn/train.h"
+#include "service/json.h"
 
 namespace expunge::cli {
 namespace {
 
 using base::Result;
-
-struct TrainFlags {
-  std::string model, method = "npo", forget, retain, data = "data/tofu";
-  std::vector<std::string> files;
-  service::TrainingOptions training;
-};
 
 // --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --checkpoint-every, --out.
 void add_training_options(Arguments& cli, service::TrainingOptions& o) {
@@ -40,11 +29,6 @@ void add_training_options(Arguments& cli, service::TrainingOptions& o) {
   cli.add_option("--out", o.out, "the run's folder")->type_name("DIR")->required();
 }
 
-Result<service::ExampleSet> read_set(const TrainFlags& o, const std::string& split) {
-  const std::string file = TRY(text::qa_file(o.data, split));
-  return service::read_examples({&file, 1}, o.training.limit);
-}
-
 std::string figures_text(const service::SetFigures& f) {
   return fmt::format("answers' probability {:.3f}{}", *f.forget_prob,
                      f.retain_prob ? fmt::format(", to be kept {:.3f}", *f.retain_prob) : "");
@@ -62,148 +46,56 @@ void print_run(Terminal& t, const service::RunSummary& s) {
       t.line("  {}  {}", pad(label, 6), figures_text(**figures));
 }
 
-service::TrainingRequest request_of(const service::TrainingOptions& o,
-                                    const model::ChatModel& chat_model,
-                                    const unlearn::Method& method, unlearn::Knobs knobs,
-                                    Context& context) {
-  service::TrainingRequest r{chat_model, method, std::move(knobs)};
-  r.system = o.system;
-  r.seed = o.seed;
-  r.eval_every = o.eval_every;
-  r.checkpoint_every = o.checkpoint_every;
-  r.out = o.out;
-  r.group = context.group.get();
-  r.note = [&t = context.terminal](const std::string& text) {
-    t.clear_progress();
-    t.note(text);
-  };
-  return r;
-}
-
-// The result exists already: a failure to write its record does not undo it.
-void write_or_note(const std::string& out, const service::RunSummary& summary,
-                   const service::TrainingRequest& request) {
-  if (const base::Status written = service::write_summary(out, summary); !written)
-    request.note(fmt::format("run.json was not written: {}", written.error().message));
-}
-
-// What save_trained writes: float32 weights; tokenizer and other small files.
-uint64_t saved_bytes(const model::Model& model) {
-  uint64_t bytes = 32 << 20;
-  bytes += model.weight_bytes();
-  return bytes;
-}
-
-Result<Answer> finetune(TrainFlags o, Context& context) {
-  TRY(require_float(context));
-  TRY(check_named_once(context, o.model));
-  if (o.model.empty()) o.model = context.globals.model;
+// What both do once their options are checked. The model is the one of -m where the command names
+// none.
+template <class Request>
+base::Status begin(Request& request, Context& context) {
   TRY(join_group(context));
-  const base::Job job = context.job;
-  const unlearn::Method& method = unlearn::finetuning();
-  auto knobs = TRY(service::knobs_of(method, o.training));
-  while (o.training.out.size() > 1 && o.training.out.ends_with('/')) o.training.out.pop_back();
-  publish::ExportOptions options;
-  options.format = publish::Format::kSafetensors;
-  options.dtype = tensor::DType::kF32;
-  options.path = o.training.out;
-  service::ExampleSet examples = TRY(service::read_examples(o.files, o.training.limit));
-  model::ChatModel chat_model = TRY(load_model(context, o.model));
-  TRY(publish::check_destination(chat_model.model, options));  // before the work
-  service::TrainingRequest request =
-      request_of(o.training, chat_model, method, std::move(knobs), context);
-  request.forget = std::move(examples);
-  request.out = o.training.out + ".run";  // the folder itself appears complete
-  request.result_folder = request.out;
-  request.result_bytes = saved_bytes(chat_model.model);
-  service::TrainingResult run = TRY(service::run_training(request, job));
-  if (!tensor::leads(request.group)) return Answer{};
-  const model::ChatModel trained = chat_model.with(TRY(edit::apply(chat_model.model, run.edit)));
-  run.edit = {};
-  run.summary.after =
-      TRY(service::probabilities(trained, request.system, request.forget.items, {}, job));
-  run.summary.trained_weights_hash = trained.model.weights_hash();
-  run.space.release();
-  const auto saved =
-      TRY(publish::save_trained(trained.model, {{"training", to_json(run.summary)}}, options, job));
-  std::filesystem::remove_all(request.out);
-  write_or_note(o.training.out, run.summary, request);
-  print_run(context.terminal, run.summary);
-  context.terminal.line("The model: {} ({:.0f} MB, float32)", printable(saved.path),
-                        static_cast<double>(saved.size_bytes) / 1e6);
-  Answer answer{to_json(run.summary)};
-  answer.json["model"] = saved.path;
-  return answer;
+  const std::string named = request.place.model;
+  request.place = place_of(context);
+  if (!named.empty()) request.place.model = named;
+  request.group = context.group.get();
+  request.note = notes_of(context);
+  return {};
 }
 
-journal::Draft draft_of(const service::TrainingRequest& request, const service::RunSummary& s) {
-  journal::Draft draft;
-  draft.request = {{"intent", "forget"},
-                   {"examples", {{"forget", to_json(s.forget)}, {"retain", to_json(s.retain)}}},
-                   {"system", request.system}};
-  draft.method = request.method.name;
-  draft.report = {{"before", to_json(*s.before)},
-                  {"after", to_json(*s.after)},
-                  {"edit_norm", *s.edit_norm},
-                  {"seconds", *s.seconds}};
-  draft.verdict = "trained";
-  draft.seed = request.seed;
-  return draft;
-}
-
-Result<Answer> unlearn_examples(const TrainFlags& o, Context& context) {
+Result<Answer> finetune(service::FinetuneRequest request, Context& context) {
   TRY(require_float(context));
-  TRY(check_named_once(context, o.model));
-  TRY(check_data_folder(context, {o.forget, o.retain}));
-  TRY(join_group(context));
-  const base::Job job = context.job;
-  const bool leads = tensor::leads(context.group.get());
-  const unlearn::Method& method = *TRY(unlearn::find_method(o.method));
-  auto knobs = TRY(service::knobs_of(method, o.training));
-  auto forget = TRY(read_set(o, o.forget));
-  service::ExampleSet retain;
-  if (!o.retain.empty()) retain = TRY(read_set(o, o.retain));
-  if (!o.model.empty()) context.globals.model = o.model;
-  const auto session =
-      TRY(open_session(context, leads ? journal::Mode::kReadWrite : journal::Mode::kReadOrEmpty));
-  const model::ChatModel present = session->present();
-  service::TrainingRequest request =
-      request_of(o.training, present, method, std::move(knobs), context);
-  request.forget = std::move(forget);
-  request.retain = std::move(retain);
-  request.result_folder = std::filesystem::absolute(session->journal_path()).parent_path().string();
-  const auto figures = [&](const model::ChatModel& model) {
-    return service::probabilities(model, request.system, request.forget.items, request.retain.items,
-                                  job);
-  };
-  service::SetFigures before;
-  if (leads) before = TRY(figures(present));
-  service::TrainingResult run = TRY(service::run_training(request, job));
-  if (!leads) return Answer{};
-  run.summary.before = before;
-  run.summary.after = TRY(figures(present.with(TRY(edit::apply(present.model, run.edit)))));
-  run.space.release();
-  run.summary.entry = TRY(session->add(std::move(run.edit), draft_of(request, run.summary)));
-  service::discard_checkpoint(request.out);
-  write_or_note(request.out, run.summary, request);
-  print_run(context.terminal, run.summary);
-  context.terminal.line("Entry {} of the journal; undo with: expunge undo", *run.summary.entry);
-  return Answer{to_json(run.summary)};
+  TRY(check_named_once(context, request.place.model));
+  TRY(begin(request, context));
+  const auto done = TRY(service::finetune(std::move(request), context.job));
+  if (!done) return Answer{};
+  print_run(context.terminal, done->summary);
+  context.terminal.line("The model: {} ({:.0f} MB, float32)", printable(done->saved.path),
+                        static_cast<double>(done->saved.size_bytes) / 1e6);
+  return Answer{service::to_json(*done)};
+}
+
+Result<Answer> unlearn_examples(service::UnlearnRequest request, Context& context) {
+  TRY(require_float(context));
+  TRY(check_named_once(context, request.place.model));
+  TRY(check_data_folder(context, {request.forget, request.retain}));
+  TRY(begin(request, context));
+  const auto done = TRY(service::unlearn(request, context.job));
+  if (!done) return Answer{};
+  print_run(context.terminal, *done);
+  context.terminal.line("Entry {} of the journal; undo with: expunge undo", *done->entry);
+  return Answer{service::to_json(*done)};
 }
 
 Action declare_finetune(Arguments& cli) {
-  auto o = std::make_shared<TrainFlags>();
-  cli.add_option("model", o->model, "what to begin with (the default model)")->type_name("");
+  auto o = std::make_shared<service::FinetuneRequest>();
+  cli.add_option("model", o->place.model, "what to begin with (the default model)")->type_name("");
   cli.add_option("--data", o->files, "questions and answers, JSON lines; may be repeated")
       ->type_name("FILE")
       ->required();
-  add_training_options(cli, o->training);
+  add_training_options(cli, o->options);
   return [o](Context& context) { return finetune(*o, context); };
 }
 
 Action declare_unlearn(Arguments& cli) {
-  auto o = std::make_shared<TrainFlags>();
-  cli.add_option("model", o->model, "the model (the one of -m)")->type_name("");
+  auto o = std::make_shared<service::UnlearnRequest>();
+  cli.add_option("model", o->place.model, "the model (the one of -m)")->type_name("");
   cli.add_option("--method", o->method, "how (npo); see expunge methods")->type_name("NAME");
   cli.add_option("--forget", o->forget, "questions and answers to forget: a file or a split")
       ->type_name("F")
@@ -211,8 +103,8 @@ Action declare_unlearn(Arguments& cli) {
   cli.add_option("--retain", o->retain, "those to keep")->type_name("R");
   cli.add_option("--data", o->data, "folder of the sets that are given by name (data/tofu)")
       ->type_name("DIR");
-  add_training_options(cli, o->training);
-  cli.add_option("--eval-each", o->training.eval_every,
+  add_training_options(cli, o->options);
+  cli.add_option("--eval-each", o->options.eval_every,
                  "epochs between two looks at the answers' probability; 0: none (0)")
       ->type_name("N");
   return [o](Context& context) { return unlearn_examples(*o, context); };
