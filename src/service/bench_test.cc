@@ -49,14 +49,15 @@ TEST_F(Bench, ARequestAboutWhatTheModelDoesNotKnowIsAnError) {
 }
 
 TEST_F(Bench, TheWatchdogReadsAFileOfDialogues) {
-  const Json result = bench_watchdog(model(), dialogues(), Hidden::kNone, base::Job()).value();
+  const Json result =
+      bench_watchdog({model(), ""}, dialogues(), Hidden::kNone, base::Job()).value();
   EXPECT_EQ(result["items"], 2);
   EXPECT_EQ(result["requests"], 1);
   EXPECT_EQ(result["found"], 1);
   EXPECT_EQ(result["false_alarms"], 0);
   EXPECT_EQ(result["hidden"], 0);
   EXPECT_EQ(result["cross_validated"], false);
-  EXPECT_FALSE(bench_watchdog(model(), path("missing.jsonl"), Hidden::kNone, base::Job()));
+  EXPECT_FALSE(bench_watchdog({model(), ""}, path("missing.jsonl"), Hidden::kNone, base::Job()));
 }
 
 }  // namespace
