@@ -3,6 +3,7 @@
 # make test     every quick test; make test-all: the long ones too
 # make check    format, layering, file lengths; make tidy: clang-tidy
 # make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
+# make races    the test of concurrent use under ThreadSanitizer
 # make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
 # make results  docs/results.md: facts one by one and in sequence, watchdog (15 minutes on 2 cores)
 # make golden   makes the golden files again (fetches transformers into build/golden-venv)
@@ -23,7 +24,7 @@ configure = root=$$(cat "$(CACHE)/torch-root"); \
       -DRUSTC:FILEPATH="$(CACHE)/bin/rustc" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
   fi
 
-.PHONY: build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz results golden clean
+.PHONY: build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz races results golden clean
 deps:
 	@tools/deps.sh
 configure: deps
@@ -65,6 +66,12 @@ sanitize: configure-asan
 fuzz: configure-asan
 	@ninja -C build/asan $(FUZZERS)
 	@printf '%s\n' $(FUZZERS) | xargs -P "$$(nproc)" -I{} env build/asan/{} --seconds $(FUZZ_SECONDS)
+
+races:  # the test of concurrent use under ThreadSanitizer
+	@tools/deps.sh
+	@mkdir -p build; $(call configure,tsan,-DEXPUNGE_RACES=ON)
+	@ninja -C build/tsan concurrency_test
+	@TSAN_OPTIONS=suppressions=tests/races.supp build/tsan/concurrency_test
 
 results: build
 	@build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \

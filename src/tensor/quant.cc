@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "tensor/even_blocks.h"
 #include "tensor/iq_blocks.h"
 #include "tensor/levels.h"
 #include "tensor/quant_bits.h"
@@ -36,120 +37,6 @@ EXPUNGE_CLONES void from_f16(const uint8_t* __restrict p, size_t n, float* __res
 EXPUNGE_CLONES void from_bf16(const uint8_t* __restrict p, size_t n, float* __restrict y) {
   for (size_t i = 0; i < n; ++i)
     y[i] = std::bit_cast<float>(static_cast<uint32_t>(load<uint16_t>(p + 2 * i)) << 16);
-}
-
-// Unpackers of the evenly spaced types; loops over bytes, which become vectors.
-using Bytes = std::array<uint8_t, 16>;
-// y [32] = the low halves of q, then the high ones, less `zero`.
-inline void unpack_nibbles(const Bytes& q, int zero, int8_t* y) {
-#pragma GCC unroll 1
-  for (size_t i = 0; i < 16; ++i) y[i] = static_cast<int8_t>((q[i] & 15) - zero);
-#pragma GCC unroll 1
-  for (size_t i = 0; i < 16; ++i) y[16 + i] = static_cast<int8_t>((q[i] >> 4) - zero);
-}
-// y [32] + 16 where a bit of `fifth` [4] is set.
-inline void add_fifth_bits(const uint8_t* fifth, int8_t* y) {
-  for (size_t i = 0; i < 4; ++i) {
-    auto eight = load<uint64_t>(reinterpret_cast<const uint8_t*>(y + 8 * i));
-    eight |= blocks::kFifthBits[fifth[i]];
-    std::memcpy(y + 8 * i, &eight, sizeof eight);
-  }
-}
-EXPUNGE_CLONES void unpack_q4_0(const uint8_t* p, size_t blocks, Levels& y) {
-  for (size_t b = 0; b < blocks; ++b, p += 18) {
-    y.set_scale(2 * b, 2, half_at(p));
-    unpack_nibbles(load<Bytes>(p + 2), 8, y.level.data() + 32 * b);
-  }
-}
-EXPUNGE_CLONES void unpack_q4_1(const uint8_t* p, size_t blocks, Levels& y) {
-  for (size_t b = 0; b < blocks; ++b, p += 20) {
-    y.set_scale(2 * b, 2, half_at(p), half_at(p + 2));
-    unpack_nibbles(load<Bytes>(p + 4), 0, y.level.data() + 32 * b);
-  }
-}
-EXPUNGE_CLONES void unpack_q5_0(const uint8_t* p, size_t blocks, Levels& y) {
-  for (size_t b = 0; b < blocks; ++b, p += 22) {
-    int8_t* level = y.level.data() + 32 * b;
-    y.set_scale(2 * b, 2, half_at(p));
-    unpack_nibbles(load<Bytes>(p + 6), 0, level), add_fifth_bits(p + 2, level);
-    for (int i = 0; i < 32; ++i) level[i] = static_cast<int8_t>(level[i] - 16);
-  }
-}
-EXPUNGE_CLONES void unpack_q5_1(const uint8_t* p, size_t blocks, Levels& y) {
-  for (size_t b = 0; b < blocks; ++b, p += 24) {
-    int8_t* level = y.level.data() + 32 * b;
-    y.set_scale(2 * b, 2, half_at(p), half_at(p + 2));
-    unpack_nibbles(load<Bytes>(p + 8), 0, level), add_fifth_bits(p + 4, level);
-  }
-}
-EXPUNGE_CLONES void unpack_q8_0(const uint8_t* p, size_t blocks, Levels& y) {
-  for (size_t b = 0; b < blocks; ++b, p += 34) {
-    y.set_scale(2 * b, 2, half_at(p));
-    std::memcpy(y.level.data() + 32 * b, p + 2, 32);
-  }
-}
-// The bits of 16 or 32 weights of one scale lie at the same place of consecutive bytes.
-EXPUNGE_CLONES void unpack_q2_k(const uint8_t* __restrict p, size_t, Levels& y) {
-  const float d = half_at(p + 80), dmin = half_at(p + 82);
-  for (size_t sub = 0; sub < 16; ++sub)
-    y.set_scale(sub, 1, d * static_cast<float>(p[sub] & 15),
-                -(dmin * static_cast<float>(p[sub] >> 4)));
-  for (int part = 0; part < 8; ++part)
-    for (int i = 0; i < 32; ++i)
-      y.level[static_cast<size_t>(part * 32 + i)] =
-          static_cast<int8_t>((p[16 + part / 4 * 32 + i] >> (part % 4 * 2)) & 3);
-}
-EXPUNGE_CLONES void unpack_q3_k(const uint8_t* __restrict p, size_t, Levels& y) {
-  const uint8_t* s = p + 96;
-  const float d = half_at(p + 108);
-  for (size_t sub = 0; sub < 16; ++sub) {
-    const int low = sub < 8 ? s[sub] & 15 : s[sub - 8] >> 4;
-    const int high = (s[8 + sub % 4] >> (sub / 4 * 2)) & 3;
-    y.set_scale(sub, 1, d * static_cast<float>((low | (high << 4)) - 32));
-  }
-  for (int part = 0; part < 8; ++part)
-    for (int i = 0; i < 32; ++i) {
-      const int two = (p[32 + part / 4 * 32 + i] >> (part % 4 * 2)) & 3;
-      y.level[static_cast<size_t>(part * 32 + i)] =
-          static_cast<int8_t>((two | ((p[i] >> part) & 1) << 2) - 4);
-    }
-}
-// The six-bit scale and minimum of sub-block `sub`, shared by Q4_K and Q5_K.
-inline void set_scale_min(const uint8_t* p, Levels& y) {
-  const float d = half_at(p), dmin = half_at(p + 2);
-  const uint8_t* s = p + 4;
-  for (size_t sub = 0; sub < 8; ++sub) {
-    const int scale = sub < 4 ? s[sub] & 63 : (s[sub + 4] & 15) | ((s[sub - 4] >> 2) & 48);
-    const int minimum = sub < 4 ? s[sub + 4] & 63 : (s[sub + 4] >> 4) | ((s[sub] >> 2) & 48);
-    y.set_scale(2 * sub, 2, d * static_cast<float>(scale), -(dmin * static_cast<float>(minimum)));
-  }
-}
-EXPUNGE_CLONES void unpack_q4_k(const uint8_t* __restrict p, size_t, Levels& y) {
-  set_scale_min(p, y);
-  for (int sub = 0; sub < 8; ++sub)
-    for (int i = 0; i < 32; ++i)
-      y.level[static_cast<size_t>(sub * 32 + i)] =
-          static_cast<int8_t>((p[16 + sub / 2 * 32 + i] >> (sub % 2 * 4)) & 15);
-}
-EXPUNGE_CLONES void unpack_q5_k(const uint8_t* __restrict p, size_t, Levels& y) {
-  set_scale_min(p, y);
-  for (int sub = 0; sub < 8; ++sub)
-    for (int i = 0; i < 32; ++i) {
-      const int four = (p[48 + sub / 2 * 32 + i] >> (sub % 2 * 4)) & 15;
-      y.level[static_cast<size_t>(sub * 32 + i)] =
-          static_cast<int8_t>(four | ((p[16 + i] >> sub) & 1) << 4);
-    }
-}
-EXPUNGE_CLONES void unpack_q6_k(const uint8_t* __restrict p, size_t, Levels& y) {
-  const float d = half_at(p + 208);
-  for (size_t sub = 0; sub < 16; ++sub)
-    y.set_scale(sub, 1, d * static_cast<float>(static_cast<int8_t>(p[192 + sub])));
-  for (int part = 0; part < 8; ++part)
-    for (int i = 0; i < 32; ++i) {
-      const int four = (p[part / 4 * 64 + part % 2 * 32 + i] >> (part % 4 / 2 * 4)) & 15;
-      const int two = (p[128 + part / 4 * 32 + i] >> (part % 4 * 2)) & 3;
-      y.level[static_cast<size_t>(part * 32 + i)] = static_cast<int8_t>((four | two << 4) - 32);
-    }
 }
 
 // y [weights] = scale * level + offset, as gguf computes them: the product is rounded.
@@ -294,16 +181,16 @@ constexpr std::array<Type, 39> kTypes = {{
     numbers({DType::kF32, "F32", 0, 1, 4, true}, from_f32),
     numbers({DType::kF16, "F16", 1, 1, 2, true}, from_f16, {0, -1}),
     numbers({DType::kBF16, "BF16", 30, 1, 2, true}, from_bf16),
-    scaled({DType::kQ4_0, "Q4_0", 2, 32, 18, true}, unpack_q4_0, {0, -1}),
-    shifted({DType::kQ4_1, "Q4_1", 3, 32, 20, true}, unpack_q4_1, {0, 2}),
-    scaled({DType::kQ5_0, "Q5_0", 6, 32, 22, true}, unpack_q5_0, {0, -1}),
-    shifted({DType::kQ5_1, "Q5_1", 7, 32, 24, true}, unpack_q5_1, {0, 2}),
-    scaled({DType::kQ8_0, "Q8_0", 8, 32, 34, true}, unpack_q8_0, {0, -1}),
-    shifted({DType::kQ2_K, "Q2_K", 10, 256, 84, false}, unpack_q2_k, {80, 82}),
-    scaled({DType::kQ3_K, "Q3_K", 11, 256, 110, false}, unpack_q3_k, {108, -1}),
-    shifted({DType::kQ4_K, "Q4_K", 12, 256, 144, false}, unpack_q4_k, {0, 2}),
-    shifted({DType::kQ5_K, "Q5_K", 13, 256, 176, false}, unpack_q5_k, {0, 2}),
-    scaled({DType::kQ6_K, "Q6_K", 14, 256, 210, false}, unpack_q6_k, {208, -1}),
+    scaled({DType::kQ4_0, "Q4_0", 2, 32, 18, true}, blocks::unpack_q4_0, {0, -1}),
+    shifted({DType::kQ4_1, "Q4_1", 3, 32, 20, true}, blocks::unpack_q4_1, {0, 2}),
+    scaled({DType::kQ5_0, "Q5_0", 6, 32, 22, true}, blocks::unpack_q5_0, {0, -1}),
+    shifted({DType::kQ5_1, "Q5_1", 7, 32, 24, true}, blocks::unpack_q5_1, {0, 2}),
+    scaled({DType::kQ8_0, "Q8_0", 8, 32, 34, true}, blocks::unpack_q8_0, {0, -1}),
+    shifted({DType::kQ2_K, "Q2_K", 10, 256, 84, false}, blocks::unpack_q2_k, {80, 82}),
+    scaled({DType::kQ3_K, "Q3_K", 11, 256, 110, false}, blocks::unpack_q3_k, {108, -1}),
+    shifted({DType::kQ4_K, "Q4_K", 12, 256, 144, false}, blocks::unpack_q4_k, {0, 2}),
+    shifted({DType::kQ5_K, "Q5_K", 13, 256, 176, false}, blocks::unpack_q5_k, {0, 2}),
+    scaled({DType::kQ6_K, "Q6_K", 14, 256, 210, false}, blocks::unpack_q6_k, {208, -1}),
     scaled({DType::kIQ1_S, "IQ1_S", 19, 256, 50, false}, blocks::unpack_iq1_s, {0, -1}),
     scaled({DType::kIQ1_M, "IQ1_M", 29, 256, 56, false}, blocks::unpack_iq1_m),
     scaled({DType::kIQ2_XXS, "IQ2_XXS", 16, 256, 66, false}, blocks::unpack_iq2_xxs, {0, -1}),

@@ -14,7 +14,7 @@ inline void read_tensors(std::span<const std::byte> input, const tensor::ParsedF
   for (const tensor::TensorInfo& t : file.tensors) {
     const tensor::DTypeInfo& type = tensor::info(t.dtype);
     CHECK(t.numel() % type.block == 0 && t.bytes.size() == t.numel() / type.block * type.bytes);
-    if (t.bytes.empty()) continue;
+    if (t.bytes.empty() || !tensor::holds_weights(t.dtype)) continue;
     CHECK(t.bytes.data() >= input.data() &&
           t.bytes.data() + t.bytes.size() <= input.data() + input.size());
     std::vector<float> values(t.numel());
