@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
-// Each clone is chosen at load time by what the processor has.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+// Each clone is chosen at load time by what the processor has; sanitizers are not ready then.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define EXPUNGE_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define EXPUNGE_CLONES
