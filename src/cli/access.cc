@@ -70,12 +70,6 @@ base::Status check_data_folder(const Context& context,
   return refuse(context, {"--data"}, "no set is given by a name to look for in the folder");
 }
 
-base::Status require_float(const Context& context) {
-  if (context.globals.activations == tensor::Activations::kFloat) return {};
-  return fail(Code::kUsage, "training computes with float32 activations",
-              "leave out --activations q8; expunge verify and eval take it");
-}
-
 Result<std::string> read_stdin(const base::Job& job) {
   constexpr size_t kMost = size_t{16} << 20;
   std::string text;

@@ -34,8 +34,6 @@ base::Status check_named_once(const Context& context, const std::string& model);
 // Refuses --data where none of the sets, as text::qa_file takes them, is looked for in its folder.
 base::Status check_data_folder(const Context& context,
                                std::initializer_list<std::string_view> sets);
-// Refuses --activations q8, for commands that train.
-base::Status require_float(const Context& context);
 
 // Whole stdin; kInvalid if it is not UTF-8 or above 16 MB.
 base::Result<std::string> read_stdin(const base::Job& job);

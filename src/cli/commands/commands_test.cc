@@ -305,10 +305,17 @@ TEST_F(Commands, TakeTheCommonOptionsThatTheyUse) {
   const std::vector<std::string> none = {"--model", "--journal", "--threads", "--activations"};
   const std::vector<std::string> computes_nothing = {"--threads", "--activations"};
   const std::map<std::string, std::vector<std::string>> refused = {
-      {"metrics", none},         {"suites", none},           {"methods", none},
-      {"log", computes_nothing}, {"show", computes_nothing}, {"seal", computes_nothing},
-      {"demo", {"--journal"}},   {"bench", {"--journal"}},   {"finetune", {"--journal"}},
-      {"sweep", {"--model"}}};
+      {"metrics", none},
+      {"suites", none},
+      {"methods", none},
+      {"log", computes_nothing},
+      {"show", computes_nothing},
+      {"seal", computes_nothing},
+      {"demo", {"--journal"}},
+      {"bench", {"--journal"}},
+      {"finetune", {"--journal", "--activations"}},
+      {"sweep", {"--model", "--activations"}},
+      {"unlearn", {"--activations"}}};
   const std::map<std::string, std::string> arguments = {
       {"show", "1"}, {"seal", "1"}, {"sweep", "x.toml"}};
   for (const auto& [command, options] : refused)
@@ -316,6 +323,7 @@ TEST_F(Commands, TakeTheCommonOptionsThatTheyUse) {
       std::vector<std::string> words = {command};
       if (const auto it = arguments.find(command); it != arguments.end())
         words.push_back(it->second);
+      if (command == "unlearn") words.insert(words.end(), {"--forget", "x", "--out", "y"});
       if (command == "finetune") words.insert(words.end(), {"--data", "x", "--out", "y"});
       words.insert(words.end(), {option, option == "--threads"       ? "1"
                                          : option == "--activations" ? "q8"

@@ -91,7 +91,6 @@ std::string slurm_script(const SweepFlags& o, const service::Sweep& sweep, const
 }
 
 Result<Answer> sweep(const SweepFlags& o, Context& context) {
-  TRY(require_float(context));
   Terminal& t = context.terminal;
   const service::Sweep sweep = TRY(service::read_sweep(o.spec));
   if (o.job) {
@@ -153,6 +152,6 @@ const Command command_sweep{
     "  lr = [1e-5, 2e-5]\n"
     "  [stamp]",
     declare_sweep,
-    {Common::kThreads, Common::kActivations}};
+    {Common::kThreads}};
 
 }  // namespace expunge::cli

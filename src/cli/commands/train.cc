@@ -60,7 +60,6 @@ base::Status begin(Request& request, Context& context) {
 }
 
 Result<Answer> finetune(service::FinetuneRequest request, Context& context) {
-  TRY(require_float(context));
   TRY(check_named_once(context, request.place.model));
   TRY(begin(request, context));
   const auto done = TRY(service::finetune(std::move(request), context.job));
@@ -72,7 +71,6 @@ Result<Answer> finetune(service::FinetuneRequest request, Context& context) {
 }
 
 Result<Answer> unlearn_examples(service::UnlearnRequest request, Context& context) {
-  TRY(require_float(context));
   TRY(check_named_once(context, request.place.model));
   TRY(check_data_folder(context, {request.forget, request.retain}));
   TRY(begin(request, context));
@@ -114,19 +112,23 @@ Action declare_unlearn(Arguments& cli) {
 
 extern const Command command_finetune;
 const Command command_finetune{
-    "finetune", "train a model on questions and answers",
+    "finetune",
+    "train a model on questions and answers",
     "Makes the target that knows a set, or the gold model that never saw part of it.\n"
     "The same command resumes a run that was ended, by Ctrl+C or anything else.\n"
     "Example:\n  expunge finetune --data TOFU/full.json --epochs 5 --out models/full",
-    declare_finetune, kAllButJournal};
+    declare_finetune,
+    {Common::kModel, Common::kThreads}};
 
 extern const Command command_unlearn;
 const Command command_unlearn{
-    "unlearn", "train a model to forget questions and answers",
+    "unlearn",
+    "train a model to forget questions and answers",
     "The change is an entry of the journal like any other: undo, verify, export.\n"
     "The same command resumes a run that was ended, by Ctrl+C or anything else.\n"
     "Example:\n  expunge unlearn models/full --method npo --data TOFU --forget forget05\n"
     "    --retain retain95 --lora 16 --out runs/npo",
-    declare_unlearn};
+    declare_unlearn,
+    {Common::kModel, Common::kJournal, Common::kThreads}};
 
 }  // namespace expunge::cli
