@@ -71,7 +71,7 @@ races:  # the test of concurrent use under ThreadSanitizer
 	@tools/deps.sh
 	@mkdir -p build; $(call configure,tsan,-DEXPUNGE_RACES=ON)
 	@ninja -C build/tsan concurrency_test
-	@TSAN_OPTIONS=suppressions=tests/races.supp build/tsan/concurrency_test
+	@build/tsan/concurrency_test
 
 results: build
 	@build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \

@@ -84,10 +84,13 @@ def main():
             continue
         with tempfile.TemporaryDirectory() as folder:
             journal = os.path.join(folder, "journal.db")
-            common = [args.expunge, "-q", "-m", args.model, "--journal", journal]
-            subprocess.run([*common[:1], "forget", *common[1:], "--activations", args.activations,
-                            "--prompt", fact["question"], "--answer", fact["answer"][0], "--yes",
-                            "--keep-partial"], stdout=subprocess.DEVNULL, check=False)
+
+            def run(command, *words):
+                subprocess.run([args.expunge, command, "-q", "-m", args.model, "--journal", journal, *words],
+                               stdout=subprocess.DEVNULL, check=False)
+
+            run("forget", "--activations", args.activations, "--prompt", fact["question"], "--answer",
+                fact["answer"][0], "--yes", "--keep-partial")
             if not os.path.exists(journal):
                 print(f"not forgotten: {fact['question']}", file=sys.stderr)
                 continue
@@ -95,8 +98,7 @@ def main():
             for kind in args.types:
                 places[kind] = os.path.join(folder, kind + ".gguf")
                 # Exit status 8: written, but a gate fails; that is what is measured here.
-                subprocess.run([*common[:1], "export", *common[1:], places[kind], "--type", kind],
-                               stdout=subprocess.DEVNULL, check=False)
+                run("export", places[kind], "--type", kind)
             for place, path in places.items():
                 replies = LlamaCpp(path, args.threads).ask([q for _, q, _ in asked])
                 for (kind, question, answers), reply in zip(asked, replies):

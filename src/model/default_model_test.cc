@@ -190,7 +190,7 @@ base::Result<ChatModel> load_changed(void (*add)(tests::GgufBuilder&, const Arch
   return load_chat_model(dir / "m.gguf");
 }
 
-TEST(LoadPatient, IdsThatAreNoTokensAreKnown) {
+TEST(LoadChatModel, IdsThatAreNoTokensAreKnown) {
   const auto chat = load_changed([](tests::GgufBuilder& b, const Arch& c) {
     std::vector<std::string> tokens;  // three fewer than rows of the embedding
     for (int64_t i = 0; i < c.vocab_size - 3; ++i)
@@ -207,7 +207,7 @@ TEST(LoadPatient, IdsThatAreNoTokensAreKnown) {
   EXPECT_THAT(chat->model.arch().unspoken, testing::ElementsAre(20, 61, 62, 63));
 }
 
-TEST(LoadPatient, TemplatesWithoutADefaultAreNamedInANote) {
+TEST(LoadChatModel, TemplatesWithoutADefaultAreNamedInANote) {
   const auto chat = load_changed([](tests::GgufBuilder& b, const Arch&) {
     const tests::ByteVocab bytes;
     std::vector<std::string> tokens(bytes.tokens.begin(), bytes.tokens.begin() + 64);

@@ -1,14 +1,8 @@
-// The commands in this process, on a tiny model that knows nothing: the output of each, with its
-// exit status. The default model's answers are tests/cli/cli_test.py's.
-#include <fcntl.h>
-#include <unistd.h>
+// What each command prints and with which exit status. The default model's answers are
+// tests/cli/cli_test.py's; options without effect are options_test.cc's.
+#include "cli/commands/commands_test.h"
 
-#include <map>
-
-#include "base/files.h"
 #include "cli/parse.h"
-#include "cli/pipeline.h"
-#include "service/service_test.h"
 
 namespace expunge::cli {
 
@@ -19,70 +13,6 @@ namespace {
 using base::Json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::internal::CaptureStderr;
-using ::testing::internal::CaptureStdout;
-using ::testing::internal::GetCapturedStderr;
-using ::testing::internal::GetCapturedStdout;
-
-constexpr int kUsage = 2, kInvalid = 3, kNotFound = 5, kConflict = 7, kRefused = 8;
-
-struct Done {
-  int status = 0;
-  std::string out, err;
-  Json json() const { return base::parse_json(out, "stdout").value(); }
-};
-
-class Commands : public service::ServiceTest {
- protected:
-  // `expunge WORDS -m MODEL --journal JOURNAL`, with `input` on stdin.
-  Done run_it(std::vector<std::string> words, const std::string& input = "") {
-    words.insert(words.end(), {"-m", model()});
-    if (with_journal_) words.insert(words.end(), {"--journal", journal()});
-    return run_words(std::move(words), input);
-  }
-  Done run_words(std::vector<std::string> words, const std::string& input = "") {
-    words.insert(words.begin(), "expunge");
-    std::vector<char*> argv;
-    for (std::string& w : words) argv.push_back(w.data());
-    const std::string file = (folder_ / "stdin").string();
-    std::ofstream(file) << input;
-    const int kept = ::dup(STDIN_FILENO);
-    const int given = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    ::dup2(given, STDIN_FILENO);
-    ::close(given);
-    CaptureStdout();
-    CaptureStderr();
-    Done done;
-    done.status = run(static_cast<int>(argv.size()), argv.data());
-    done.out = GetCapturedStdout();
-    done.err = GetCapturedStderr();
-    ::dup2(kept, STDIN_FILENO);
-    ::close(kept);
-    return done;
-  }
-  // The words alone are wrong use, and the error says so. `message` names the option.
-  void expect_refused(const std::vector<std::string>& words, const std::string& message) {
-    const Done done = run_words(words);
-    EXPECT_EQ(done.status, kUsage) << done.out << done.err;
-    EXPECT_THAT(done.err, HasSubstr(message));
-    EXPECT_THAT(done.err, HasSubstr("hint: "));
-  }
-  Json json(std::vector<std::string> words, int status = 0, const std::string& input = "") {
-    words.emplace_back("--json");
-    const Done done = run_it(std::move(words), input);
-    EXPECT_EQ(done.status, status) << done.out << done.err;
-    EXPECT_EQ(std::ranges::count(done.out, '\n'), 1) << done.out;
-    return done.json();
-  }
-  std::string file(const std::string& name, const std::string& text) {
-    const std::string path = (folder_ / name).string();
-    std::ofstream(path) << text;
-    return path;
-  }
-  void with_entry() { add_entry(*open(), "Who wrote Emma?", "Jane Austen"); }
-
-  bool with_journal_ = true;
-};
 
 // --- chat ----------------------------------------------------------------------------------------
 
@@ -297,107 +227,6 @@ TEST_F(Commands, EditsShowInWhatTheModelSaysUnlessTheyAreLeftOut) {
   EXPECT_NE(edited, plain);
   ASSERT_EQ(json({"undo"})["is_base"], true);
   EXPECT_EQ(json({"score", "--ids", "1,2,3"}), plain);
-}
-
-// --- options without effect ----------------------------------------------------------------------
-
-TEST_F(Commands, TakeTheCommonOptionsThatTheyUse) {
-  const std::vector<std::string> none = {"--model", "--journal", "--threads", "--activations"};
-  const std::vector<std::string> computes_nothing = {"--threads", "--activations"};
-  const std::map<std::string, std::vector<std::string>> refused = {
-      {"metrics", none},
-      {"suites", none},
-      {"methods", none},
-      {"log", computes_nothing},
-      {"show", computes_nothing},
-      {"seal", computes_nothing},
-      {"demo", {"--journal"}},
-      {"bench", {"--journal"}},
-      {"finetune", {"--journal", "--activations"}},
-      {"sweep", {"--model", "--activations"}},
-      {"unlearn", {"--activations"}}};
-  const std::map<std::string, std::string> arguments = {
-      {"show", "1"}, {"seal", "1"}, {"sweep", "x.toml"}};
-  for (const auto& [command, options] : refused)
-    for (const std::string& option : options) {
-      std::vector<std::string> words = {command};
-      if (const auto it = arguments.find(command); it != arguments.end())
-        words.push_back(it->second);
-      if (command == "unlearn") words.insert(words.end(), {"--forget", "x", "--out", "y"});
-      if (command == "finetune") words.insert(words.end(), {"--data", "x", "--out", "y"});
-      words.insert(words.end(), {option, option == "--threads"       ? "1"
-                                         : option == "--activations" ? "q8"
-                                                                     : "nosuch"});
-      expect_refused(words, fmt::format("{} does not take {}", command, option));
-    }
-}
-
-TEST_F(Commands, RefuseOptionsThatTheModeIgnores) {
-  const std::string set = file("set.json", R"({"question": "a", "answer": "b"})");
-  const std::string plan = file("plan.json", "{}");
-  const std::string system = "--system has no effect: --raw leaves out the chat template";
-  for (const auto& [words, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
-           {{"score", "--ids", "1,2", "--answer", "b"}, "--answer has no effect"},
-           {{"score", "--ids", "1,2", "--raw"}, "--raw has no effect"},
-           {{"score", "--ids", "1,2", "--system", "s"}, "--system has no effect"},
-           {{"score", "--prompt", "a", "--answer", "b", "--raw", "--system", "s"}, system},
-           {{"score", "--ids", "1,2", "--no-edits", "--journal", "x"}, "--journal has no effect"},
-           {{"generate", "a", "--raw", "--system", "s"}, system},
-           {{"generate", "a", "--top-k", "5"}, "--top-k has no effect: at --temperature 0"},
-           {{"generate", "a", "--top-p", "0.5"}, "--top-p has no effect"},
-           {{"generate", "a", "--min-p", "0.5"}, "--min-p has no effect"},
-           {{"generate", "a", "--seed", "3", "--temperature", "0"}, "--seed has no effect"},
-           {{"generate", "a", "--no-edits", "--journal", "x"}, "--journal has no effect"},
-           {{"plan", "--prompt", "a", "--watchdog", "http://x"}, "--watchdog has no effect"},
-           {{"forget", "--plan", plan, "--watchdog", "http://x"}, "--watchdog has no effect"},
-           {{"forget", "--from", set, "--watchdog", "http://x"}, "--watchdog has no effect"},
-           {{"plan", "--plan", plan, "--surgeon", "http://x"}, "--surgeon has no effect"},
-           {{"finetune", "a", "-m", "b", "--data", set, "--out", "o"}, "named twice"},
-           {{"unlearn", "a", "-m", "b", "--forget", set, "--out", "o"}, "named twice"},
-           {{"eval", "a", "-m", "b"}, "named twice"},
-           {{"unlearn", "--forget", set, "--data", "d", "--out", "o"}, "--data has no effect"},
-           {{"verify", "--forget", set, "--data", "d"}, "--data has no effect"},
-           {{"verify", "--data", "d"}, "--data has no effect"},
-           {{"eval", "--forget", set, "--sets", "forget", "--data", "d"}, "--data has no effect"},
-           {{"eval", "--from-logs", set, "--activations", "q8"}, "does not take --activations"},
-           {{"eval", "--from-logs", set, "--threads", "1"}, "does not take --threads"},
-           {{"bench", "watchdog", set, "--words-only", "-m", "x"}, "--model has no effect"},
-           {{"bench", "watchdog", set, "--words-only", "--activations", "q8"},
-            "--activations has no effect"},
-           {{"bench", "facts", set, "--written", "Q4_1"}, "--written has no effect"},
-           {{"sweep", "x.toml", "--job", "0", "--slurm", "x"}, "--job excludes --slurm"}})
-    expect_refused(words, message);
-}
-
-TEST_F(Commands, TheSystemMessageOfABatchsPromptIsNotLostToRaw) {
-  with_journal_ = false;
-  const std::string batch = file("b.jsonl", "\"a\"\n{\"prompt\": \"b\", \"system\": \"s\"}");
-  const Done done = run_it({"generate", "--batch", batch, "--raw"});
-  EXPECT_EQ(done.status, kInvalid);
-  EXPECT_THAT(done.err, HasSubstr("prompt 2 has a system message"));
-}
-
-TEST_F(Commands, AModelThatIsNamedByItselfIsNamedOnce) {
-  const std::string set = file("set.json", R"({"question": "a", "answer": "b"})");
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"finetune", "/nosuch.gguf", "--data", set, "--out", "o"},
-           {"unlearn", "/nosuch.gguf", "--forget", set, "--out", "o"}}) {
-    const Done done = run_words(words);
-    EXPECT_EQ(done.status, kNotFound) << done.err;
-    EXPECT_THAT(done.err, HasSubstr("nosuch.gguf"));
-  }
-}
-
-TEST_F(Commands, OptionsThatTheModeUsesAreTaken) {
-  with_journal_ = false;
-  ::setenv("EXPUNGE_HOME", (folder_ / "home").c_str(), 1);
-  const std::vector<std::string> sampled = {"generate", "a", "--max-tokens",  "4", "--top-k", "5",
-                                            "--seed",   "3", "--temperature", "1"};
-  EXPECT_EQ(json(sampled), json(sampled));
-  EXPECT_EQ(json({"generate", "a", "--no-edits", "--repetition-penalty", "2"})["stop"].is_string(),
-            true);
-  EXPECT_EQ(json({"verify", "--threads", "1", "--activations", "q8"})["passed"], true);
-  EXPECT_EQ(json({"log"})["entries"], Json::array());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Blocks of the commonest types widened to float32 in registers, for products of few rows: faster
 // than by way of Levels, which hold for every type. Per-target code (Highway): included once for
-// each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE. Layouts: quant.cc.
+// each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE. Layouts:
+// even_blocks.h.
 #if defined(EXPUNGE_BLOCKS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef EXPUNGE_BLOCKS_INL_H
 #undef EXPUNGE_BLOCKS_INL_H

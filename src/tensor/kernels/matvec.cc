@@ -15,8 +15,9 @@ namespace {
 struct Job {
   DType dtype;
   const uint8_t* weight;
-  const float* x;     // [rows,I]
-  const float* sums;  // [rows,I/n], sums of n x each (sum_length); of types with offsets alone
+  const float* x;  // [rows,I]
+  const float*
+      sums;  // [rows,I/n], sums of n x each (sum_length_target); of types with offsets alone
   int64_t in, out;
   float* y;
 };
@@ -204,6 +205,14 @@ void matvec_target(const Job& job, int64_t rows, int64_t begin, int64_t end) {
   }
 }
 
+// How many activations share an offset in the kernel of this type; 0: it asks for no sums.
+int64_t sum_length_target(DType dtype) {
+  int64_t length = 0;
+  if (with_blocks(dtype, [&](auto type) { length = Blocks<type.value>::kOffset ? 32 : 0; }))
+    return length;
+  return unpacker(dtype).has_offset ? static_cast<int64_t>(Levels::kGroup) : 0;
+}
+
 }  // namespace
 }  // namespace expunge::tensor::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -212,29 +221,14 @@ HWY_AFTER_NAMESPACE();
 namespace expunge::tensor::kernels {
 
 HWY_EXPORT(matvec_target);
-
-namespace {
-
-// How many activations have one offset in the kernel of this type; 0: no kernel asks.
-size_t sum_length(DType dtype) {
-  switch (dtype) {
-    case DType::kQ4_0:
-    case DType::kQ4_1:
-    case DType::kQ5_0:
-    case DType::kQ4_K:
-      return 32;
-    default:
-      return unpacker(dtype).has_offset ? Levels::kGroup : 0;
-  }
-}
-
-}  // namespace
+HWY_EXPORT(sum_length_target);
 
 void matvec(DType dtype, const std::byte* weight, const float* x, int64_t rows, int64_t in,
             int64_t out, float* y) {
   CHECK(rows >= 1 && rows <= kMatvecMaxRows);
   std::vector<float> sums;
-  if (const size_t n = sum_length(dtype); n > 0) {
+  const auto n = static_cast<size_t>(HWY_DYNAMIC_DISPATCH(sum_length_target)(dtype));
+  if (n > 0) {
     sums.resize(static_cast<size_t>(rows * in) / n);
     for (size_t g = 0; g < sums.size(); ++g)
       for (size_t i = 0; i < n; ++i) sums[g] += x[g * n + i];
