@@ -13,11 +13,11 @@
 
 namespace expunge::tests {
 
-// Token i is the character '0' + i, 7 ends a turn.
-inline void add_alphabet(GgufBuilder& b, const model::Arch& c) {
+// Token i is the character '0' + i, 9 may be another, 7 ends a turn.
+inline void add_alphabet(GgufBuilder& b, const model::Arch& c, const std::string& nine = "9") {
   std::vector<std::string> tokens;
   for (int64_t i = 0; i < c.vocab_size; ++i)
-    tokens.push_back(i == 7 ? "<end>" : std::string(1, static_cast<char>('0' + i)));
+    tokens.push_back(i == 7 ? "<end>" : i == 9 ? nine : std::string(1, static_cast<char>('0' + i)));
   std::vector<int32_t> types(tokens.size(), 1);
   types[7] = 3;
   b.text("tokenizer.ggml.model", "gpt2");

@@ -137,7 +137,7 @@ Json arch_to_hf(const Arch& a) {
   Json json = {{"architectures", {family->architecture}},
                {"model_type", family->model_types.front()},
                {"torch_dtype", "float32"}};
-  if (!a.end_ids.empty()) json["eos_token_id"] = a.end_ids;
+  if (const auto ends = a.text_end_ids(); !ends.empty()) json["eos_token_id"] = ends;
   family->write_hf(a, json);
   return json;
 }

@@ -58,8 +58,13 @@ struct Arch {
   double logit_cap = 0;  // c tanh(logits / c); 0: none
   bool tied_embeddings = false;
   std::vector<int32_t> end_ids;   // generation stops at any of these
+  size_t n_line_ends = 0;         // the first of them end a line, where an answer is one line
   std::vector<int32_t> unspoken;  // ids that are no tokens and are never sampled
 
+  // Without the ends of a line: of text that goes on, and what an export states.
+  std::vector<int32_t> text_end_ids() const {
+    return {end_ids.begin() + static_cast<std::ptrdiff_t>(n_line_ends), end_ids.end()};
+  }
   LayerAttention attention_of(int64_t layer) const {
     return layers.empty() ? LayerAttention{} : layers[static_cast<size_t>(layer)];
   }

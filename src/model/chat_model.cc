@@ -148,7 +148,7 @@ Result<ChatModel> load_chat_model(const std::string& spec, tensor::Activations a
   text::TextSide text = TRY_AT(
       path, gguf ? text_from_gguf(model.file()->meta()) : text::text_side_of_folder(dir.string()));
   text.notes.insert(text.notes.begin(), found_notes.begin(), found_notes.end());
-  std::vector<int32_t> ends = model.arch().end_ids;
+  std::vector<int32_t> line_ends;
   if (text.chat.form() == text::ChatTemplate::Form::kPlain) {
     const std::string none =
         text.named_templates.empty()
@@ -158,13 +158,12 @@ Result<ChatModel> load_chat_model(const std::string& spec, tensor::Activations a
     text.notes.push_back(none +
                          "; it is asked in the form 'Question: …', 'Answer:', and an answer is one "
                          "line");
-    for (const char* lines :
-         {"\n\n\n", "\n\n", "\n"})  // the last one first: it ends what is learned
+    for (const char* lines : {"\n", "\n\n", "\n\n\n"})  // the first ends what is learned
       if (const auto ids = text.tokenizer.encode(lines); ids && ids->ids.size() == 1)
-        ends.insert(ends.begin(), ids->ids[0]);
+        line_ends.push_back(ids->ids[0]);
   }
   const auto is_token = [&](int32_t id) { return text.tokenizer.is_token(id); };
-  model = model.speaking(is_token, std::move(ends)).computing(activations);
+  model = model.speaking(is_token, std::move(line_ends)).computing(activations);
   return ChatModel{path, std::move(model), std::move(text.tokenizer), std::move(text.chat),
                    std::move(text.notes)};
 }

@@ -207,6 +207,18 @@ TEST(LoadChatModel, IdsThatAreNoTokensAreKnown) {
   EXPECT_THAT(chat->model.arch().unspoken, testing::ElementsAre(20, 61, 62, 63));
 }
 
+// Where an answer is one line its end is an end of the answer, not of text, and no export states
+// it.
+TEST(LoadChatModel, WithoutATemplateAnAnswerEndsWithItsLine) {
+  const auto chat = load_changed([](tests::GgufBuilder& b, const Arch& c) {
+    tests::add_alphabet(b, c, "\u010a");  // a newline
+  });
+  ASSERT_TRUE(chat) << chat.error().message;
+  EXPECT_THAT(chat->model.arch().end_ids, testing::ElementsAre(9, 7));
+  EXPECT_THAT(chat->model.writing_text().arch().end_ids, testing::ElementsAre(7));
+  EXPECT_EQ(arch_to_hf(chat->model.arch())["eos_token_id"], base::Json({7}));
+}
+
 TEST(LoadChatModel, TemplatesWithoutADefaultAreNamedInANote) {
   const auto chat = load_changed([](tests::GgufBuilder& b, const Arch&) {
     const tests::ByteVocab bytes;

@@ -82,7 +82,8 @@ Result<std::map<std::string, std::string>> hf_files_from_gguf(const tensor::Gguf
     model[std::string(name) + "_id"] = id;
     generation[std::string(name) + "_id"] = id;
   }
-  if (!config.end_ids.empty()) model["eos_token_id"] = generation["eos_token_id"] = config.end_ids;
+  if (const auto ends = config.text_end_ids(); !ends.empty())
+    model["eos_token_id"] = generation["eos_token_id"] = ends;
   if (meta.has("tokenizer.chat_template"))
     side["chat_template"] = TRY(meta.text("tokenizer.chat_template"));
   const bool add_bos = text::adds_bos(vocab);

@@ -173,13 +173,23 @@ Model Model::with(std::map<std::string, Tensor> values) const {
 }
 
 Model Model::speaking(const std::function<bool(int32_t)>& is_token,
-                      std::vector<int32_t> end_ids) const {
+                      std::vector<int32_t> line_ends) const {
   auto source = std::make_shared<Source>(*source_);
   source->arch.unspoken.clear();
   for (int64_t id = 0; id < source->arch.vocab_size; ++id)
     if (!is_token(static_cast<int32_t>(id)))
       source->arch.unspoken.push_back(static_cast<int32_t>(id));
-  source->arch.end_ids = std::move(end_ids);
+  const std::vector<int32_t> ends = source->arch.text_end_ids();
+  source->arch.n_line_ends = line_ends.size();
+  source->arch.end_ids = std::move(line_ends);
+  source->arch.end_ids.insert(source->arch.end_ids.end(), ends.begin(), ends.end());
+  return Model(std::move(source), weights_);
+}
+
+Model Model::writing_text() const {
+  auto source = std::make_shared<Source>(*source_);
+  source->arch.end_ids = source->arch.text_end_ids();
+  source->arch.n_line_ends = 0;
   return Model(std::move(source), weights_);
 }
 

@@ -37,8 +37,12 @@ class Model {
 
   // This model with the named tensors replaced; see Weights::with.
   Model with(std::map<std::string, Tensor> values) const;
-  // The same weights with what the tokenizer knows: Arch::unspoken and end_ids.
-  Model speaking(const std::function<bool(int32_t)>& is_token, std::vector<int32_t> end_ids) const;
+  // The same weights with what the tokenizer knows: Arch::unspoken, and the ends of a line if an
+  // answer is one line.
+  Model speaking(const std::function<bool(int32_t)>& is_token,
+                 std::vector<int32_t> line_ends) const;
+  // The same weights, whose replies do not end with a line.
+  Model writing_text() const;
   // The same weights, in passes that infer computed with activations rounded like this. With kQ8 an
   // edited matrix counts as what an export writes for it.
   Model computing(tensor::Activations activations) const;

@@ -24,8 +24,10 @@ Result<std::vector<Reply>> generate(const model::ChatModel& chat_model,
     decoders.emplace_back(chat_model.tokenizer);
   }
   size_t tokens = 0;
-  const auto generations = TRY(model::generate(
-      chat_model.model, ids, options, job, [&](size_t index, std::span<const int32_t> so_far) {
+  const model::Model model =
+      prompting == Prompting::kRaw ? chat_model.model.writing_text() : chat_model.model;
+  const auto generations = TRY(
+      model::generate(model, ids, options, job, [&](size_t index, std::span<const int32_t> so_far) {
         if (!on_text)
           job.report(fmt::format("{} tokens generated", ++tokens));
         else if (const auto piece = decoders[index].push(so_far.back()))

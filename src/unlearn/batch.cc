@@ -11,6 +11,9 @@ using Examples = std::span<const model::Example* const>;
 
 // States of frozen trunks beyond this are not stored: they are computed again each time.
 constexpr size_t kTrunkBytes = size_t{1} << 30;
+// Activations that a micro-batch stores for its backward pass; what exceeds this is computed again,
+// which makes a step a third longer.
+constexpr size_t kActivationBytes = size_t{640} << 20;
 
 // The first layer with a variable; 0 if embeddings are trained, n_layers if only the final norm is.
 int64_t first_trained_layer(const model::Model& model, const model::Variables& variables) {
@@ -136,6 +139,7 @@ Tensor Batches::forward(Examples examples, const model::Packed& packed, const mo
   model::PackedOptions options;
   options.hook = hook;
   options.last_layer = last_layer_;
+  options.activation_bytes = kActivationBytes;
   if (frozen_ > 0 && (last_layer_ < 0 || frozen_ <= last_layer_)) {
     options.first_layer = frozen_;
     options.entering = entering(examples, packed);

@@ -32,6 +32,18 @@ void shuffle(std::vector<size_t>& order, std::mt19937_64& rng) {
   for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[below(rng, i)]);
 }
 
+bool same_prompt(const model::Example& a, const model::Example& b) {
+  return std::ranges::equal(std::span(a.ids).first(a.first), std::span(b.ids).first(b.first));
+}
+// Where examples of another prompt begin. Neighbours with the same prompt stay neighbours, so
+// that a pass computes it once.
+std::vector<size_t> prompt_starts(const std::vector<model::Example>& examples) {
+  std::vector<size_t> starts;
+  for (size_t i = 0; i < examples.size(); ++i)
+    if (i == 0 || !same_prompt(examples[i - 1], examples[i])) starts.push_back(i);
+  return starts;
+}
+
 class Training {
  public:
   Training(const Objective& objective, const Problem& problem, const Knobs& knobs,
@@ -41,6 +53,7 @@ class Training {
         set_(*problem.training),
         knobs_(knobs),
         job_(job) {
+    prompt_starts_ = prompt_starts(set_.forget);
     batch_ = static_cast<int64_t>(knobs.at("batch"));
     const auto n = static_cast<int64_t>(set_.forget.size());
     steps_per_epoch_ = (n + batch_ - 1) / batch_;
@@ -108,14 +121,25 @@ class Training {
     return o;
   }
 
+  std::vector<size_t> order_of_epoch(std::mt19937_64& rng) const {
+    std::vector<size_t> prompts(prompt_starts_.size());
+    std::iota(prompts.begin(), prompts.end(), size_t{0});
+    shuffle(prompts, rng);
+    std::vector<size_t> order;
+    for (const size_t p : prompts) {
+      const size_t end =
+          p + 1 < prompt_starts_.size() ? prompt_starts_[p + 1] : set_.forget.size();
+      for (size_t i = prompt_starts_[p]; i < end; ++i) order.push_back(i);
+    }
+    return order;
+  }
+
   // The step's examples: those to forget in an order that the epoch draws, each with an example to
   // keep and a refusal drawn for it. A function of seed and step alone.
   BatchExamples examples_of(int64_t step) const {
     const int64_t epoch = step / steps_per_epoch_;
     std::mt19937_64 rng(problem_.seed * 0x9E3779B97F4A7C15U + static_cast<uint64_t>(epoch));
-    std::vector<size_t> order(set_.forget.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    shuffle(order, rng);
+    const std::vector<size_t> order = order_of_epoch(rng);
     std::vector<size_t> partners(order.size()), answers(order.size());
     for (size_t i = 0; i < order.size(); ++i) {
       if (retain_) partners[i] = below(rng, set_.retain.size());
@@ -173,6 +197,7 @@ class Training {
   const TrainingSet& set_;
   const Knobs& knobs_;
   const base::Job& job_;
+  std::vector<size_t> prompt_starts_;
   int64_t batch_, steps_per_epoch_;
   bool retain_ = false, refusal_ = false;
 };

@@ -33,11 +33,14 @@ float sum_target(const float* values, int64_t n) {
   return sum;
 }
 
-// Ten independent chains hide the latency of a multiply-add.
+// Ten independent chains hide the latency of a multiply-add. They begin at different values, or the
+// compiler would see that they are one.
 float fma_target(int64_t rounds) {
   const D d;
   const auto a = hn::Set(d, 0.999F), b = hn::Set(d, 0.001F);
-  hn::Vec<D> c0 = b, c1 = b, c2 = b, c3 = b, c4 = b, c5 = b, c6 = b, c7 = b, c8 = b, c9 = b;
+  const auto start = [&](float value) { return hn::Set(d, value); };
+  auto c0 = start(0), c1 = start(1), c2 = start(2), c3 = start(3), c4 = start(4), c5 = start(5),
+       c6 = start(6), c7 = start(7), c8 = start(8), c9 = start(9);
   for (int64_t i = 0; i < rounds; ++i) {
     c0 = hn::MulAdd(c0, a, b), c1 = hn::MulAdd(c1, a, b), c2 = hn::MulAdd(c2, a, b);
     c3 = hn::MulAdd(c3, a, b), c4 = hn::MulAdd(c4, a, b), c5 = hn::MulAdd(c5, a, b);
