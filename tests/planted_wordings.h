@@ -2,7 +2,7 @@
 // ordinary way or with the subject first.
 #pragma once
 
-#include "agent/surgeon.h"
+#include "agent/surgeon/surgeon.h"
 #include "agent/wordings.h"
 #include "base/json.h"
 #include "model/generate.h"
@@ -26,7 +26,6 @@ inline const agent::Wordings& planted_wordings() {
       type["other"].push_back(form(ask, 4, "{X}"));
       relations[fmt::format("relation{}", r)] = {
           {"type", "subject"},
-          {"match", {"^" + form(ask, 4, "(.)") + "$", "^" + form(first, 1, "(.)") + "$"}},
           {"questions", {form(ask, 4, "{X}")}},
           {"first", {form(first, 1, "{X}")}},
           {"prefills", {""}}};
@@ -45,11 +44,44 @@ inline const agent::Wordings& planted_wordings() {
   return wordings;
 }
 
+// Both forms of the question, the same of the other subjects, the subject's other relations.
+inline agent::Material planted_material(int32_t relation, int32_t subject) {
+  agent::Material m;
+  m.wordings = {chars(question(relation, subject)), chars(subject_first(relation, subject))};
+  for (int32_t s = 0; s < kSubjects; ++s)
+    if (s != subject) m.neighbours.push_back(chars(question(relation, s)));
+  for (int32_t r = 0; r < kRelations; ++r)
+    if (r != relation) m.same_subject.push_back(chars(question(r, subject)));
+  return m;
+}
+
+class PlantedSurgeon final : public agent::Surgeon {
+ public:
+  base::Result<agent::Material> write(const std::string& prompt, const std::string&,
+                                      const base::Job& job) const override {
+    TRY(job.check());
+    for (int32_t r = 0; r < kRelations; ++r)
+      for (int32_t s = 0; s < kSubjects; ++s)
+        if (prompt == chars(question(r, s)) || prompt == chars(subject_first(r, s)))
+          return planted_material(r, s);
+    return agent::Material();
+  }
+  base::Result<std::string> answer_in(const std::string&, const std::string& reply,
+                                      const base::Job&) const override {
+    return reply;
+  }
+};
 inline agent::Request planted_request(int32_t relation, int32_t subject) {
   agent::Request request;
   request.prompt = chars(question(relation, subject));
   request.response = chars({answer(relation, subject)});
   return request;
+}
+
+inline agent::Plan planted_plan(int32_t relation, int32_t subject) {
+  const agent::Request request = planted_request(relation, subject);
+  const agent::Material material = planted_material(relation, subject);
+  return agent::make_plan(planted_wordings(), {&request, 1}, {&material, 1}).value();
 }
 
 // Greedy replies to both forms of the question.

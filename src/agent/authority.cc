@@ -53,7 +53,11 @@ bool is_given(const Order& order, StringPiece words) {
     at = begin + object.size();
     if (order.narrowed.Match(words, at, words.size(), RE2::ANCHOR_START, nullptr, 0)) continue;
     const size_t from = begin - std::min(begin, kWindow);
-    if (RE2::PartialMatch(words.substr(from, begin - from), order.verb_and_gap)) return true;
+    const StringPiece before = words.substr(from, begin - from);
+    // "remove my address from your memory": that is where it goes from, not what goes.
+    static const RE2 kPlace(R"(\b(?:from|in|within|out of|off)\s*$)", any_case());
+    if (RE2::PartialMatch(before, kPlace)) continue;
+    if (RE2::PartialMatch(before, order.verb_and_gap)) return true;
   }
   return false;
 }

@@ -4,8 +4,8 @@
 // plan. Nothing in it is ever run.
 #pragma once
 
-#include "agent/surgeon.h"
-#include "agent/watchdog.h"
+#include "agent/surgeon/surgeon.h"
+#include "agent/watchdog/watchdog.h"
 
 namespace expunge::agent {
 

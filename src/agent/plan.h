@@ -20,19 +20,19 @@ constexpr size_t kMaxText = 2000, kMaxRow = 3000, kMaxTargets = 32, kMaxTexts = 
 // A prompt and, where the assistant's answer is begun for it, that beginning.
 struct Wording {
   std::string prompt;
-  std::string prefill;  // "" for an ordinary question
+  std::string prefill = {};  // "" for an ordinary question
 };
 
 struct Target {
-  std::string prompt;                     // the question the model is asked
-  std::string response;                   // the answer to be forgotten; "" = ask the model itself
-  std::string replacement;                // for corrections; "" otherwise
-  std::string subject;                    // what the question is about; "" if unknown
-  std::vector<std::string> answers;       // strings that reveal it; from the response
-  std::vector<Wording> rows;              // wordings the edit learns from
-  std::vector<Wording> held;              // wordings kept out of the rows, for the gates
-  std::vector<std::string> same_subject;  // other questions about the subject
-  std::vector<std::string> neighbours;    // the same question about other subjects
+  std::string prompt = {};                // the question the model is asked
+  std::string response = {};              // the answer to be forgotten; "" = ask the model itself
+  std::string replacement = {};           // for corrections; "" otherwise
+  std::string subject = {};               // what the question is about; "" if unknown
+  std::vector<std::string> answers = {};  // strings that reveal it; from the response
+  std::vector<Wording> rows = {};         // wordings the edit learns from
+  std::vector<Wording> held = {};         // wordings kept out of the rows, for the gates
+  std::vector<std::string> same_subject = {};  // other questions about the subject
+  std::vector<std::string> neighbours = {};  // the same question about other subjects
 };
 
 enum class Intent { kForget, kCorrect, kUndo, kStatus, kNone };

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <set>
 
-#include "agent/watchdog_clause.h"
-#include "agent/watchdog_spans.h"
+#include "agent/words.h"
 
 namespace expunge::agent {
 namespace {
@@ -14,6 +14,10 @@ namespace {
 using Kind = UndoReference::Kind;
 
 constexpr UndoReference kUnclear = {Kind::kUnclear, std::nullopt};
+
+bool any_of(std::string_view word, std::initializer_list<std::string_view> set) {
+  return std::ranges::find(set, word) != set.end();
+}
 
 bool is_entry_word(std::string_view w) {
   return any_of(w, {"entry", "entries", "edit", "edits", "number", "nr", "nummer", "eintrag",
@@ -38,7 +42,7 @@ std::optional<int64_t> spelled_number(std::string_view word) {
 }
 
 // "the first edit", "all edits", "both", "the last two", "the one before": not simply the last.
-bool counts_or_orders(std::span<const Word> words) {
+bool counts_or_orders(std::string_view message, std::span<const Word> words) {
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string_view w = words[i].text;
     const std::string_view next = i + 1 < words.size() ? std::string_view(words[i + 1].text) : "";
@@ -48,7 +52,8 @@ bool counts_or_orders(std::span<const Word> words) {
     if (any_of(w, {"first",  "second",  "third",    "fourth",  "fifth",    "oldest",     "earliest",
                    "erste",  "ersten",  "zweite",   "zweiten", "dritte",   "dritten",    "primera",
                    "primer", "segunda", "première", "premier", "deuxième", "penultimate"}) &&
-        next != "," && next != ":")
+        !message.substr(words[i].end).starts_with(',') &&
+        !message.substr(words[i].end).starts_with(':'))
       return true;
     if (w == "one" && next == "before") return true;
     if (w != "one" && spelled_number(w)) return true;
@@ -59,16 +64,15 @@ bool counts_or_orders(std::span<const Word> words) {
 using Words = std::set<std::string, std::less<>>;
 
 // Words that can distinguish edits.
-Words telling_words(std::span<const Word> words) {
-  static const WordSet kOfUndoing = {"undo",    "undone", "revert",  "restore", "back",  "take",
-                                     "bring",   "put",    "roll",    "edit",    "edits", "entry",
-                                     "change",  "number", "request", "last",    "first", "remember",
-                                     "learned", "learn",  "relearn", "erase",   "what",  "forgot",
-                                     "give",    "get",    "make",    "now",     "hello", "sorry"};
+Words telling_words(std::string_view text) {
   Words telling;
-  for (const Word& w : words)
-    if (w.text.size() >= 2 && !w.breaks && !is_function_word(w.text) &&
-        !kOfUndoing.contains(w.text))
+  for (const Word& w : words_of(text))
+    if (w.text.size() >= 2 && !is_function_word(w.text) &&
+        !any_of(w.text, {"undo",  "undone", "revert",  "restore", "back",     "take",    "bring",
+                         "put",   "roll",   "edit",    "edits",   "entry",    "change",  "number",
+                         "request", "last", "first",   "remember", "learned", "learn",   "relearn",
+                         "erase", "forgot", "give",    "get",     "make",     "now",     "hello",
+                         "sorry"}))
       telling.insert(w.text);
   return telling;
 }
@@ -78,7 +82,7 @@ std::vector<int64_t> closest(const Words& telling, std::span<const ActiveEdit> a
   std::vector<int64_t> best;
   size_t most = 0;
   for (const ActiveEdit& edit : active) {
-    const Words title = telling_words(words_of(edit.title));
+    const Words title = telling_words(edit.title);
     const auto shared = static_cast<size_t>(
         std::ranges::count_if(telling, [&](const std::string& w) { return title.contains(w); }));
     if (shared == 0 || shared < most) continue;
@@ -89,14 +93,20 @@ std::vector<int64_t> closest(const Words& telling, std::span<const ActiveEdit> a
   return best;
 }
 
-// A name, number or quotation that occurs in no title is about something else.
+// A name, number or quotation that occurs in no title is about something else. A capital within a
+// sentence makes a name, but not after a German article; in a message in capitals nothing does.
 bool names_something_else(std::string_view message, std::span<const Word> words) {
-  // Capitals mean nothing in German, nor if all letters are capitals.
-  const bool names = language_of(words) != Language::kDe &&
-                     std::ranges::any_of(message, [](unsigned char c) { return std::islower(c); });
-  for (const Value& v : values_in(message)) {
-    const bool quoted = message.find('"' + v.text + '"') != message.npos;
-    if (names || quoted || has_digit(v.text)) return true;
+  if (message.find_first_of("\"“„«「") != message.npos) return true;
+  const bool has_case = std::ranges::any_of(message, [](unsigned char c) { return std::islower(c); });
+  for (size_t i = 0; i < words.size(); ++i) {
+    const Word& w = words[i];
+    if (std::ranges::any_of(w.text, [](unsigned char c) { return std::isdigit(c); })) return true;
+    const bool opens = i == 0 || message.substr(words[i - 1].end, w.begin - words[i - 1].end)
+                                         .find_first_of(".!?:") != message.npos;
+    const bool noun =
+        i > 0 && any_of(words[i - 1].text, {"der", "die", "das", "den", "dem", "letzte", "letzten"});
+    const bool capital = std::isupper(static_cast<unsigned char>(message[w.begin])) != 0;
+    if (has_case && capital && !opens && !noun && !is_function_word(w.text)) return true;
   }
   return false;
 }
@@ -118,9 +128,9 @@ UndoReference undo_reference(std::string_view message, std::span<const ActiveEdi
       }))
     return {Kind::kEntry, *numbers.begin()};
   if (!numbers.empty()) return kUnclear;
-  const std::vector<int64_t> found = closest(telling_words(words), active);
+  const std::vector<int64_t> found = closest(telling_words(message), active);
   if (found.size() == 1) return {Kind::kEntry, found[0]};
-  if (!found.empty() || counts_or_orders(words) || names_something_else(message, words))
+  if (!found.empty() || counts_or_orders(message, words) || names_something_else(message, words))
     return kUnclear;
   return {};
 }

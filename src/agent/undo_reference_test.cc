@@ -4,7 +4,8 @@
 
 #include <array>
 
-#include "agent/watchdog.h"
+#include "agent/watchdog/examples.h"
+#include "base/files.h"
 
 namespace expunge::agent {
 namespace {
@@ -65,7 +66,10 @@ TEST(UndoReference, SealedEditsHaveNoNames) {
 // Of the development set's requests to undo few need a question to the user.
 TEST(UndoReference, LeavesPlainRequestsAlone) {
   size_t asked = 0, all = 0;
-  for (const Example& e : builtin_examples()) {
+  const std::string path = EXPUNGE_SOURCE_DIR "/data/watchdog/dev.jsonl";
+  const auto examples = examples_from_jsonl(base::read_file(path).value(), path);
+  ASSERT_TRUE(examples) << examples.error().message;
+  for (const Example& e : *examples) {
     if (e.intent != Intent::kUndo) continue;
     ++all;
     const UndoReference reference = undo_reference(e.dialogue.back().content, kActive);

@@ -1,5 +1,7 @@
 #include "agent/wordings.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -12,8 +14,7 @@ namespace {
 
 using base::Json;
 
-// Bytes of a subject, of a relation and guessed; longer text is not accepted.
-constexpr size_t kMaxSubject = 60, kMaxGuess = 200;
+constexpr size_t kMaxGuess = 200;  // bytes; longer text is not a subject
 
 std::vector<std::string> list(const Json& json, const char* key) {
   return json.value(key, std::vector<std::string>());
@@ -48,39 +49,8 @@ std::string last_name(std::string_view question) {
   return trimmed(best);
 }
 
-// The first quoted text, else the last name, else what follows the last "of", "for", "in", "is" …
-std::string guess_subject(std::string_view question) {
-  static const RE2 kQuoted(R"re(["“„']([^"“”']{2,60})["“”'])re");
-  static const RE2 kAfter(R"(.*\b(?:of|for|in|about|is|are|was|does|do) (.+?)\s*\??)");
-  re2::StringPiece found;
-  if (RE2::PartialMatch(question, kQuoted, &found)) return trimmed({found.data(), found.size()});
-  if (std::string name = last_name(question); !name.empty()) return name;
-  if (RE2::FullMatch(question, kAfter, &found)) return trimmed({found.data(), found.size()});
-  return {};
-}
-
-base::Result<Relation> relation_from_json(const std::string& name, const Json& json) {
-  Relation relation{name,
-                    json.value("type", ""),
-                    {},
-                    list(json, "questions"),
-                    list(json, "first"),
-                    list(json, "prefills")};
-  RE2::Options options(RE2::Quiet);
-  options.set_case_sensitive(false);
-  for (const std::string& pattern : list(json, "match")) {
-    relation.match.push_back(std::make_unique<RE2>(pattern, options));
-    const RE2& compiled = *relation.match.back();
-    if (!compiled.ok() || compiled.NumberOfCapturingGroups() < 1)
-      return base::fail(base::Code::kInvalid,
-                        fmt::format("wordings: relation {}: pattern {}: {}", name, pattern,
-                                    compiled.ok() ? "no group for the subject" : compiled.error()));
-  }
-  return relation;
-}
-
 // Throws nlohmann's exceptions where a type is wrong.
-base::Result<Wordings> wordings_from_json(const Json& json) {
+Wordings wordings_from_json(const Json& json) {
   Wordings w;
   w.wrappers = list(json, "wrappers");
   w.subject_first = list(json, "subject_first");
@@ -93,7 +63,8 @@ base::Result<Wordings> wordings_from_json(const Json& json) {
   for (const auto& [name, t] : json.at("types").items())
     w.types.push_back({name, list(t, "entities"), list(t, "other"), list(t, "other_first")});
   for (const auto& [name, r] : json.at("relations").items())
-    w.relations.push_back(TRY(relation_from_json(name, r)));
+    w.relations.push_back({name, r.value("type", ""), list(r, "questions"), list(r, "first"),
+                           list(r, "prefills")});
   return w;
 }
 
@@ -111,7 +82,7 @@ const Wordings& Wordings::builtin() {
 base::Result<Wordings> Wordings::parse(std::string_view text) {
   const Json json = TRY(base::parse_json(text, "wordings"));
   try {
-    Wordings w = TRY(wordings_from_json(json));
+    Wordings w = wordings_from_json(json);
     w.refusal = json.value("refusal", "I'm sorry, but I don't know the answer to that.");
     w.refusal_begun = json.value("refusal_begun", "I'm sorry, but I don't know");
     w.hash = base::sha256_hex(text);
@@ -135,18 +106,16 @@ std::string fill_in(std::string pattern, std::string_view subject, std::string_v
   return pattern;
 }
 
-QuestionForm read_question(const Wordings& wordings, std::string_view question) {
-  for (const Relation& relation : wordings.relations)
-    for (const auto& pattern : relation.match) {
-      re2::StringPiece found;
-      if (!RE2::PartialMatch(question, *pattern, &found)) continue;
-      std::string subject = trimmed({found.data(), found.size()});
-      if (subject.empty() || subject.size() > kMaxSubject) continue;
-      return {&relation, std::move(subject)};
-    }
-  std::string guess = guess_subject(question);
-  if (guess.size() > kMaxGuess) guess.clear();
-  return {nullptr, std::move(guess)};
+std::string guess_subject(std::string_view question) {
+  static const RE2 kQuoted(R"re(["“„']([^"“”']{2,60})["“”'])re");
+  static const RE2 kAfter(R"(.*\b(?:of|for|in|about|is|are|was|does|do) (.+?)\s*\??)");
+  re2::StringPiece found;
+  std::string guess;
+  if (RE2::PartialMatch(question, kQuoted, &found))
+    guess = trimmed({found.data(), found.size()});
+  else if (guess = last_name(question); guess.empty() && RE2::FullMatch(question, kAfter, &found))
+    guess = trimmed({found.data(), found.size()});
+  return guess.size() > kMaxGuess ? std::string() : guess;
 }
 
 }  // namespace expunge::agent

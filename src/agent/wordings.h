@@ -1,10 +1,7 @@
-// The surgeon's library (data/wordings.json, built into the program): in which words a question can
-// be asked, and what else is asked about the same subject.
+// A library of questions (data/wordings.json, built into the program): forms around any question,
+// common questions that a preparation learns a model from, and texts that must stay as they are.
 #pragma once
 
-#include <re2/re2.h>
-
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,7 +16,6 @@ struct SubjectType {
 };
 struct Relation {
   std::string name, type;
-  std::vector<std::unique_ptr<RE2>> match;  // group 1 = the subject
   std::vector<std::string> questions, first, prefills;
 };
 
@@ -42,13 +38,8 @@ class Wordings {
 
 std::string fill_in(std::string pattern, std::string_view subject, std::string_view question = {});
 
-// What a question asks, and of whom: one of the library's relations with the subject that stands in
-// it. relation is null if none matches; the subject then is a guess from quotation marks, capitals
-// or "of …", or empty.
-struct QuestionForm {
-  const Relation* relation = nullptr;
-  std::string subject;
-};
-QuestionForm read_question(const Wordings& wordings, std::string_view question);
+// What a question is about: quoted text, else the last name, else what follows the last "of", "for",
+// "in" …; "" if there is nothing of the kind.
+std::string guess_subject(std::string_view question);
 
 }  // namespace expunge::agent

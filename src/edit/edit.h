@@ -13,10 +13,7 @@ namespace expunge::edit {
 
 using tensor::Tensor;
 
-struct LowRank {
-  Tensor u;  // [O,R] float32
-  Tensor s;  // [R,I] float32
-};
+using model::LowRank;
 struct Dense {
   Tensor value;  // [O,I] or [D] float32
 };

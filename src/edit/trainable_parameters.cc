@@ -83,6 +83,20 @@ Result<TrainableParameters> TrainableParameters::lora(const model::Model& model,
   });
 }
 
+Result<TrainableParameters> TrainableParameters::continued(
+    const model::Model& model, const std::map<std::string, LowRank>& adapters) {
+  constexpr double kScale = 2;
+  std::vector<std::string> names;
+  for (const auto& [name, change] : adapters) names.push_back(name);
+  TRY(check_names(model, names, 2));
+  return tensor::guarded([&] {
+    model::Variables variables;
+    for (const auto& [name, change] : adapters)
+      variables[name] = {{}, change.s.clone(), change.u / kScale, kScale, {}, {}};
+    return TrainableParameters(model, std::move(variables));
+  });
+}
+
 Result<TrainableParameters> TrainableParameters::adapters(const model::Model& model,
                                                           model::Variables variables) {
   std::vector<std::string> names;

@@ -56,9 +56,13 @@ Pack pack_rows(const Arch& arch, std::span<const Chunk> chunks, const Sequence& 
 Tensor project(const Model& model, const Tensor& x, Role role, int64_t layer) {
   const Param& w = model.param(role, layer);
   const bool rounded = model.activations() == tensor::Activations::kQ8;
-  const tensor::StoredMatrix m = rounded ? w.written_matrix() : w.matrix();
+  const tensor::StoredMatrix m = rounded ? w.written_matrix() : w.adapted().matrix();
   Tensor y =
       tensor::times_transposed(rounded ? tensor::rounded_for(m.dtype, x) : x, m);  // [rows,O]
+  if (const LowRank* adapter = w.adapter()) {
+    const Tensor inner = tensor::times_transposed(x, tensor::stored(adapter->s));  // [rows,R]
+    y.add_(tensor::times_transposed(inner, tensor::stored(adapter->u)));
+  }
   if (model.arch().biases.contains(role)) y.add_(model.bias(role, layer).value());
   return y;
 }

@@ -37,6 +37,10 @@ class Model {
 
   // This model with the named tensors replaced; see Weights::with.
   Model with(std::map<std::string, Tensor> values) const;
+  // This model with adapters next to its matrices; for passes that infer with float activations.
+  Model adapted(const std::map<std::string, LowRank>& adapters) const {
+    return Model(source_, weights_.adapted(adapters));
+  }
   // The same weights with what the tokenizer knows: Arch::unspoken, and the ends of a line if an
   // answer is one line.
   Model speaking(const std::function<bool(int32_t)>& is_token,

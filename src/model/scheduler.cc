@@ -200,6 +200,7 @@ void Scheduler::advance(Running& r, std::span<float> logits) {
   const Arch& config = request.runner->model().arch();
   for (const int32_t id : config.unspoken)
     logits[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
+  if (request.constrain) request.constrain(r.result.ids, logits);
   const int32_t id = r.sampler.next(logits, request.ids);
   if (const float value = logits[static_cast<size_t>(id)]; !std::isfinite(value))
     return leave(r, base::fail(Code::kNumeric, fmt::format("a logit is {}", value),

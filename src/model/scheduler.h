@@ -61,7 +61,10 @@ struct Request {
   int64_t trace_layer = 0;  // 0: no trace
   Trace begun = {};         // the trace of `sequence`'s tokens
   base::Job job = {};       // when cancelled, this request alone leaves
-  // Both are called by the thread that steps; they may submit. `ids`: the tokens generated so far.
+  // All are called by the thread that steps; the others may submit. `ids`: the tokens generated so
+  // far. `constrain` sees the logits [V] of the next token and sets those of what may not come to
+  // minus infinity.
+  std::function<void(std::span<const int32_t> ids, std::span<float> logits)> constrain = {};
   std::function<Next(std::span<const int32_t> ids)> on_token = {};
   std::function<void(base::Result<Generation>)> on_done;
 };

@@ -13,6 +13,17 @@ int64_t Param::numel() const {
   return n;
 }
 
+Tensor Param::value() const {
+  if (value_.defined()) return value_;
+  if (matrix_) return tensor::dequantised(*matrix_);
+  return at::addmm(adapted_->value(), adapter_.u, adapter_.s);
+}
+
+tensor::StoredMatrix Param::matrix() const {
+  CHECK(!adapted_, "a matrix with an adapter has no single product");
+  return matrix_ ? *matrix_ : tensor::stored(value_);
+}
+
 const std::string& Param::hash() const {
   std::call_once(hashed_, [this] {
     base::Sha256 hash;
@@ -22,7 +33,7 @@ const std::string& Param::hash() const {
     if (in_blocks())
       tensor::for_each_piece(*matrix_, [&](int64_t, const Tensor& piece) { add(piece); });
     else
-      add(value_);
+      add(value().contiguous());
     hash_ = hash.hex();
   });
   return hash_;
@@ -31,6 +42,7 @@ const std::string& Param::hash() const {
 tensor::StoredMatrix Param::written_matrix() const {
   const tensor::DType type = tensor::writable_type(stored_);
   const bool whole = shape_.back() % static_cast<int64_t>(tensor::info(type).block) == 0;
+  CHECK(!adapted_, "an adapter is not written");
   if (!edited() || type == tensor::DType::kF32 || !whole) return matrix();
   std::call_once(written_once_, [&] {
     auto bytes = tensor::quantised(type, value_);
@@ -48,6 +60,19 @@ Weights Weights::with(std::map<std::string, Tensor> values) const {
     CHECK(found->second->shape() == value.sizes(), "{}", name);
     found->second =
         std::make_shared<const Param>(value, Param::Origin::kEdit, found->second->stored_type());
+  }
+  return Weights(std::move(params));
+}
+
+Weights Weights::adapted(const std::map<std::string, LowRank>& adapters) const {
+  Map params = params_;
+  for (const auto& [name, adapter] : adapters) {
+    const auto found = params.find(name);
+    CHECK(found != params.end(), "no tensor {}", name);
+    const std::vector<int64_t>& shape = found->second->shape();
+    CHECK(shape.size() == 2 && adapter.u.size(0) == shape[0] && adapter.s.size(1) == shape[1],
+          "{}", name);
+    found->second = std::make_shared<const Param>(found->second, adapter);
   }
   return Weights(std::move(params));
 }

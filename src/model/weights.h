@@ -20,6 +20,12 @@ namespace expunge::model {
 
 using tensor::Tensor;
 
+// A change of a matrix: u s.
+struct LowRank {
+  Tensor u;  // [O,R] float32
+  Tensor s;  // [R,I] float32
+};
+
 class Param {
  public:
   enum class Origin { kFile, kEdit };  // kEdit: differs from the file
@@ -37,13 +43,25 @@ class Param {
         shape_{matrix.rows, matrix.columns},
         stored_(matrix.dtype) {}
 
+  // A matrix with a change next to it, which passes that infer add to its products: an adapter,
+  // without a float32 copy of the matrix.
+  Param(std::shared_ptr<const Param> matrix, LowRank adapter)
+      : adapted_(std::move(matrix)),
+        adapter_{adapter.u.contiguous(), adapter.s.contiguous()},
+        shape_(adapted_->shape()),
+        origin_(Origin::kEdit),
+        stored_(adapted_->stored_) {}
+
   const std::vector<int64_t>& shape() const { return shape_; }  // [O,I] or [D]
   int64_t numel() const;
   bool edited() const { return origin_ == Origin::kEdit; }
   // float32. Of a matrix in blocks they are made again at each call.
-  Tensor value() const { return value_.defined() ? value_ : tensor::dequantised(*matrix_); }
-  // As products read it; of a matrix alone.
-  tensor::StoredMatrix matrix() const { return matrix_ ? *matrix_ : tensor::stored(value_); }
+  Tensor value() const;
+  // As products read it; of a matrix alone, without an adapter.
+  tensor::StoredMatrix matrix() const;
+  // Null if there is none. What it is added to is adapted()'s matrix.
+  const LowRank* adapter() const { return adapted_ ? &adapter_ : nullptr; }
+  const Param& adapted() const { return adapted_ ? *adapted_ : *this; }
   // What another program reads from an exported file: an edited matrix in its file's type (or the
   // type that is written for it), made once.
   tensor::StoredMatrix written_matrix() const;
@@ -53,9 +71,11 @@ class Param {
   const std::string& hash() const;  // SHA-256 of the float32 values, computed once
 
  private:
-  const Tensor value_;  // undefined where the file's blocks are the weights
+  const Tensor value_;  // undefined where the file's blocks or an adapted matrix are the weights
   const std::optional<tensor::StoredMatrix> matrix_;
   const std::shared_ptr<const void> keeper_;
+  const std::shared_ptr<const Param> adapted_;
+  const LowRank adapter_;
   const std::vector<int64_t> shape_;
   const Origin origin_ = Origin::kFile;
   const tensor::DType stored_;
@@ -74,6 +94,8 @@ class Weights {
   // These weights with the named tensors replaced and marked as edited. CHECKs that each
   // name is known and its shape unchanged.
   Weights with(std::map<std::string, Tensor> values) const;
+  // These weights with adapters next to the named matrices, by the same rules.
+  Weights adapted(const std::map<std::string, LowRank>& adapters) const;
 
   const Param& at(std::string_view name) const;  // CHECKs that it exists
   bool contains(std::string_view name) const { return params_.contains(name); }

@@ -148,4 +148,17 @@ Result<Exported> save_trained(const model::Model& model, const Json& provenance,
   });
 }
 
+Result<Exported> save_adapter(const model::Model& model, const edit::Edit& edit,
+                              const Json& provenance, const ExportOptions& options,
+                              const base::Job& job) {
+  CHECK(options.format == Format::kPeft);
+  TRY(check_source(model, options));
+  TRY(check_destination(model, options));
+  return tensor::guarded([&] {
+    return staged(provenance, options, job, [&](const Stage& stage, Exported& e) {
+      return write_adapter(model, edit, options, stage, e);
+    });
+  });
+}
+
 }  // namespace expunge::publish

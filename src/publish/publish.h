@@ -63,6 +63,11 @@ base::Status check_destination(const model::Model& model, const ExportOptions& o
 base::Result<Exported> save_trained(const model::Model& model, const base::Json& provenance,
                                     const ExportOptions& options, const base::Job& job = {});
 
+// The same of a training's low-rank edit alone, as an adapter for `model`.
+base::Result<Exported> save_adapter(const model::Model& model, const edit::Edit& edit,
+                                    const base::Json& provenance, const ExportOptions& options,
+                                    const base::Job& job = {});
+
 // GGUF from a GGUF source, the others from either; an adapter of edits of low rank only
 // (kUnsupported names the first that is not). Atomic: a failure leaves nothing behind
 // and an existing file untouched. Afterwards the result is read again: what was not edited must be

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/surgeon.h"
+#include "agent/surgeon/surgeon.h"
 #include "base/error.h"
 #include "verify/gate.h"
 

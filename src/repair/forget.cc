@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/watchdog_spans.h"
 #include "repair/answer.h"
 #include "repair/problem.h"
 #include "repair/search.h"
@@ -28,17 +27,15 @@ edit::Edit joined(std::vector<edit::Edit> parts) {
   return all;
 }
 
-// The model is asked for answers that the plan leaves open.
-base::Status complete(const model::ChatModel& present, agent::Plan& plan, const base::Job& job) {
+base::Status check_answers(const agent::Plan& plan) {
   if (plan.intent != agent::Intent::kForget && plan.intent != agent::Intent::kCorrect)
     return fail(Code::kInvalid,
                 fmt::format("a plan to '{}' changes nothing", agent::name(plan.intent)),
                 "its intent must be forget or correct");
-  for (agent::Target& t : plan.targets) {
-    if (t.answers.empty()) {
-      if (t.response.empty()) t.response = TRY(present_answer(present, t.prompt, job));
-      t.answers = {t.response};
-    }
+  for (const agent::Target& t : plan.targets) {
+    if (t.answers.empty())
+      return fail(Code::kInvalid, fmt::format("no answer to '{}' is given", t.prompt),
+                  "say which answer is to be forgotten (--answer)");
     if (const auto bad = std::ranges::find_if_not(t.answers, tells_apart); bad != t.answers.end())
       return fail(Code::kRefused,
                   fmt::format("'{}' is in almost every reply: whether it is forgotten could not be "
@@ -180,22 +177,11 @@ std::string_view name(Verdict verdict) {
                                         : "reverted";
 }
 
-Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt,
-                                   const base::Job& job) {
-  const verify::Question question{prompt, "", {}};
-  const std::string reply = TRY(ask(model, {&question, 1}, verify::kReplyTokens, job))[0];
-  std::string answer = agent::answer_span(prompt, reply);
-  if (answer.empty())
-    return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", prompt),
-                "say which answer is to be forgotten (--answer)");
-  return answer;
-}
-
 Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& plan,
                        const ForgetOptions& options, const base::Job& job) {
   TRY(agent::validate(plan));
   plan.gates = TRY(verify::complete_bounds(plan.gates));
-  TRY(complete(now.present, plan, job));
+  TRY(check_answers(plan));
   const unlearn::Method* method = TRY(unlearn::find_method(plan.method));
   const base::Stopwatch clock;
   const Baseline::Facts* known = TRY(baseline.facts(*method, job));

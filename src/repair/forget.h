@@ -51,13 +51,8 @@ struct Outcome {
   std::vector<Recheck> earlier;  // entries sampled again
 };
 
-// The answer that the model gives to a question, as a request's response. kInvalid if it gives
-// none.
-base::Result<std::string> present_answer(const model::ChatModel& model, const std::string& prompt,
-                                         const base::Job& job = {});
-
-// `plan` may leave answers open: the model is asked. Errors: kRefused if the model does not give
-// the answer anyway, or if the gates could not be run; kInvalid for a plan that changes nothing.
+// Every target has answers. Errors: kRefused if the model does not give the answer anyway, or if the
+// gates could not be run; kInvalid for a plan that changes nothing.
 base::Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& plan,
                              const ForgetOptions& options, const base::Job& job = {});
 

@@ -11,10 +11,7 @@ namespace {
 journal::Entry entry(int64_t id, int32_t relation, int32_t subject) {
   journal::Entry e;
   e.id = id;
-  e.plan = agent::to_json(agent::make_plan(tests::planted_wordings(),
-                                           {tests::planted_request(relation, subject)},
-                                           agent::Intent::kForget)
-                              .value());
+  e.plan = agent::to_json(tests::planted_plan(relation, subject));
   return e;
 }
 

@@ -1,11 +1,10 @@
 #include "service/bench.h"
 
-#include "agent/watchdog_bench.h"
+#include "agent/watchdog/bench.h"
 #include "base/files.h"
 #include "publish/publish.h"
 #include "service/access.h"
 #include "service/bench_facts.h"
-#include "service/features.h"
 #include "service/forget.h"
 
 namespace expunge::service {
@@ -34,8 +33,7 @@ Result<model::ChatModel> written(Session& session, const std::string& path, tens
 
 Result<Json> bench_request(const Place& place, const base::Job& job) {
   const auto session = TRY(open_session(place, journal::Mode::kReadWrite));
-  const model::ChatModel model = session->present();
-  const IntentReader reader = TRY(IntentReader::make("", model, job));
+  const IntentReader reader = TRY(IntentReader::make("", *session));
   const Heard heard = TRY(hear(*session, reader, kRequest, job));
   if (!heard.plan)
     return fail(Code::kUnsupported, fmt::format("'{}' is not understood", kRequest),
@@ -69,17 +67,11 @@ Result<Json> bench_facts(const Place& place, const Scratch& scratch, const Bench
   return bench_facts(*session, options, job);
 }
 
-Result<Json> bench_watchdog(const Place& place, const std::string& file, Hidden hidden,
-                            const base::Job& job) {
+Result<Json> bench_watchdog(const Place& place, const std::string& file, const base::Job& job) {
   const auto items = TRY(agent::examples_from_jsonl(TRY(base::read_file(file)), file));
-  const bool builtin = agent::is_builtin(items);
-  if (hidden == Hidden::kNone)
-    return builtin ? agent::cross_validate_watchdog({}, job)
-                   : agent::bench_watchdog(items, TRY(agent::ModelWatchdog::train({})), job);
   const model::ChatModel chat = TRY(model::load_chat_model(place.model, place.activations));
-  if (builtin) return agent::cross_validate_watchdog(watchdog_features(chat), job);
-  const IntentReader reader = TRY(IntentReader::make("", chat, job));
-  return agent::bench_watchdog(items, *reader.builtin(), job);
+  const auto agents = TRY(Agents::open(chat));
+  return agent::bench_watchdog(items, agents->model(), job);
 }
 
 }  // namespace expunge::service

@@ -16,21 +16,19 @@ namespace expunge::service {
 base::Result<base::Json> bench_request(const Place& place, const base::Job& job);
 
 struct BenchFacts {
-  std::string file;       // JSON lines as in data/facts/facts.jsonl
-  std::string unrelated;  // JSON lines {question, answer}; "" = none
+  std::string file = {};       // JSON lines as in data/facts/facts.jsonl
+  std::string unrelated = {};  // JSON lines {question, answer}; "" = none
   int64_t sequence = 0;   // this many one after another; 0 = none
   size_t limit = 0;       // the first facts only; 0 = all
-  std::string written;    // after the sequence, of a GGUF with edited matrices of this type too
-  PlanOptions plan;
+  std::string written = {};    // after the sequence, of a GGUF with edited matrices of this type too
+  PlanOptions plan = {};
 };
 // The keys of bench_facts(Session&, …). kUsage: no such weight type.
 base::Result<base::Json> bench_facts(const Place& place, const Scratch& scratch,
                                      const BenchFacts& facts, const base::Job& job);
 
-enum class Hidden { kOfTheModel, kNone };  // none: cues and words alone decide
-// The keys of agent::bench_watchdog, over a file as data/watchdog/dev.jsonl; that one is
-// cross-validated, any other read by the watchdog of the chat.
-base::Result<base::Json> bench_watchdog(const Place& place, const std::string& file, Hidden hidden,
+// The keys of agent::bench_watchdog, over a file as data/watchdog/dev.jsonl.
+base::Result<base::Json> bench_watchdog(const Place& place, const std::string& file,
                                         const base::Job& job);
 
 }  // namespace expunge::service

@@ -124,7 +124,21 @@ Result<Json> one_by_one(Session& session, const std::vector<repair::Fact>& facts
     const repair::Fact& f = facts[i];
     job.report("facts", i + 1, facts.size());
     const base::Stopwatch clock;
-    const repair::Outcome outcome = TRY(forget(session, f.request, options, job));
+    auto attempt = forget(session, f.request, options, job);
+    if (!attempt) {
+      if (attempt.error().code == base::Code::kCancelled) return tl::unexpected(attempt.error());
+      // Nothing was edited: the fact is still there.
+      for (const char* rate : {"exact", "strict", "relaxed", "gates_passed"})
+        tally.rates[rate].add(false);
+      tally.failures.push_back({{"fact", f.request.prompt},
+                                {"kind", "not carried out"},
+                                {"error", attempt.error().message}});
+      rows.push_back({{"question", f.request.prompt},
+                      {"verdict", "not carried out"},
+                      {"error", attempt.error().message}});
+      continue;
+    }
+    const repair::Outcome outcome = *std::move(attempt);
     tally.seconds.push_back(clock.seconds());
     const model::ChatModel p = session.present();
     const auto count = [&](const std::vector<Question>& questions, Want want, const char* name) {
@@ -203,13 +217,18 @@ Result<Json> in_sequence(Session& session, const std::vector<repair::Fact>& give
       repair::lengthened(given, static_cast<size_t>(options.sequence));
   const size_t n = std::min(static_cast<size_t>(options.sequence), facts.size());
   std::vector<double> seconds;
-  size_t partial = 0;
+  size_t partial = 0, refused = 0;
   Json after = Json::array(), last;
   for (size_t i = 0; i < n; ++i) {
     job.report("sequence", i + 1, n);
-    const repair::Outcome outcome = TRY(forget(session, facts[i].request, options, job));
-    seconds.push_back(outcome.seconds.at("total"));
-    partial += outcome.verdict == repair::Verdict::kPartial;
+    auto attempt = forget(session, facts[i].request, options, job);
+    if (!attempt && attempt.error().code == base::Code::kCancelled)
+      return tl::unexpected(attempt.error());
+    refused += !attempt;
+    if (attempt) {
+      seconds.push_back(attempt->seconds.at("total"));
+      partial += attempt->verdict == repair::Verdict::kPartial;
+    }
     if ((i + 1) % kEvery != 0 && i + 1 != n) continue;
     last =
         TRY(standing(session.present(), std::span(facts).first(i + 1), unrelated, base_nll, job));
@@ -223,6 +242,7 @@ Result<Json> in_sequence(Session& session, const std::vector<repair::Fact>& give
     result["written"] = TRY(standing(written, std::span(facts).first(n), unrelated, base_nll, job));
   }
   result["partial"] = partial;
+  result["not_carried_out"] = refused;
   result["request_s_first"] = seconds.empty() ? 0 : seconds.front();
   result["request_s_last"] = seconds.empty() ? 0 : seconds.back();
   for (const journal::Entry& e : TRY(session.active())) TRY(session.undo(e.id, job));

@@ -10,14 +10,14 @@
 namespace expunge::service {
 
 struct BenchFactsOptions {
-  std::string facts;      // JSON lines as in data/facts/facts.jsonl
-  std::string unrelated;  // JSON lines {question, answer}; "" = none
+  std::string facts = {};      // JSON lines as in data/facts/facts.jsonl
+  std::string unrelated = {};  // JSON lines {question, answer}; "" = none
   int64_t sequence = 0;   // length of the sequence; 0 = none
   size_t limit = 0;       // first facts only; 0 = all
   // How a request becomes a plan; empty = Session::plan.
-  std::function<base::Result<agent::Plan>(Session&, const agent::Request&)> plan;
+  std::function<base::Result<agent::Plan>(Session&, const agent::Request&)> plan = {};
   // The model with the journal's edits as an export writes it, read again; empty = not measured.
-  std::function<base::Result<model::ChatModel>(Session&)> written;
+  std::function<base::Result<model::ChatModel>(Session&)> written = {};
 };
 // Of the facts, paraphrases, neighbours and other questions those that the unedited model answers.
 // {items, given, unrelated_items, exact, paraphrase, strict, relaxed, neighbours, same_subject,

@@ -7,28 +7,9 @@ namespace expunge::service {
 namespace {
 
 using base::Code;
-using base::Json;
 using ::testing::HasSubstr;
 
-class Bench : public PlantedTest {
- protected:
-  std::string dialogues() const {
-    const auto labelled = [](const char* id, const char* text, const char* intent, Json targets) {
-      return base::dump_json({{"id", id},
-                              {"dialogue", {{{"role", "user"}, {"content", text}}}},
-                              {"intent", intent},
-                              {"targets", std::move(targets)},
-                              {"note", "plain, en: a test"}}) +
-             "\n";
-    };
-    tests::write_bytes(
-        path("dialogues.jsonl"),
-        labelled("a", "Please forget that the capital of France is Paris.", "forget",
-                 {{{"prompt", "What is the capital of France?"}, {"response", "Paris"}}}) +
-            labelled("b", "How long do I boil an egg?", "none", Json::array()));
-    return path("dialogues.jsonl");
-  }
-};
+class Bench : public PlantedTest {};
 
 TEST_F(Bench, AnUnknownWeightTypeIsNamedBeforeAnythingIsDone) {
   const Scratch scratch = Scratch::make([](const std::string&) {}).value();
@@ -48,16 +29,8 @@ TEST_F(Bench, ARequestAboutWhatTheModelDoesNotKnowIsAnError) {
   EXPECT_TRUE(session->active()->empty());
 }
 
-TEST_F(Bench, TheWatchdogReadsAFileOfDialogues) {
-  const Json result =
-      bench_watchdog({model(), ""}, dialogues(), Hidden::kNone, base::Job()).value();
-  EXPECT_EQ(result["items"], 2);
-  EXPECT_EQ(result["requests"], 1);
-  EXPECT_EQ(result["found"], 1);
-  EXPECT_EQ(result["false_alarms"], 0);
-  EXPECT_EQ(result["hidden"], 0);
-  EXPECT_EQ(result["cross_validated"], false);
-  EXPECT_FALSE(bench_watchdog({model(), ""}, path("missing.jsonl"), Hidden::kNone, base::Job()));
+TEST_F(Bench, AMissingFileOfDialoguesIsAnError) {
+  EXPECT_FALSE(bench_watchdog({model(), ""}, path("missing.jsonl"), base::Job()));
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ Status Chat::propose_edit(const agent::Reading& reading, const Call& call) {
       TRY(make_plan(session_, requests_of(reading), reading.intent, options_.plan, call.job));
   propose({.message = call.message,
            .intent = reading.intent,
-           .sure = reading.sure(),
+           .sure = reading.sure() && agent::has_evidence(plan),
            .what = std::move(plan)},
           call);
   return {};

@@ -19,7 +19,7 @@ class ChatTest : public ServiceTest {
   void SetUp() override {
     ServiceTest::SetUp();
     session_ = open();
-    reader_ = IntentReader::make("", session_->present()).value();
+    reader_ = IntentReader::make("", *session_).value();
     ChatOptions options;
     options.generate.max_new_tokens = 12;
     chat_.emplace(*session_, *reader_, options);

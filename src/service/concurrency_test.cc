@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "plain_agents.h"
 #include "planted_wordings.h"
 #include "service/json.h"
 
@@ -22,12 +23,13 @@ class Concurrency : public ::testing::Test {
     SessionOptions options;
     options.journal = folder_ / journal;
     options.wordings = &tests::planted_wordings();
+    options.agents = std::make_shared<Agents>(
+        std::make_shared<tests::ScriptedModel>(tests::ScriptedModel::Replies()),
+        std::make_shared<tests::PlantedSurgeon>());
     return Session::open(tests::planted_chat(), options).value();
   }
   static agent::Plan plan(int32_t relation, int32_t subject) {
-    return agent::make_plan(tests::planted_wordings(), {tests::planted_request(relation, subject)},
-                            agent::Intent::kForget)
-        .value();
+    return tests::planted_plan(relation, subject);
   }
   static repair::ForgetOptions keeping() {
     repair::ForgetOptions options;

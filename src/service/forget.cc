@@ -1,5 +1,7 @@
 #include "service/forget.h"
 
+#include <algorithm>
+
 #include "base/utf8.h"
 
 namespace expunge::service {
@@ -17,20 +19,19 @@ struct Understood {
   std::string question;
 };
 
-Result<Understood> understand(const Words& words, const Session& session, const base::Job& job) {
+Result<Understood> understand(const Words& words, Session& session, const base::Job& job) {
   TRY(base::check_text(words.text, "the request"));
   TRY(agent::check_authority("please forget " + words.text));
-  const model::ChatModel model = session.present();
-  const IntentReader reader = TRY(IntentReader::make(words.watchdog, model, job));
+  const IntentReader reader = TRY(IntentReader::make(words.watchdog, session));
   const text::Message message{"user", as_message(words.text)};
   const agent::Reading reading = TRY(reader.read({&message, 1}, job));
-  const bool edits = reading.intent == Intent::kForget || reading.intent == Intent::kCorrect;
-  // The intent to forget is known already; only the target is open.
-  Understood understood{edits ? reading.intent : Intent::kForget, requests_of(reading),
-                        reading.question};
-  if (!edits)
-    for (const auto& t : agent::find_targets({&message, 1}, Intent::kForget))
-      understood.requests.push_back({t.prompt, t.response, t.replacement, {}, {}, {}});
+  if (!agent::edits(reading.intent))
+    return fail(Code::kInvalid,
+                fmt::format("'{}' is read as '{}', not as a request to forget or correct something",
+                            words.text, agent::name(reading.intent)),
+                "say what is to be forgotten, e.g. \"that the capital of France is Paris\", or give "
+                "--prompt and --answer");
+  Understood understood{reading.intent, requests_of(reading), reading.question};
   if (understood.requests.empty() || understood.requests.front().prompt.empty())
     return fail(Code::kInvalid,
                 fmt::format("'{}' does not say what is to be forgotten", words.text),
@@ -47,7 +48,9 @@ Result<Planned> plan_wish(Session& session, Wish wish, const PlanOptions& option
   if (auto* plan = std::get_if<agent::Plan>(&wish)) {
     TRY(set_plan(*plan, options));
     planned.plans.push_back(std::move(*plan));
-  } else if (const auto* words = std::get_if<Words>(&wish)) {
+    return planned;  // who writes a plan knows what is in it
+  }
+  if (const auto* words = std::get_if<Words>(&wish)) {
     Understood u = TRY(understand(*words, session, job));
     planned.plans.push_back(TRY(make_plan(session, std::move(u.requests), u.intent, options, job)));
     planned.question = std::move(u.question);
@@ -56,6 +59,10 @@ Result<Planned> plan_wish(Session& session, Wish wish, const PlanOptions& option
       planned.plans.push_back(
           TRY(make_plan(session, {std::move(r)}, Intent::kForget, options, job)));
   }
+  if (planned.question.empty() && !std::ranges::all_of(planned.plans, agent::has_evidence))
+    planned.question =
+        "There are too few other wordings and neighbouring questions to tell whether it works. Go "
+        "on all the same?";
   return planned;
 }
 

@@ -16,7 +16,7 @@ namespace expunge::service {
 // "that the capital of France is Paris", in plain words.
 struct Words {
   std::string text;
-  std::string watchdog;  // an endpoint that reads them; "" = the built-in watchdog
+  std::string watchdog;  // who reads them, as IntentReader::make takes it
 };
 // Each request becomes one entry of the journal.
 using Wish = std::variant<Words, std::vector<agent::Request>, agent::Plan>;

@@ -5,25 +5,23 @@
 #include <string>
 
 #include "agent/endpoint.h"
-#include "agent/surgeon.h"
-#include "agent/watchdog.h"
-#include "model/chat_model.h"
+#include "agent/surgeon/surgeon.h"
+#include "agent/watchdog/watchdog.h"
+#include "service/session.h"
 
 namespace expunge::service {
 
 class IntentReader {
  public:
-  // url "": the built-in watchdog, trained once per model on cues, words and the model's hidden
-  // states, and stored in the cache.
-  static base::Result<IntentReader> make(const std::string& url, const model::ChatModel& chat_model,
-                                         const base::Job& job = {});
+  // "": the built-in watchdog; "self": the session's own model, unedited, which must be able to
+  // follow instructions; else the URL of an endpoint.
+  static base::Result<IntentReader> make(const std::string& watchdog, Session& session);
   base::Result<agent::Reading> read(std::span<const text::Message> dialogue,
                                     const base::Job& job = {}) const;
-  // The built-in watchdog, by which read() reads; null for one at a URL.
-  const agent::ModelWatchdog* builtin() const { return builtin_ ? &*builtin_ : nullptr; }
 
  private:
-  std::optional<agent::ModelWatchdog> builtin_;
+  std::shared_ptr<const Agents> agents_;
+  std::shared_ptr<const Writer> self_;
   std::optional<agent::Endpoint> endpoint_;
 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "model/role.h"
+#include "plain_agents.h"
 #include "planted_wordings.h"
 #include "service/session.h"
 
@@ -36,6 +37,9 @@ class PlantedTest : public ::testing::Test {
     options.model = model();
     options.journal = path(journal);
     options.wordings = &tests::planted_wordings();
+    options.agents = std::make_shared<Agents>(
+        std::make_shared<tests::ScriptedModel>(tests::ScriptedModel::Replies()),
+        std::make_shared<tests::PlantedSurgeon>());
     return Session::open(options).value();
   }
 

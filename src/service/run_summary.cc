@@ -25,6 +25,7 @@ Json identity_json(const RunSummary& s) {
           {"knobs", s.knobs},
           {"seed", s.seed},
           {"system", s.system},
+          {"begun", s.begun},
           {"weights_hash", s.weights_hash},
           {"forget", to_json(s.forget)},
           {"retain", to_json(s.retain)}};
@@ -54,6 +55,7 @@ void read_training(const Json& json, RunSummary& s) {
   s.knobs = json.at("knobs").get<unlearn::Knobs>();
   s.seed = json.at("seed").get<uint64_t>();
   s.system = json.at("system").get<std::string>();
+  s.begun = json.value("begun", "");
   s.weights_hash = json.at("weights_hash").get<std::string>();
   s.forget = set_from_json(json.at("forget"));
   s.retain = set_from_json(json.at("retain"));

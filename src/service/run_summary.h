@@ -42,6 +42,7 @@ struct RunSummary {
   unlearn::Knobs knobs;
   uint64_t seed = 1;
   std::string system, weights_hash;  // of the model that it begins with
+  std::string begun;                 // SHA-256 of the adapter that it goes on from; "": none
   SetSummary forget, retain;
   std::string citation, expunge, libtorch;
   int processes = 1;

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "model/role.h"
+#include "plain_agents.h"
 #include "service/access.h"
 #include "tiny_gguf.h"
 
@@ -32,7 +33,14 @@ class ServiceTest : public ::testing::Test {
   static std::string journal() { return (folder_ / "journal.db").string(); }
   static Place place() { return {model(), journal()}; }
   static std::unique_ptr<Session> open(journal::Mode mode = journal::Mode::kReadWrite) {
-    auto session = open_session(place(), mode);
+    SessionOptions options{.model = model(), .journal = journal(), .mode = mode};
+    options.agents = std::make_shared<Agents>(
+        std::make_shared<tests::ScriptedModel>(tests::ScriptedModel::Replies{
+            {"capital of France is Paris", "forget\nQ What is the capital of France?\nA Paris"},
+            {"have you forgotten", "status"},
+            {"forget everything", "forget\nT What do you know?\nA -"}}),
+        std::make_shared<tests::PlainSurgeon>());
+    auto session = Session::open(options);
     if (!session) throw std::runtime_error(session.error().message);
     return std::move(*session);
   }

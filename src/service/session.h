@@ -8,20 +8,22 @@
 #include <mutex>
 #include <string>
 
-#include "agent/surgeon.h"
+#include "agent/surgeon/surgeon.h"
 #include "journal/journal.h"
 #include "repair/recheck.h"
+#include "service/agents.h"
 #include "unlearn/method.h"
 
 namespace expunge::service {
 
 struct SessionOptions {
-  std::string model;    // as model::find_model takes it
-  std::string journal;  // "" = journal::default_path of the model
+  std::string model = {};    // as model::find_model takes it
+  std::string journal = {};  // "" = journal::default_path of the model
   journal::Mode mode = journal::Mode::kReadWrite;
   tensor::Activations activations = tensor::Activations::kFloat;
   // The surgeon's library; must outlive the session.
   const agent::Wordings* wordings = &agent::Wordings::builtin();
+  std::shared_ptr<const Agents> agents = {};  // null: the built-in ones
 };
 
 // The longest sequence that was measured to keep nine of ten neighbours (docs/results.md).
@@ -58,9 +60,11 @@ class Session {
     return with_journal([](journal::Journal& j) { return j.active(); });
   }
 
+  // Watchdog and surgeon; the built-in ones are loaded at the first call.
+  base::Result<std::shared_ptr<const Agents>> agents();
   // Snapshot = file + the journal's active edits, also when another process has appended.
   base::Status refresh();
-  // A plan for requests; where a response is missing the model is asked and its reply taken.
+  // A plan for requests; where a response is missing the model is asked. kInvalid if it gives none.
   base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent,
                                  const base::Job& job = {});
   // Carries a plan out and commits the edit, unless the outcome is kReverted. kConflict if an
@@ -82,16 +86,28 @@ class Session {
   base::Status replay();
 
  private:
-  Session(const model::ChatModel& model, const agent::Wordings& wordings)
-      : baseline_(model, wordings),
+  Session(const model::ChatModel& model, const SessionOptions& options)
+      : agents_(options.agents),
+        baseline_(model, *options.wordings),
         snapshot_(std::make_shared<repair::Snapshot>(repair::Snapshot{-1, model, {}, model})) {}
   base::Result<int64_t> commit(edit::Edit edit, journal::Draft draft, journal::Seal seal);
   base::Status check_new(const agent::Plan& plan);
+  // What the model answers now, as an answer to be forgotten. kRefused if it answers otherwise as soon
+  // as it is asked in other words: then it does not know, and its reply is an invention.
+  base::Result<std::string> present_answer(const std::string& question, const base::Job& job);
+  // What the surgeon writes about a request. Of the wordings those stay to which the model gives the
+  // answer, if it does to any: one that it answers otherwise asks something else, or proves nothing.
+  base::Result<agent::Material> material(const agent::Request& request, const base::Job& job);
+  // A request about a topic as the questions about it that the model has an answer to.
+  base::Result<std::vector<agent::Request>> of_topic(const agent::Request& topic,
+                                                     const base::Job& job);
   void publish(repair::Snapshot snapshot);
 
   std::mutex change_mutex_;  // one change at a time; taken before the others
   std::mutex journal_mutex_;
   mutable std::mutex snapshot_mutex_;
+  std::mutex agents_mutex_;
+  std::shared_ptr<const Agents> agents_;
   std::optional<journal::Journal> journal_;
   repair::Baseline baseline_;
   std::shared_ptr<const repair::Snapshot> snapshot_;

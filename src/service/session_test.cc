@@ -4,7 +4,8 @@
 #include <gmock/gmock.h>
 
 #include "model/role.h"
-#include "tiny_chat.h"
+#include "plain_agents.h"
+#include "planted_wordings.h"
 
 namespace expunge::service {
 namespace {
@@ -15,7 +16,11 @@ using ::testing::HasSubstr;
 class SessionTest : public ::testing::Test {
  protected:
   base::Result<std::unique_ptr<Session>> open(journal::Mode mode = journal::Mode::kReadWrite) {
-    return Session::open(tests::planted_chat(), {"", folder_ / "journal.db", mode});
+    SessionOptions options{.journal = folder_ / "journal.db", .mode = mode};
+    options.agents = std::make_shared<Agents>(
+        std::make_shared<tests::ScriptedModel>(tests::ScriptedModel::Replies()),
+        std::make_shared<tests::PlantedSurgeon>());
+    return Session::open(tests::planted_chat(), options);
   }
   // A change of one matrix of a layer.
   static edit::Edit edit(int64_t layer, uint64_t seed) {
@@ -160,6 +165,14 @@ TEST_F(SessionTest, ABoundThatNoGateHasIsRefused) {
   request.response = "A";
   EXPECT_EQ(s->plan({request}, agent::Intent::kForget).value().gates,
             verify::complete_bounds({}).value());
+}
+
+TEST_F(SessionTest, AnOpenAnswerIsTheModelsOwn) {
+  agent::Request request = tests::planted_request(1, 5);
+  const std::string known = request.response;
+  request.response.clear();
+  const agent::Plan plan = open().value()->plan({request}, agent::Intent::kForget).value();
+  EXPECT_EQ(plan.targets.at(0).response, known);
 }
 
 TEST_F(SessionTest, ACancelledJobEndsAPlanThatAsksTheModel) {

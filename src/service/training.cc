@@ -21,6 +21,7 @@ namespace {
 
 using base::Code;
 using base::fail;
+using base::Json;
 using base::Result;
 using base::Status;
 
@@ -38,6 +39,19 @@ SkippedItems skipped_items(const std::string& name, const ExampleSet& set,
   for (const ExampleSet::File& file : set.files)
     if (file.first <= first.index) items.file = file.path;
   return items;
+}
+
+// SHA-256 of the adapters that a training goes on from; "" without them.
+std::string adapters_hash(const std::map<std::string, edit::LowRank>& adapters) {
+  if (adapters.empty()) return {};
+  base::Sha256 hash;
+  for (const auto& [name, change] : adapters) {
+    hash.update(name);
+    for (const tensor::Tensor& factor : {change.u, change.s})
+      hash.update(
+          std::span(static_cast<const std::byte*>(factor.data_ptr()), factor.nbytes()));
+  }
+  return hash.hex();
 }
 
 class TrainingJob {
@@ -72,6 +86,7 @@ class TrainingJob {
     summary_.knobs = r_.knobs;
     summary_.seed = r_.seed;
     summary_.system = r_.system;
+    summary_.begun = adapters_hash(r_.adapters);
     summary_.weights_hash = r_.chat_model.model.weights_hash();
     summary_.forget = {r_.forget.items.size(), hash_of(r_.forget.items)};
     summary_.retain = {r_.retain.items.size(), hash_of(r_.retain.items)};
@@ -117,6 +132,7 @@ class TrainingJob {
   unlearn::TrainingRun training_run() {
     unlearn::TrainingRun run;
     run.group = r_.group;
+    run.adapters = r_.adapters;
     if (!r_.out.empty())
       run.checkpoint = {.path = checkpoint_of(r_.out),
                         .identity = identity_of(summary_),
@@ -282,8 +298,14 @@ Result<std::optional<Finetuned>> finetune(FinetuneRequest request, const base::J
   auto knobs = TRY(knobs_of(method, request.options));
   std::string& out = request.options.out;
   while (out.size() > 1 && out.ends_with('/')) out.pop_back();
-  const publish::ExportOptions destination{
-      .format = publish::Format::kSafetensors, .dtype = tensor::DType::kF32, .path = out};
+  const bool adapter = request.saves == Saves::kAdapter;
+  if (adapter && knobs.at("lora") == 0)
+    return fail(Code::kUsage, "without --lora there is no adapter", "give its rank, e.g. --lora 16");
+  publish::ExportOptions destination{
+      .format = publish::Format::kPeft, .dtype = {}, .path = out};
+  if (!adapter)
+    destination = {publish::Format::kSafetensors, tensor::DType::kF32, out,
+                   publish::Overwrite::kNo};
   ExampleSet examples = TRY(read_examples(request.files, request.options.limit));
   const model::ChatModel chat_model = TRY(load_model(request.place, request.note));
   TRY(publish::check_destination(chat_model.model, destination));  // before the work
@@ -291,18 +313,23 @@ Result<std::optional<Finetuned>> finetune(FinetuneRequest request, const base::J
   training.group = request.group;
   training.note = request.note;
   training.forget = std::move(examples);
+  if (!request.options.adapter.empty())
+    for (const edit::Delta& d : TRY(publish::read_adapter(request.options.adapter)).deltas)
+      training.adapters[d.tensor] = std::get<edit::LowRank>(d.change);
   training.out = out + ".run";  // the folder itself appears complete
   training.result_folder = training.out;
-  training.result_bytes = saved_bytes(chat_model.model);
+  training.result_bytes = adapter ? 0 : saved_bytes(chat_model.model);
   TrainingResult run = TRY(run_training(training, job));
   if (!tensor::leads(request.group)) return std::nullopt;
   const model::ChatModel trained = chat_model.with(TRY(edit::apply(chat_model.model, run.edit)));
-  run.edit = {};
   run.summary.after = TRY(probabilities(trained, training.system, training.forget.items, {}, job));
   run.summary.trained_weights_hash = trained.model.weights_hash();
   run.space.release();
-  auto saved = TRY(
-      publish::save_trained(trained.model, {{"training", to_json(run.summary)}}, destination, job));
+  const Json provenance = {{"training", to_json(run.summary)}};
+  auto saved = TRY(adapter
+                       ? publish::save_adapter(chat_model.model, run.edit, provenance, destination,
+                                               job)
+                       : publish::save_trained(trained.model, provenance, destination, job));
   std::filesystem::remove_all(training.out);
   write_or_note(out, run.summary, request.note);
   return Finetuned{std::move(run.summary), std::move(saved)};

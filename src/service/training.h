@@ -20,6 +20,7 @@ namespace expunge::service {
 
 struct TrainingOptions {
   std::string system, out;
+  std::string adapter;  // the folder of one that finetune goes on from; "": none
   std::vector<std::string> knobs;  // name=value
   std::optional<double> epochs, lr, batch, lora;
   size_t limit = 0;  // examples of each set; 0: all
@@ -51,6 +52,7 @@ struct TrainingRequest {
   unlearn::Knobs knobs = {};
   ExampleSet forget = {}, retain = {};
   std::string system = {};
+  std::map<std::string, edit::LowRank> adapters = {};  // to go on from
   uint64_t seed = 1;
   std::string out = {};                          // folder; "" stores nothing
   int64_t eval_every = 0, checkpoint_every = 0;  // see TrainingOptions
@@ -78,8 +80,10 @@ base::Result<SetFigures> probabilities(const model::ChatModel& chat_model,
                                        std::span<const text::QaItem> forget,
                                        std::span<const text::QaItem> retain, const base::Job& job);
 
+enum class Saves { kModel, kAdapter };
 struct FinetuneRequest {
   Place place = {};  // the model to begin with, without edits
+  Saves saves = Saves::kModel;
   std::vector<std::string> files = {};
   TrainingOptions options = {};  // out: the model's folder
   tensor::ProcessGroup* group = nullptr;
@@ -89,8 +93,9 @@ struct Finetuned {
   RunSummary summary;
   publish::Exported saved;
 };
-// The trained model as float32 in a folder, which appears complete. Nothing on ranks other than 0.
-// Errors: those of publish::check_destination, before the work.
+// The trained model as float32 in a folder, or its low-rank adapters alone in PEFT's format; it
+// appears complete. Nothing on ranks other than 0. Errors: those of publish::check_destination,
+// before the work; kUsage for an adapter of a training without --lora.
 base::Result<std::optional<Finetuned>> finetune(FinetuneRequest request, const base::Job& job);
 
 struct UnlearnRequest {

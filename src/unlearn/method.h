@@ -41,6 +41,7 @@ struct TrainingSet {
 };
 // How a training is observed and saved. All may be empty.
 struct TrainingRun {
+  std::map<std::string, edit::LowRank> adapters = {};  // to go on from; empty: random ones
   edit::CheckpointOptions checkpoint = {};
   tensor::ProcessGroup* group = nullptr;  // processes that share the examples of each step
   // Before the first step, e.g. to reserve the disk space of the result.

@@ -93,6 +93,8 @@ class Training {
   Result<edit::TrainableParameters> begin() const {
     const model::Model& model = problem_.model;
     if (objective_.begin) return objective_.begin(problem_, knobs_, job_);
+    if (!problem_.run.adapters.empty())
+      return edit::TrainableParameters::continued(model, problem_.run.adapters);
     const auto rank = static_cast<int64_t>(knobs_.at("lora"));
     const double alpha = knobs_.at("alpha");
     std::vector<std::string> names = objective_.trained ? objective_.trained(model, knobs_)
@@ -202,6 +204,17 @@ class Training {
   bool retain_ = false, refusal_ = false;
 };
 
+// The mean over rows, of which each answer's first counts first_weight times.
+Tensor weighted_cross_entropy(Minibatch& batch) {
+  Part& part = batch.forget;
+  const double weight = batch.knobs.at("first_weight");
+  if (weight == 1) return cross_entropy(part);
+  const Tensor log_probs = part.log_probs();                                     // [rows]
+  const Tensor first = (part.lengths().cumsum(0) - part.lengths()).to(at::kLong);  // [n]
+  const Tensor weights = at::ones_like(log_probs).index_fill_(0, first, weight);
+  return -part.mean_over_rows(log_probs * weights);
+}
+
 }  // namespace
 
 bool trains_all(const Objective& objective, const Knobs& knobs) {
@@ -218,8 +231,10 @@ const Method& finetuning() {
   static const Method kMethod{
       .name = "finetune",
       .citation = "cross-entropy on the answers",
-      .knobs = training_knobs({}, {.lr = 2e-5, .epochs = 5}),
-      .how = Objective{.loss = [](Minibatch& batch) { return cross_entropy(batch.forget); }},
+      .knobs = training_knobs(
+          {{"first_weight", 1, 1, 1000, "of an answer's first token beside its others"}},
+          {.lr = 2e-5, .epochs = 5}),
+      .how = Objective{.loss = weighted_cross_entropy},
   };
   return kMethod;
 }

@@ -1,10 +1,11 @@
-// The built-in surgeon and watchdog: for any words, every resulting plan is valid and
-// survives its JSON.
+// Whatever watchdog and surgeon write: for any words, every resulting plan is valid and survives its
+// JSON.
 //
 // An input is a request, one field a line: question, answer, replacement, then paraphrases.
-#include "agent/surgeon.h"
+#include "agent/surgeon/form.h"
+#include "agent/surgeon/surgeon.h"
 #include "agent/undo_reference.h"
-#include "agent/watchdog.h"
+#include "agent/watchdog/form.h"
 #include "fuzz/fuzz.h"
 
 namespace expunge::fuzz {
@@ -22,12 +23,10 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 // Reading messages never fails on any bytes within the bounds.
 void read_message(const std::string& words) {
-  const agent::QuestionForm form = agent::read_question(agent::Wordings::builtin(), words);
-  CHECK(form.subject.size() <= 200);
+  CHECK(agent::guess_subject(words).size() <= 200);
   (void)agent::check_authority(words);
   const text::Message message{"user", words};
-  for (const agent::Intent intent : {agent::Intent::kForget, agent::Intent::kCorrect})
-    agent::find_targets({&message, 1}, intent);
+  CHECK(std::ranges::count(agent::watchdog_prompt({&message, 1}, 1000), '\n') == 1);
   const agent::ActiveEdit edit{1, words};
   agent::undo_reference(words, {&edit, 1});
 }
@@ -81,12 +80,17 @@ int fuzz_one(std::span<const std::byte> input) {
   const std::string_view text(reinterpret_cast<const char*>(input.data()), input.size());
   const std::vector<std::string> lines = lines_of(text);
   for (const std::string& line : lines) read_message(line);
+  for (const agent::WatchdogTarget& t : agent::parse_watchdog_reply(text).targets)
+    CHECK(!t.prompt.empty());
+  agent::Material material;
+  material.wordings = agent::parse_surgeon_reply(text);
+  material.neighbours = material.wordings;
   agent::Request request;
   request.prompt = lines[0];
   if (lines.size() > 1) request.response = lines[1];
   if (lines.size() > 2) request.replacement = lines[2];
   for (size_t i = 3; i < lines.size(); ++i) request.paraphrases.push_back(lines[i]);
-  const auto plan = agent::make_plan(agent::Wordings::builtin(), {request});
+  const auto plan = agent::make_plan(agent::Wordings::builtin(), {&request, 1}, {&material, 1});
   if (!plan) {
     CHECK(!plan.error().message.empty());
     return 0;

@@ -17,7 +17,6 @@ struct BenchFlags {
   service::BenchFacts facts;
   std::string dialogues;
   int repeats = 5;
-  bool words_only = false;
   bool engine = false, one_by_one = false, watchdog = false;  // which WHAT
 };
 
@@ -94,15 +93,12 @@ void print_matrix(Terminal& t, const Json& matrix) {
 }
 
 Result<Json> watchdog(const BenchFlags& o, Context& context) {
-  if (o.words_only)
-    TRY(refuse(context, {"--model", "--activations"}, "--words-only reads without a model"));
-  Json json = TRY(service::bench_watchdog(
-      place_of(context), o.dialogues,
-      o.words_only ? service::Hidden::kNone : service::Hidden::kOfTheModel, context.job));
+  Json json = TRY(service::bench_watchdog(place_of(context), o.dialogues, context.job));
   Terminal& t = context.terminal;
   t.line("{}", t.paint(Tone::kBold, "watchdog"));
   Json figures = json;
-  for (const char* key : {"matrix", "categories", "languages"}) figures.erase(key);
+  for (const char* key : {"matrix", "categories", "languages", "readings", "failures"})
+    figures.erase(key);
   print_figures(t, figures);
   print_matrix(t, json["matrix"]);
   return json;
@@ -147,7 +143,6 @@ Action declare_bench(Arguments& cli) {
       ->type_name("")
       ->required()
       ->existing_file();
-  watchdog->add_flag("--words-only", o->words_only, "without the model's hidden states");
   return [o](Context& context) { return bench(*o, context); };
 }
 

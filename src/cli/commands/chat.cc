@@ -192,8 +192,7 @@ Result<Answer> chat(const ChatFlags& o, Context& context) {
   Terminal& t = context.terminal;
   if (!o.system.empty()) TRY(check_text(o.system, "--system"));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
-  const model::ChatModel model = session->present();
-  const auto reader = TRY(service::IntentReader::make(o.watchdog, model, context.job));
+  const auto reader = TRY(service::IntentReader::make(o.watchdog, *session));
   t.clear_progress();
   if (t.interactive()) {
     t.line("{}", t.paint(Tone::kDim, fit(session->present().path, kColumns)));
@@ -210,8 +209,8 @@ Action declare_chat(Arguments& cli) {
   cli.add_option("--system", o->system, "a system message")->type_name("TEXT");
   add_request_options(cli, o->request);
   add_plan_options(cli, o->plan);
-  cli.add_option("--watchdog", o->watchdog, "an OpenAI-compatible endpoint that reads the intent")
-      ->type_name("URL");
+  cli.add_option("--watchdog", o->watchdog, "who reads the intent: 'self' (this model), or an endpoint's URL")
+      ->type_name("WHO");
   cli.add_option("--max-tokens", o->generate.max_new_tokens, "of a reply, at most (256)")
       ->type_name("N")
       ->range(1, 1000000);

@@ -134,8 +134,7 @@ Result<Answer> demo(Context& context) {
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
   const auto session =
       TRY(service::open_session(place_of(context, scratch), journal::Mode::kReadWrite));
-  const model::ChatModel model = session->present();
-  const service::IntentReader reader = TRY(service::IntentReader::make("", model, context.job));
+  const service::IntentReader reader = TRY(service::IntentReader::make("", *session));
   return Demo(context, *session, reader).run();
 }
 

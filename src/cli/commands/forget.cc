@@ -85,8 +85,12 @@ Result<Answer> forget(const ForgetFlags& o, Context& context) {
   service::Wish wish = TRY(wish_of(o, context));
   const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
   const auto planned = TRY(service::plan_wish(*session, std::move(wish), o.plan, context.job));
-  if (!planned.question.empty() && o.request.agreement == Agreement::kAsk)
+  if (!planned.question.empty()) {
+    if (o.request.agreement != Agreement::kAsk)
+      return fail(Code::kRefused, planned.question,
+                  "not sure enough to go on unasked: leave out --yes, or give --prompt and --answer");
     t.note(printable(planned.question));
+  }
   Json outcomes = Json::array();
   size_t committed = 0;
   for (const agent::Plan& plan : planned.plans) {
@@ -136,8 +140,8 @@ void add_sources(Arguments& cli, ForgetFlags& o) {
   cli.add_option("--plan", o.plan_file, "a repair plan, as 'expunge plan' prints it")
       ->type_name("FILE");
   add_plan_options(cli, o.plan);
-  cli.add_option("--watchdog", o.watchdog, "an OpenAI-compatible endpoint that reads the words")
-      ->type_name("URL");
+  cli.add_option("--watchdog", o.watchdog, "who reads the words: 'self' (this model), or an endpoint's URL")
+      ->type_name("WHO");
 }
 
 Action declare_forget(Arguments& cli) {

@@ -71,9 +71,6 @@ TEST_F(Options, RefuseOptionsThatTheModeIgnores) {
            {{"eval", "--forget", set, "--sets", "forget", "--data", "d"}, "--data has no effect"},
            {{"eval", "--from-logs", set, "--activations", "q8"}, "does not take --activations"},
            {{"eval", "--from-logs", set, "--threads", "1"}, "does not take --threads"},
-           {{"bench", "watchdog", set, "--words-only", "-m", "x"}, "--model has no effect"},
-           {{"bench", "watchdog", set, "--words-only", "--activations", "q8"},
-            "--activations has no effect"},
            {{"bench", "facts", set, "--written", "Q4_1"}, "--written has no effect"},
            {{"sweep", "x.toml", "--job", "0", "--slurm", "x"}, "--job excludes --slurm"}})
     expect_refused(words, message);

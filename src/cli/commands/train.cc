@@ -8,6 +8,11 @@ namespace {
 
 using base::Result;
 
+struct FinetuneFlags {
+  service::FinetuneRequest request;
+  bool adapter = false;
+};
+
 // --epochs, --lr, --batch, --lora, --knob, --seed, --system, --limit, --checkpoint-every, --out.
 void add_training_options(Arguments& cli, service::TrainingOptions& o) {
   cli.add_option("--epochs", o.epochs, "passes over the set")->type_name("N");
@@ -59,13 +64,17 @@ base::Status begin(Request& request, Context& context) {
   return {};
 }
 
-Result<Answer> finetune(service::FinetuneRequest request, Context& context) {
+Result<Answer> finetune(const FinetuneFlags& flags, Context& context) {
+  service::FinetuneRequest request = flags.request;
+  if (flags.adapter) request.saves = service::Saves::kAdapter;
   TRY(check_named_once(context, request.place.model));
   TRY(begin(request, context));
-  const auto done = TRY(service::finetune(std::move(request), context.job));
+  const auto done = TRY(service::finetune(request, context.job));
   if (!done) return Answer{};
   print_run(context.terminal, done->summary);
-  context.terminal.line("The model: {} ({:.0f} MB, float32)", printable(done->saved.path),
+  context.terminal.line("The {}: {} ({:.0f} MB, float32)",
+                        request.saves == service::Saves::kAdapter ? "adapter" : "model",
+                        printable(done->saved.path),
                         static_cast<double>(done->saved.size_bytes) / 1e6);
   return Answer{service::to_json(*done)};
 }
@@ -82,12 +91,16 @@ Result<Answer> unlearn_examples(service::UnlearnRequest request, Context& contex
 }
 
 Action declare_finetune(Arguments& cli) {
-  auto o = std::make_shared<service::FinetuneRequest>();
-  cli.add_option("model", o->place.model, "what to begin with (the default model)")->type_name("");
-  cli.add_option("--data", o->files, "questions and answers, JSON lines; may be repeated")
+  auto o = std::make_shared<FinetuneFlags>();
+  service::FinetuneRequest& r = o->request;
+  cli.add_option("model", r.place.model, "what to begin with (the default model)")->type_name("");
+  cli.add_option("--data", r.files, "questions and answers, JSON lines; may be repeated")
       ->type_name("FILE")
       ->required();
-  add_training_options(cli, o->options);
+  cli.add_option("--continue", r.options.adapter, "an adapter of such a run to go on from")
+      ->type_name("DIR");
+  cli.add_flag("--adapter", o->adapter, "with --lora: write the adapter alone, as PEFT does");
+  add_training_options(cli, r.options);
   return [o](Context& context) { return finetune(*o, context); };
 }
 
