@@ -5,7 +5,7 @@
 # make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
 # make races    the test of concurrent use under ThreadSanitizer
 # make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
-# make watchdog data/adapter, the model behind watchdog and surgeon, from data/ (an hour on 2 idle cores)
+# make watchdog data/adapter, the model behind watchdog and surgeon, from data/ (an hour and a quarter on 2 idle cores)
 # make results  docs/results.md: facts one by one and in sequence, watchdog (15 minutes on 2 cores)
 # make golden   makes the golden files again (fetches transformers into build/golden-venv)
 SHELL := /bin/bash
@@ -74,13 +74,11 @@ races:  # the test of concurrent use under ThreadSanitizer
 	@ninja -C build/tsan concurrency_test
 	@build/tsan/concurrency_test
 
-# Voices and kinds of fact that are left out are what docs/results.md judges the adapter on.
-VOICES_OUT ?= nearmiss,office,seniors,tinkerers,world
-KINDS_OUT ?= animal-young,atomic-number,chemical-symbol,dish-origin,internet-domain-of-country,language-family,national-anthem-or-motto,newspaper-country,poem-author,profession-of-person,programming-language-creator,religious-festival,ruler-of-empire,song-writer,tool-purpose
+# VOICES_OUT, KINDS_OUT: left out, to be judged on.
 watchdog: build
 	@python3 tools/adapter_rows.py build/adapter-rows.jsonl --without "$(VOICES_OUT)" --kinds-without "$(KINDS_OUT)"
-	@build/release/expunge finetune --data build/adapter-rows.jsonl --adapter --system expunge \
-	  --lora 16 --epochs 1 --lr 6e-4 --knob warmup=0.05 --knob from_layer=8 --seed 16 --out build/adapter
+	@build/release/expunge finetune --data build/adapter-rows.jsonl --adapter --system expunge --lora 16 \
+	  --epochs 1 --lr 5e-4 --knob warmup=0.05 --knob from_layer=8 --knob first_weight=6 --seed 16 --out build/adapter
 	@python3 tools/pack_adapter.py build/adapter build/adapter-rows.jsonl data/adapter
 	@ninja -C build/release expunge
 results: build

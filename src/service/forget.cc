@@ -31,7 +31,11 @@ Result<Understood> understand(const Words& words, Session& session, const base::
                             words.text, agent::name(reading.intent)),
                 "say what is to be forgotten, e.g. \"that the capital of France is Paris\", or give "
                 "--prompt and --answer");
-  Understood understood{reading.intent, requests_of(reading), reading.question};
+  // The command has said already that it is a request: likelier than not is sure enough.
+  const double request = reading.probabilities[static_cast<size_t>(Intent::kForget)] +
+                         reading.probabilities[static_cast<size_t>(Intent::kCorrect)];
+  Understood understood{reading.intent, requests_of(reading),
+                        request >= 0.5 ? "" : reading.question};
   if (understood.requests.empty() || understood.requests.front().prompt.empty())
     return fail(Code::kInvalid,
                 fmt::format("'{}' does not say what is to be forgotten", words.text),

@@ -50,7 +50,7 @@ TEST(RunSummary, KeysOfRunJson) {
   const Json json = to_json(full());
   for (const auto& [key, value] : json.items()) keys.push_back(key);
   EXPECT_THAT(
-      keys, ::testing::ElementsAre("method", "knobs", "seed", "system", "weights_hash", "forget",
+      keys, ::testing::ElementsAre("method", "knobs", "seed", "system", "begun", "weights_hash", "forget",
                                    "retain", "citation", "expunge", "libtorch", "processes",
                                    "skipped", "epochs", "losses", "gradient_norms", "step_seconds",
                                    "resumed_at", "edit_norm", "seconds", "peak_memory_gb", "before",

@@ -22,8 +22,21 @@ struct Done {
   base::Json json() const { return base::parse_json(out, "stdout").value(); }
 };
 
+// Where the default model is, which watchdog and surgeon are an adapter of; found before a test
+// sets a cache of its own.
+inline const auto kDefaultModel = model::find_model("");
+
 class Commands : public service::ServiceTest {
  protected:
+  static void SetUpTestSuite() {
+    ServiceTest::SetUpTestSuite();
+    ASSERT_TRUE(kDefaultModel) << kDefaultModel.error().message;
+    const std::filesystem::path known(*kDefaultModel), models = folder_ / "models";
+    std::filesystem::create_directories(models);
+    for (const char* ending : {"", ".ok"})
+      std::filesystem::create_symlink(known.string() + ending,
+                                      models / (known.filename().string() + ending));
+  }
   // `expunge WORDS -m MODEL --journal JOURNAL`, with `input` on stdin.
   Done run_it(std::vector<std::string> words, const std::string& input = "") {
     words.insert(words.end(), {"-m", model()});
