@@ -80,7 +80,8 @@ Result<std::vector<std::string>> Writer::write(const std::string& prompt,
       r.sequence = model::KvPool::fork(sequence_, shared, 0);
       if (order.begun.empty()) r.next_logits = next;
       r.max_new_tokens = order.max_new_tokens;
-      r.sampling = {.temperature = order.temperature, .top_p = 0.95, .seed = order.seed};
+      // min_p: what is unlikely is not even sorted, and a wording stays a wording.
+      r.sampling = {.temperature = order.temperature, .min_p = 0.05, .seed = order.seed};
       r.job = job;
       r.constrain = [this, &order, text_of](std::span<const int32_t> written,
                                             std::span<float> logits) {

@@ -14,9 +14,9 @@ namespace {
 
 using base::Result;
 
-// Each kind of wording greedily and once drawn; the lists drawn twice more.
-constexpr double kTemperature = 0.8;
-constexpr int kDraws = 2;
+// All greedily and twice drawn; lists more freely, since other subjects are wanted.
+constexpr double kTemperature = 0.8, kListTemperature = 1.2;
+constexpr int kWordingDraws = 2, kListDraws = 2;
 
 std::string folded(std::string_view text) {
   std::string plain;
@@ -48,15 +48,15 @@ Result<Material> ModelSurgeon::write(const std::string& question, const std::str
     wanted.push_back(kind);
     orders.push_back({.begun = std::string(1, static_cast<char>(kind)),
                       .grammar = &grammars.emplace_back(kind),
-                      .max_new_tokens = is_list ? 120 : 48,
-                      .temperature = draw == 0 ? 0 : kTemperature,
+                      .max_new_tokens = is_list ? 80 : 40,
+                      .temperature = draw == 0 ? 0 : is_list ? kListTemperature : kTemperature,
                       .seed = static_cast<uint64_t>(draw)});
   };
   constexpr Wanted kWordings[] = {Wanted::kSubjectFirst, Wanted::kIndirect,  Wanted::kImperative,
                                   Wanted::kWithoutNoun,  Wanted::kTyped,     Wanted::kCompletion};
-  for (int draw = 0; draw < 2; ++draw)
+  for (int draw = 0; draw <= kWordingDraws; ++draw)
     for (const Wanted kind : kWordings) order(kind, draw);
-  for (int draw = 0; draw <= kDraws; ++draw) {
+  for (int draw = 0; draw <= kListDraws; ++draw) {
     order(Wanted::kNeighbours, draw);
     order(Wanted::kSameSubject, draw);
   }

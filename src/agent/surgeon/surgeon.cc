@@ -25,11 +25,10 @@ std::vector<std::string> informal_forms(const std::vector<std::string>& texts) {
   return forms;
 }
 
-// Every third one is held.
-bool is_held(size_t i) { return i % 3 == 2; }
-void split(const std::vector<Wording>& all, Target& target) {
-  for (size_t i = 0; i < all.size(); ++i)
-    (is_held(i) ? target.held : target.rows).push_back(all[i]);
+// Every third one is held, of a few every second.
+bool is_held(size_t i, size_t n) {
+  const size_t each = n < 6 ? 2 : 3;
+  return i % each == each - 1;
 }
 
 std::string capitals(std::string text) {
@@ -48,10 +47,12 @@ void add_wordings(const Wordings& w, const Request& request, const Material& mat
   t.rows.pop_back();
   for (const std::string& p : material.wordings) asked.push_back({p, ""});
   for (const std::string& p : request.paraphrases) asked.push_back({p, ""});
-  split(asked, t);
   std::vector<std::string> typed = {t.prompt};
-  for (size_t i = 0; i < asked.size(); ++i)
-    if (!is_held(i)) typed.push_back(asked[i].prompt);
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const bool held = is_held(i, asked.size());
+    (held ? t.held : t.rows).push_back(asked[i]);
+    if (!held) typed.push_back(asked[i].prompt);
+  }
   for (std::string& form : informal_forms(typed)) t.rows.push_back({std::move(form), ""});
   if (std::string loud = capitals(t.prompt); loud != t.prompt) t.rows.push_back({loud, ""});
   for (size_t i = 0; i < material.typed.size(); ++i)

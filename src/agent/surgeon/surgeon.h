@@ -25,7 +25,7 @@ struct Request {
 base::Status check_requests(std::span<const Request> requests);
 
 // Rows and gate wordings of the requests, of each with its material. The split is fixed: every third
-// wording, one as it is typed and one wrapped form are held. The result passes validate().
+// wording (of less than six every second), one as it is typed and one wrapped form are held. The result passes validate().
 base::Result<Plan> make_plan(const Wordings& wordings, std::span<const Request> requests,
                              std::span<const Material> materials,
                              Intent intent = Intent::kForget);

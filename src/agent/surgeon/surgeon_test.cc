@@ -99,7 +99,7 @@ TEST(Surgeon, EveryThirdWordingIsHeldAndOneAsPeopleType) {
   for (const Wording& w : t.held) held.push_back(w.prompt);
   for (const Wording& w : t.rows) rows.push_back(w.prompt);
   EXPECT_GE(held.size(), 3u);
-  EXPECT_THAT(held, testing::IsSupersetOf({"Name the capital of Australia.", "australia capital"}));
+  EXPECT_THAT(held, testing::IsSupersetOf({"Where does Australia's parliament sit?", "australia capital"}));
   EXPECT_THAT(rows, testing::IsSupersetOf({"Australia: which city is its capital?",
                                            "whats the capital of australia",
                                            "WHAT IS THE CAPITAL OF AUSTRALIA?",
