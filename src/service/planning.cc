@@ -39,6 +39,7 @@ Status set_plan(agent::Plan& plan, const PlanOptions& o) {
 Result<agent::Plan> make_plan(Session& session, std::vector<agent::Request> requests,
                               agent::Intent intent, const PlanOptions& o, const base::Job& job) {
   agent::Plan plan;
+  TRY(set_plan(plan, o));  // what is wrong with it is said before the model is asked
   if (o.surgeon.empty())
     plan = TRY(session.plan(std::move(requests), intent, job));
   else

@@ -21,6 +21,8 @@ class Conversation(Cli):
             env=self.environment, capture_output=True, timeout=1200, check=False).stdout)
         turns = chat["turns"]
         wanted = {message["say"]: message for message in messages}
+        entries = {entry["id"]: json.dumps(entry, ensure_ascii=False)
+                   for entry in self.json("log")["entries"]}
         right = 0
         for turn in turns:
             message = wanted[turn["user"]]
@@ -29,7 +31,7 @@ class Conversation(Cli):
             # What is read as a request is carried out only where it is one, and about that.
             if turn.get("outcome", {}).get("entry"):
                 self.assertEqual(message["wants"], "edit", turn)
-                self.assertIn(message["about"], json.dumps(turn, ensure_ascii=False))
+                self.assertIn(message["about"], entries[turn["outcome"]["entry"]])
             if turn.get("undone"):
                 self.assertEqual(message["wants"], "undo", turn)
         print(f"{right} of {len(messages)} read as meant", file=sys.stderr)
