@@ -24,11 +24,10 @@ inline const agent::Wordings& planted_wordings() {
     for (int32_t r = 0; r < kRelations; ++r) {
       const Ids ask = question(r, 0), first = subject_first(r, 0);
       type["other"].push_back(form(ask, 4, "{X}"));
-      relations[fmt::format("relation{}", r)] = {
-          {"type", "subject"},
-          {"questions", {form(ask, 4, "{X}")}},
-          {"first", {form(first, 1, "{X}")}},
-          {"prefills", {""}}};
+      relations[fmt::format("relation{}", r)] = {{"type", "subject"},
+                                                 {"questions", {form(ask, 4, "{X}")}},
+                                                 {"first", {form(first, 1, "{X}")}},
+                                                 {"prefills", {""}}};
     }
     Json unrelated = Json::array();
     for (int32_t s = 6; s < kSubjects; ++s) unrelated.push_back(chars(question(2, s)));

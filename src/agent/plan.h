@@ -32,7 +32,7 @@ struct Target {
   std::vector<Wording> rows = {};         // wordings the edit learns from
   std::vector<Wording> held = {};         // wordings kept out of the rows, for the gates
   std::vector<std::string> same_subject = {};  // other questions about the subject
-  std::vector<std::string> neighbours = {};  // the same question about other subjects
+  std::vector<std::string> neighbours = {};    // the same question about other subjects
 };
 
 enum class Intent { kForget, kCorrect, kUndo, kStatus, kNone };

@@ -68,11 +68,11 @@ Words telling_words(std::string_view text) {
   Words telling;
   for (const Word& w : words_of(text))
     if (w.text.size() >= 2 && !is_function_word(w.text) &&
-        !any_of(w.text, {"undo",  "undone", "revert",  "restore", "back",     "take",    "bring",
-                         "put",   "roll",   "edit",    "edits",   "entry",    "change",  "number",
-                         "request", "last", "first",   "remember", "learned", "learn",   "relearn",
-                         "erase", "forgot", "give",    "get",     "make",     "now",     "hello",
-                         "sorry"}))
+        !any_of(w.text,
+                {"undo",  "undone",   "revert",  "restore", "back",    "take",   "bring",   "put",
+                 "roll",  "edit",     "edits",   "entry",   "change",  "number", "request", "last",
+                 "first", "remember", "learned", "learn",   "relearn", "erase",  "forgot",  "give",
+                 "get",   "make",     "now",     "hello",   "sorry"}))
       telling.insert(w.text);
   return telling;
 }
@@ -97,14 +97,17 @@ std::vector<int64_t> closest(const Words& telling, std::span<const ActiveEdit> a
 // sentence makes a name, but not after a German article; in a message in capitals nothing does.
 bool names_something_else(std::string_view message, std::span<const Word> words) {
   if (message.find_first_of("\"“„«「") != message.npos) return true;
-  const bool has_case = std::ranges::any_of(message, [](unsigned char c) { return std::islower(c); });
+  const bool has_case =
+      std::ranges::any_of(message, [](unsigned char c) { return std::islower(c); });
   for (size_t i = 0; i < words.size(); ++i) {
     const Word& w = words[i];
     if (std::ranges::any_of(w.text, [](unsigned char c) { return std::isdigit(c); })) return true;
-    const bool opens = i == 0 || message.substr(words[i - 1].end, w.begin - words[i - 1].end)
-                                         .find_first_of(".!?:") != message.npos;
-    const bool noun =
-        i > 0 && any_of(words[i - 1].text, {"der", "die", "das", "den", "dem", "letzte", "letzten"});
+    const bool opens =
+        i == 0 ||
+        message.substr(words[i - 1].end, w.begin - words[i - 1].end).find_first_of(".!?:") !=
+            message.npos;
+    const bool noun = i > 0 && any_of(words[i - 1].text,
+                                      {"der", "die", "das", "den", "dem", "letzte", "letzten"});
     const bool capital = std::isupper(static_cast<unsigned char>(message[w.begin])) != 0;
     if (has_case && capital && !opens && !noun && !is_function_word(w.text)) return true;
   }

@@ -63,8 +63,8 @@ Wordings wordings_from_json(const Json& json) {
   for (const auto& [name, t] : json.at("types").items())
     w.types.push_back({name, list(t, "entities"), list(t, "other"), list(t, "other_first")});
   for (const auto& [name, r] : json.at("relations").items())
-    w.relations.push_back({name, r.value("type", ""), list(r, "questions"), list(r, "first"),
-                           list(r, "prefills")});
+    w.relations.push_back(
+        {name, r.value("type", ""), list(r, "questions"), list(r, "first"), list(r, "prefills")});
   return w;
 }
 

@@ -38,8 +38,8 @@ class Wordings {
 
 std::string fill_in(std::string pattern, std::string_view subject, std::string_view question = {});
 
-// What a question is about: quoted text, else the last name, else what follows the last "of", "for",
-// "in" …; "" if there is nothing of the kind.
+// What a question is about: quoted text, else the last name, else what follows the last "of",
+// "for", "in" …; "" if there is nothing of the kind.
 std::string guess_subject(std::string_view question);
 
 }  // namespace expunge::agent

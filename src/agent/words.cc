@@ -23,9 +23,7 @@ bool is_letter(char32_t c) {
   return !(c >= 0x2000 && c <= 0x206F) && !(c >= 0x3000 && c <= 0x303F) &&
          !(c >= 0xFF00 && c <= 0xFF20) && c != 0xFFFD;
 }
-bool joins(char32_t c) {
-  return c == '\'' || c == 0x2019 || c == '-' || c == '.' || c == ',';
-}
+bool joins(char32_t c) { return c == '\'' || c == 0x2019 || c == '-' || c == '.' || c == ','; }
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 
 void append_lower(std::string& out, std::string_view bytes, char32_t code) {
@@ -67,8 +65,7 @@ std::vector<Word> words_of(std::string_view s) {
     if (stands_alone(c.code)) {
       words.push_back({std::string(s.substr(at, c.size)), at, at + c.size});
       at += c.size;
-    } else if (is_letter(c.code) ||
-               (c.code == '#' && at + 1 < s.size() && is_digit(s[at + 1]))) {
+    } else if (is_letter(c.code) || (c.code == '#' && at + 1 < s.size() && is_digit(s[at + 1]))) {
       Word word{c.code == '#' ? "#" : "", at, at};
       at = word.end = end_of_word(s, c.code == '#' ? at + 1 : at, word.text);
       words.push_back(std::move(word));

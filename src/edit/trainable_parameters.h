@@ -20,7 +20,8 @@ class TrainableParameters {
   static base::Result<TrainableParameters> lora(const model::Model& model,
                                                 std::vector<std::string> names, int64_t rank,
                                                 double alpha, uint64_t seed);
-  // Adapters that go on from a trained change, u = scale * b and s = a, with alpha = twice the rank.
+  // Adapters that go on from a trained change, u = scale * b and s = a, with alpha = twice the
+  // rank.
   static base::Result<TrainableParameters> continued(
       const model::Model& model, const std::map<std::string, LowRank>& adapters);
   // Adapters that begin at given factors a and b (FILA), with the function unchanged at first.

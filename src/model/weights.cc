@@ -70,8 +70,8 @@ Weights Weights::adapted(const std::map<std::string, LowRank>& adapters) const {
     const auto found = params.find(name);
     CHECK(found != params.end(), "no tensor {}", name);
     const std::vector<int64_t>& shape = found->second->shape();
-    CHECK(shape.size() == 2 && adapter.u.size(0) == shape[0] && adapter.s.size(1) == shape[1],
-          "{}", name);
+    CHECK(shape.size() == 2 && adapter.u.size(0) == shape[0] && adapter.s.size(1) == shape[1], "{}",
+          name);
     found->second = std::make_shared<const Param>(found->second, adapter);
   }
   return Weights(std::move(params));

@@ -51,8 +51,8 @@ struct Outcome {
   std::vector<Recheck> earlier;  // entries sampled again
 };
 
-// Every target has answers. Errors: kRefused if the model does not give the answer anyway, or if the
-// gates could not be run; kInvalid for a plan that changes nothing.
+// Every target has answers. Errors: kRefused if the model does not give the answer anyway, or if
+// the gates could not be run; kInvalid for a plan that changes nothing.
 base::Result<Outcome> forget(const Snapshot& now, Baseline& baseline, agent::Plan& plan,
                              const ForgetOptions& options, const base::Job& job = {});
 

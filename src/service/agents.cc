@@ -53,10 +53,10 @@ Result<std::map<std::string, model::LowRank>> read_adapters(std::string_view byt
 
 Result<std::shared_ptr<const Agents>> Agents::open(const model::ChatModel& patient) {
   const std::string path = TRY(model::find_model(""));
-  const model::ChatModel base = same_file(path, patient.path) &&
-                                        patient.model.activations() == tensor::Activations::kFloat
-                                    ? patient.with(patient.model.base())
-                                    : TRY(model::load_chat_model(path));
+  const model::ChatModel base =
+      same_file(path, patient.path) && patient.model.activations() == tensor::Activations::kFloat
+          ? patient.with(patient.model.base())
+          : TRY(model::load_chat_model(path));
   const auto adapters = TRY(read_adapters(
       {expunge_adapter_begin, static_cast<size_t>(expunge_adapter_end - expunge_adapter_begin)}));
   for (const auto& [name, adapter] : adapters)

@@ -18,9 +18,9 @@ base::Result<base::Json> bench_request(const Place& place, const base::Job& job)
 struct BenchFacts {
   std::string file = {};       // JSON lines as in data/facts/facts.jsonl
   std::string unrelated = {};  // JSON lines {question, answer}; "" = none
-  int64_t sequence = 0;   // this many one after another; 0 = none
-  size_t limit = 0;       // the first facts only; 0 = all
-  std::string written = {};    // after the sequence, of a GGUF with edited matrices of this type too
+  int64_t sequence = 0;        // this many one after another; 0 = none
+  size_t limit = 0;            // the first facts only; 0 = all
+  std::string written = {};  // after the sequence, of a GGUF with edited matrices of this type too
   PlanOptions plan = {};
 };
 // The keys of bench_facts(Session&, …). kUsage: no such weight type.

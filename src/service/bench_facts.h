@@ -12,8 +12,8 @@ namespace expunge::service {
 struct BenchFactsOptions {
   std::string facts = {};      // JSON lines as in data/facts/facts.jsonl
   std::string unrelated = {};  // JSON lines {question, answer}; "" = none
-  int64_t sequence = 0;   // length of the sequence; 0 = none
-  size_t limit = 0;       // first facts only; 0 = all
+  int64_t sequence = 0;        // length of the sequence; 0 = none
+  size_t limit = 0;            // first facts only; 0 = all
   // How a request becomes a plan; empty = Session::plan.
   std::function<base::Result<agent::Plan>(Session&, const agent::Request&)> plan = {};
   // The model with the journal's edits as an export writes it, read again; empty = not measured.

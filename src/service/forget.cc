@@ -26,11 +26,12 @@ Result<Understood> understand(const Words& words, Session& session, const base::
   const text::Message message{"user", as_message(words.text)};
   const agent::Reading reading = TRY(reader.read({&message, 1}, job));
   if (!agent::edits(reading.intent))
-    return fail(Code::kInvalid,
-                fmt::format("'{}' is read as '{}', not as a request to forget or correct something",
-                            words.text, agent::name(reading.intent)),
-                "say what is to be forgotten, e.g. \"that the capital of France is Paris\", or give "
-                "--prompt and --answer");
+    return fail(
+        Code::kInvalid,
+        fmt::format("'{}' is read as '{}', not as a request to forget or correct something",
+                    words.text, agent::name(reading.intent)),
+        "say what is to be forgotten, e.g. \"that the capital of France is Paris\", or give "
+        "--prompt and --answer");
   // The command has said already that it is a request: likelier than not is sure enough.
   const double request = reading.probabilities[static_cast<size_t>(Intent::kForget)] +
                          reading.probabilities[static_cast<size_t>(Intent::kCorrect)];

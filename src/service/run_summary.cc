@@ -21,14 +21,10 @@ Json to_json(const SkippedItems& s) {
 }
 
 Json identity_json(const RunSummary& s) {
-  return {{"method", s.method},
-          {"knobs", s.knobs},
-          {"seed", s.seed},
-          {"system", s.system},
-          {"begun", s.begun},
-          {"weights_hash", s.weights_hash},
-          {"forget", to_json(s.forget)},
-          {"retain", to_json(s.retain)}};
+  return {
+      {"method", s.method},          {"knobs", s.knobs},           {"seed", s.seed},
+      {"system", s.system},          {"begun", s.begun},           {"weights_hash", s.weights_hash},
+      {"forget", to_json(s.forget)}, {"retain", to_json(s.retain)}};
 }
 
 SetSummary set_from_json(const Json& json) {

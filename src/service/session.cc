@@ -160,8 +160,7 @@ Result<std::vector<agent::Request>> Session::of_topic(const agent::Request& topi
     if (verify::is_refusal(replies[i])) continue;
     std::string answer = TRY(surgeon.answer_in(asked[i].prompt, replies[i], job));
     if (answer.empty() || !repair::tells_apart(answer)) continue;
-    requests.push_back(
-        {.prompt = asked[i].prompt, .response = std::move(answer), .topic = true});
+    requests.push_back({.prompt = asked[i].prompt, .response = std::move(answer), .topic = true});
   }
   if (requests.empty())
     return fail(Code::kRefused,

@@ -92,11 +92,12 @@ class Session {
         snapshot_(std::make_shared<repair::Snapshot>(repair::Snapshot{-1, model, {}, model})) {}
   base::Result<int64_t> commit(edit::Edit edit, journal::Draft draft, journal::Seal seal);
   base::Status check_new(const agent::Plan& plan);
-  // What the model answers now, as an answer to be forgotten. kRefused if it answers otherwise as soon
-  // as it is asked in other words: then it does not know, and its reply is an invention.
+  // What the model answers now, as an answer to be forgotten. kRefused if it answers otherwise as
+  // soon as it is asked in other words: then it does not know, and its reply is an invention.
   base::Result<std::string> present_answer(const std::string& question, const base::Job& job);
-  // What the surgeon writes about a request. Of the wordings those stay to which the model gives the
-  // answer, if it does to any: one that it answers otherwise asks something else, or proves nothing.
+  // What the surgeon writes about a request. Of the wordings those stay to which the model gives
+  // the answer, if it does to any: one that it answers otherwise asks something else, or proves
+  // nothing.
   base::Result<agent::Material> material(const agent::Request& request, const base::Job& job);
   // A request about a topic as the questions about it that the model has an answer to.
   base::Result<std::vector<agent::Request>> of_topic(const agent::Request& topic,

@@ -48,8 +48,7 @@ std::string adapters_hash(const std::map<std::string, edit::LowRank>& adapters) 
   for (const auto& [name, change] : adapters) {
     hash.update(name);
     for (const tensor::Tensor& factor : {change.u, change.s})
-      hash.update(
-          std::span(static_cast<const std::byte*>(factor.data_ptr()), factor.nbytes()));
+      hash.update(std::span(static_cast<const std::byte*>(factor.data_ptr()), factor.nbytes()));
   }
   return hash.hex();
 }
@@ -300,9 +299,9 @@ Result<std::optional<Finetuned>> finetune(FinetuneRequest request, const base::J
   while (out.size() > 1 && out.ends_with('/')) out.pop_back();
   const bool adapter = request.saves == Saves::kAdapter;
   if (adapter && knobs.at("lora") == 0)
-    return fail(Code::kUsage, "without --lora there is no adapter", "give its rank, e.g. --lora 16");
-  publish::ExportOptions destination{
-      .format = publish::Format::kPeft, .dtype = {}, .path = out};
+    return fail(Code::kUsage, "without --lora there is no adapter",
+                "give its rank, e.g. --lora 16");
+  publish::ExportOptions destination{.format = publish::Format::kPeft, .dtype = {}, .path = out};
   if (!adapter)
     destination = {publish::Format::kSafetensors, tensor::DType::kF32, out,
                    publish::Overwrite::kNo};
@@ -326,10 +325,9 @@ Result<std::optional<Finetuned>> finetune(FinetuneRequest request, const base::J
   run.summary.trained_weights_hash = trained.model.weights_hash();
   run.space.release();
   const Json provenance = {{"training", to_json(run.summary)}};
-  auto saved = TRY(adapter
-                       ? publish::save_adapter(chat_model.model, run.edit, provenance, destination,
-                                               job)
-                       : publish::save_trained(trained.model, provenance, destination, job));
+  auto saved =
+      TRY(adapter ? publish::save_adapter(chat_model.model, run.edit, provenance, destination, job)
+                  : publish::save_trained(trained.model, provenance, destination, job));
   std::filesystem::remove_all(training.out);
   write_or_note(out, run.summary, request.note);
   return Finetuned{std::move(run.summary), std::move(saved)};

@@ -20,7 +20,7 @@ namespace expunge::service {
 
 struct TrainingOptions {
   std::string system, out;
-  std::string adapter;  // the folder of one that finetune goes on from; "": none
+  std::string adapter;             // the folder of one that finetune goes on from; "": none
   std::vector<std::string> knobs;  // name=value
   std::optional<double> epochs, lr, batch, lora;
   size_t limit = 0;  // examples of each set; 0: all

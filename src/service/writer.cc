@@ -90,7 +90,7 @@ Result<std::vector<std::string>> Writer::write(const std::string& prompt,
       };
       r.on_token = [&order, text_of](std::span<const int32_t> written) {
         return order.grammar->is_complete(text_of(order, written)) ? model::Next::kStop
-                                                                    : model::Next::kGoOn;
+                                                                   : model::Next::kGoOn;
       };
     }
     std::vector<std::string> replies;

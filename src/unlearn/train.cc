@@ -129,8 +129,7 @@ class Training {
     shuffle(prompts, rng);
     std::vector<size_t> order;
     for (const size_t p : prompts) {
-      const size_t end =
-          p + 1 < prompt_starts_.size() ? prompt_starts_[p + 1] : set_.forget.size();
+      const size_t end = p + 1 < prompt_starts_.size() ? prompt_starts_[p + 1] : set_.forget.size();
       for (size_t i = prompt_starts_[p]; i < end; ++i) order.push_back(i);
     }
     return order;
@@ -209,7 +208,7 @@ Tensor weighted_cross_entropy(Minibatch& batch) {
   Part& part = batch.forget;
   const double weight = batch.knobs.at("first_weight");
   if (weight == 1) return cross_entropy(part);
-  const Tensor log_probs = part.log_probs();                                     // [rows]
+  const Tensor log_probs = part.log_probs();                                       // [rows]
   const Tensor first = (part.lengths().cumsum(0) - part.lengths()).to(at::kLong);  // [n]
   const Tensor weights = at::ones_like(log_probs).index_fill_(0, first, weight);
   return -part.mean_over_rows(log_probs * weights);

@@ -1,5 +1,5 @@
-// Whatever watchdog and surgeon write: for any words, every resulting plan is valid and survives its
-// JSON.
+// Whatever watchdog and surgeon write: for any words, every resulting plan is valid and survives
+// its JSON.
 //
 // An input is a request, one field a line: question, answer, replacement, then paraphrases.
 #include "agent/surgeon/form.h"

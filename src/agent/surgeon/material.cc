@@ -49,11 +49,13 @@ Result<Material> ModelSurgeon::write(const std::string& question, const std::str
     orders.push_back({.begun = std::string(1, static_cast<char>(kind)),
                       .grammar = &grammars.emplace_back(kind),
                       .max_new_tokens = is_list ? 80 : 40,
-                      .temperature = draw == 0 ? 0 : is_list ? kListTemperature : kTemperature,
+                      .temperature = draw == 0 ? 0
+                                     : is_list ? kListTemperature
+                                               : kTemperature,
                       .seed = static_cast<uint64_t>(draw)});
   };
-  constexpr Wanted kWordings[] = {Wanted::kSubjectFirst, Wanted::kIndirect,  Wanted::kImperative,
-                                  Wanted::kWithoutNoun,  Wanted::kTyped,     Wanted::kCompletion};
+  constexpr Wanted kWordings[] = {Wanted::kSubjectFirst, Wanted::kIndirect, Wanted::kImperative,
+                                  Wanted::kWithoutNoun,  Wanted::kTyped,    Wanted::kCompletion};
   for (int draw = 0; draw <= kWordingDraws; ++draw)
     for (const Wanted kind : kWordings) order(kind, draw);
   for (int draw = 0; draw <= kListDraws; ++draw) {

@@ -37,10 +37,10 @@ TEST(ModelSurgeon, SortsWhatItWrote) {
   const auto m = ModelSurgeon(talker).write("Capital of  France?", "Paris", {});
   ASSERT_TRUE(m) << m.error().message;
   EXPECT_EQ(talker.prompt_, "surgeon\nCapital of France?\nParis");
-  EXPECT_THAT(m->wordings, ElementsAre("Wording 1?", "Wording 2?", "Wording 3?", "Wording 4?",
-                                       "Wording 1 (1)?", "Wording 2 (1)?", "Wording 3 (1)?",
-                                       "Wording 4 (1)?", "Wording 1 (2)?", "Wording 2 (2)?",
-                                       "Wording 3 (2)?", "Wording 4 (2)?"));
+  EXPECT_THAT(m->wordings,
+              ElementsAre("Wording 1?", "Wording 2?", "Wording 3?", "Wording 4?", "Wording 1 (1)?",
+                          "Wording 2 (1)?", "Wording 3 (1)?", "Wording 4 (1)?", "Wording 1 (2)?",
+                          "Wording 2 (2)?", "Wording 3 (2)?", "Wording 4 (2)?"));
   EXPECT_THAT(m->typed, ElementsAre("Wording 5?", "Wording 5 (1)?", "Wording 5 (2)?"));
   EXPECT_THAT(m->completions, ElementsAre("Wording 6?", "Wording 6 (1)?", "Wording 6 (2)?"));
   // "Of France?" would be the same question.

@@ -6,7 +6,7 @@
 namespace expunge::agent {
 namespace {
 
-constexpr size_t kInformal = 6;     // of each list, asked once more as people type
+constexpr size_t kInformal = 6;  // of each list, asked once more as people type
 
 // Lower case (ASCII), without a sign at the end.
 std::string informal(std::string text) {

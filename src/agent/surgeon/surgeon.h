@@ -24,11 +24,11 @@ struct Request {
 // that. Errors: kInvalid with the bound, what was got, and a hint.
 base::Status check_requests(std::span<const Request> requests);
 
-// Rows and gate wordings of the requests, of each with its material. The split is fixed: every third
-// wording (of less than six every second), one as it is typed and one wrapped form are held. The result passes validate().
+// Rows and gate wordings of the requests, of each with its material. The split is fixed: every
+// third wording (of less than six every second), one as it is typed and one wrapped form are held.
+// The result passes validate().
 base::Result<Plan> make_plan(const Wordings& wordings, std::span<const Request> requests,
-                             std::span<const Material> materials,
-                             Intent intent = Intent::kForget);
+                             std::span<const Material> materials, Intent intent = Intent::kForget);
 // Whether the gates will have questions enough to speak for themselves: of each target three held
 // wordings and a neighbour. Without them nothing is edited unless the user is asked.
 bool has_evidence(const Plan& plan);

@@ -99,11 +99,11 @@ TEST(Surgeon, EveryThirdWordingIsHeldAndOneAsPeopleType) {
   for (const Wording& w : t.held) held.push_back(w.prompt);
   for (const Wording& w : t.rows) rows.push_back(w.prompt);
   EXPECT_GE(held.size(), 3u);
-  EXPECT_THAT(held, testing::IsSupersetOf({"Where does Australia's parliament sit?", "australia capital"}));
-  EXPECT_THAT(rows, testing::IsSupersetOf({"Australia: which city is its capital?",
-                                           "whats the capital of australia",
-                                           "WHAT IS THE CAPITAL OF AUSTRALIA?",
-                                           "what is the capital of australia"}));
+  EXPECT_THAT(
+      held, testing::IsSupersetOf({"Where does Australia's parliament sit?", "australia capital"}));
+  EXPECT_THAT(rows, testing::IsSupersetOf(
+                        {"Australia: which city is its capital?", "whats the capital of australia",
+                         "WHAT IS THE CAPITAL OF AUSTRALIA?", "what is the capital of australia"}));
   EXPECT_TRUE(std::ranges::any_of(t.rows, [](const Wording& w) {
     return w.prefill == "The capital of Australia is" &&
            w.prompt == "What is the capital of Australia?";
@@ -115,14 +115,19 @@ TEST(Surgeon, WhatMustStayIsAskedInformallyToo) {
   const auto plan = plan_of({"What is the capital of Australia?", "Canberra", "", {}, {}, {}});
   ASSERT_TRUE(plan);
   const Target& t = plan->targets[0];
-  EXPECT_THAT(t.neighbours, testing::IsSupersetOf({"What is the capital of Peru?",
-                                                   "what is the capital of peru"}));
-  EXPECT_THAT(t.same_subject, testing::IsSupersetOf({"Who discovered Australia?",
-                                                     "who discovered australia"}));
+  EXPECT_THAT(t.neighbours, testing::IsSupersetOf(
+                                {"What is the capital of Peru?", "what is the capital of peru"}));
+  EXPECT_THAT(t.same_subject,
+              testing::IsSupersetOf({"Who discovered Australia?", "who discovered australia"}));
 }
 
 TEST(Surgeon, UsesTheUsersOwnWordings) {
-  const auto plan = plan_of({"What is my locker code?", "4711", "", {"4711", "47-11"}, {"How do I open my locker?"}, {"What is my name?"}});
+  const auto plan = plan_of({"What is my locker code?",
+                             "4711",
+                             "",
+                             {"4711", "47-11"},
+                             {"How do I open my locker?"},
+                             {"What is my name?"}});
   ASSERT_TRUE(plan);
   const Target& t = plan->targets[0];
   EXPECT_THAT(t.answers, testing::ElementsAre("4711", "47-11"));
@@ -132,12 +137,12 @@ TEST(Surgeon, UsesTheUsersOwnWordings) {
 }
 
 TEST(Surgeon, RefusesWhatMustNotBeForgotten) {
-  const auto everything =
-      plan_of({"forget everything", "", "", {}, {}, {}});
+  const auto everything = plan_of({"forget everything", "", "", {}, {}, {}});
   ASSERT_FALSE(everything);
   EXPECT_EQ(everything.error().code, base::Code::kRefused);
   EXPECT_FALSE(plan_of({"", "Paris", "", {}, {}, {}}));
-  EXPECT_FALSE(make_plan(Wordings::builtin(), std::span<const Request>(), std::span<const Material>()));
+  EXPECT_FALSE(
+      make_plan(Wordings::builtin(), std::span<const Request>(), std::span<const Material>()));
 }
 
 TEST(Surgeon, RefusesWhatIsTooLongWithTheBoundAndTheSize) {

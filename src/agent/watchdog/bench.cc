@@ -32,8 +32,7 @@ Result<Run> read_all(std::span<const Example> items, const LanguageModel& model,
 
 std::string folded(std::string_view text) {
   std::string out;
-  for (const Word& w : words_of(text))
-    out += (out.empty() ? "" : " ") + w.text;
+  for (const Word& w : words_of(text)) out += (out.empty() ? "" : " ") + w.text;
   return out;
 }
 
@@ -94,9 +93,12 @@ struct Tally {
     whole += is_whole;
   }
   Json json() const {
-    return {{"items", items}, {"right", right},
-            {"requests", requests}, {"found", found},
-            {"false_alarms", false_alarms}, {"whole", whole}};
+    return {{"items", items},
+            {"right", right},
+            {"requests", requests},
+            {"found", found},
+            {"false_alarms", false_alarms},
+            {"whole", whole}};
   }
 };
 

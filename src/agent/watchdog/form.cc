@@ -70,11 +70,11 @@ std::vector<int32_t> Copying::continuations(std::string_view begun,
   const std::string_view span = is_first ? begun : begun.substr(1);
   for (const size_t place : places(span)) {
     const size_t at = place + span.size();
-    const std::string_view rest =
-        std::string_view(text_).substr(at, text_.find('\n', at) - at);
+    const std::string_view rest = std::string_view(text_).substr(at, text_.find('\n', at) - at);
     const size_t most = std::min(rest.size(), vocabulary.longest());
     for (size_t n = 1; n <= most; ++n)
-      if (const int32_t id = vocabulary.id_of((is_first ? " " : "") + std::string(rest.substr(0, n)));
+      if (const int32_t id =
+              vocabulary.id_of((is_first ? " " : "") + std::string(rest.substr(0, n)));
           id >= 0)
         ids.push_back(id);
   }
@@ -94,8 +94,8 @@ bool Copying::may_end(std::string_view begun) const {
   });
 }
 
-// Nothing is wanted only if that is twice as likely as the likeliest wish: a wish that is not sure is
-// asked about, and costs the user a word.
+// Nothing is wanted only if that is twice as likely as the likeliest wish: a wish that is not sure
+// is asked about, and costs the user a word.
 constexpr double kNoneOdds = 2;
 
 // The first word is one token, whose logit is also the intent's.
@@ -174,7 +174,8 @@ WatchdogReply parse_watchdog_reply(std::string_view reply) {
   if (!edits(parsed.intent)) return parsed;
   const size_t each = lines_each(parsed.intent);
   const auto text = [&](size_t i) {
-    const std::string rest = one_line(std::string_view(lines[i]).substr(std::min<size_t>(1, lines[i].size())));
+    const std::string rest =
+        one_line(std::string_view(lines[i]).substr(std::min<size_t>(1, lines[i].size())));
     return rest == "-" ? std::string() : rest;
   };
   for (size_t i = 1; i + each <= lines.size(); i += each) {

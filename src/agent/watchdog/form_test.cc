@@ -27,8 +27,8 @@ const Vocabulary& vocabulary() {
   static const Vocabulary kVocabulary = [] {
     std::vector<std::string> bytes = {""};
     for (int c = 1; c < 256; ++c) bytes.emplace_back(1, static_cast<char>(c));
-    for (const char* token : {"forget", "correct", "undo", "status", "none", " France", "Fra", "nce",
-                              " -", " who", " Who", " won", "France", "\n\n", "?\n"})
+    for (const char* token : {"forget", "correct", "undo", "status", "none", " France", "Fra",
+                              "nce", " -", " who", " Who", " won", "France", "\n\n", "?\n"})
       bytes.emplace_back(token);
     return Vocabulary(std::move(bytes), {0});
   }();
@@ -118,11 +118,11 @@ TEST(WatchdogGrammar, RandomRepliesAreRequests) {
       auto tokens = allowed(grammar, written);
       ASSERT_FALSE(tokens.empty()) << written;
       // Ends and line ends are likelier than among 256 bytes.
-      const std::string& token =
-          rng() % 3 == 0 ? tokens[0] == "<end>" ? tokens[0]
-                           : std::ranges::count(tokens, "\n") ? *std::ranges::find(tokens, "\n")
-                                                              : tokens[rng() % tokens.size()]
-                         : tokens[rng() % tokens.size()];
+      const std::string& token = rng() % 3 == 0 ? tokens[0] == "<end>" ? tokens[0]
+                                                  : std::ranges::count(tokens, "\n")
+                                                      ? *std::ranges::find(tokens, "\n")
+                                                      : tokens[rng() % tokens.size()]
+                                                : tokens[rng() % tokens.size()];
       if (token == "<end>") break;
       written += token;
     }
@@ -156,7 +156,8 @@ TEST(WatchdogReply, IsParsedAndItsUnfinishedTargetLeftOut) {
 }
 
 TEST(ReadDialogue, GivesWhatTheModelWrote) {
-  const tests::ScriptedModel model(Replies{{"unlearn that", "forget\nQ Who won in 1998?\nA France"}});
+  const tests::ScriptedModel model(
+      Replies{{"unlearn that", "forget\nQ Who won in 1998?\nA France"}});
   const auto reading = read_dialogue(model, kDialogue);
   ASSERT_TRUE(reading) << reading.error().message;
   EXPECT_EQ(reading->intent, Intent::kForget);

@@ -14,7 +14,7 @@ constexpr size_t kIntents = 5;
 
 struct WatchdogTarget {
   std::string prompt, response, replacement;  // response "" = the model itself must be asked
-  bool topic = false;  // all that is known about something, not one answer
+  bool topic = false;                         // all that is known about something, not one answer
 };
 
 struct Reading {

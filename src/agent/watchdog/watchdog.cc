@@ -20,7 +20,8 @@ size_t most_bytes(const LanguageModel& model) {
 
 std::string question_for(const Reading& v) {
   std::string list;
-  for (const WatchdogTarget& t : v.targets) list += (list.empty() ? "\"" : ", \"") + t.prompt + "\"";
+  for (const WatchdogTarget& t : v.targets)
+    list += (list.empty() ? "\"" : ", \"") + t.prompt + "\"";
   return fmt::format("Do you want me to {} the answer to {}?", name(v.intent), list);
 }
 
@@ -61,8 +62,8 @@ Result<std::string> answer_in(const LanguageModel& model, const std::string& que
       {"user", question}, {"assistant", reply}, {"user", "Forget that."}};
   const std::string prompt = watchdog_prompt(turns, most_bytes(model));
   WatchdogGrammar grammar(prompt);
-  const LanguageModel::Order order{
-      .begun = fmt::format("forget\nQ {}\nA", one_line(question)), .grammar = &grammar};
+  const LanguageModel::Order order{.begun = fmt::format("forget\nQ {}\nA", one_line(question)),
+                                   .grammar = &grammar};
   const std::string written = TRY(model.write(prompt, {&order, 1}, job))[0];
   const WatchdogReply parsed = parse_watchdog_reply(written);
   if (!parsed.targets.empty() && !parsed.targets[0].response.empty())

@@ -209,7 +209,8 @@ Action declare_chat(Arguments& cli) {
   cli.add_option("--system", o->system, "a system message")->type_name("TEXT");
   add_request_options(cli, o->request);
   add_plan_options(cli, o->plan);
-  cli.add_option("--watchdog", o->watchdog, "who reads the intent: 'self' (this model), or an endpoint's URL")
+  cli.add_option("--watchdog", o->watchdog,
+                 "who reads the intent: 'self' (this model), or an endpoint's URL")
       ->type_name("WHO");
   cli.add_option("--max-tokens", o->generate.max_new_tokens, "of a reply, at most (256)")
       ->type_name("N")

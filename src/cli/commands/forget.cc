@@ -87,8 +87,9 @@ Result<Answer> forget(const ForgetFlags& o, Context& context) {
   const auto planned = TRY(service::plan_wish(*session, std::move(wish), o.plan, context.job));
   if (!planned.question.empty()) {
     if (o.request.agreement != Agreement::kAsk)
-      return fail(Code::kRefused, planned.question,
-                  "not sure enough to go on unasked: leave out --yes, or give --prompt and --answer");
+      return fail(
+          Code::kRefused, planned.question,
+          "not sure enough to go on unasked: leave out --yes, or give --prompt and --answer");
     t.note(printable(planned.question));
   }
   Json outcomes = Json::array();
@@ -140,7 +141,8 @@ void add_sources(Arguments& cli, ForgetFlags& o) {
   cli.add_option("--plan", o.plan_file, "a repair plan, as 'expunge plan' prints it")
       ->type_name("FILE");
   add_plan_options(cli, o.plan);
-  cli.add_option("--watchdog", o.watchdog, "who reads the words: 'self' (this model), or an endpoint's URL")
+  cli.add_option("--watchdog", o.watchdog,
+                 "who reads the words: 'self' (this model), or an endpoint's URL")
       ->type_name("WHO");
 }
 
