@@ -61,7 +61,9 @@ Tensor project(const Model& model, const Tensor& x, Role role, int64_t layer) {
       tensor::times_transposed(rounded ? tensor::rounded_for(m.dtype, x) : x, m);  // [rows,O]
   if (const LowRank* adapter = w.adapter()) {
     const Tensor inner = tensor::times_transposed(x, tensor::stored(adapter->s));  // [rows,R]
-    y.add_(tensor::times_transposed(inner, tensor::stored(adapter->u)));
+    const Tensor change = tensor::times_transposed(inner, tensor::stored(adapter->u));  // [rows,O]
+    // Not LibTorch's addition: its threads would wait, spinning, beside those of the products.
+    kernels::add(y.data_ptr<float>(), change.data_ptr<float>(), y.numel(), y.data_ptr<float>());
   }
   if (model.arch().biases.contains(role)) y.add_(model.bias(role, layer).value());
   return y;
