@@ -30,7 +30,7 @@ class ScriptedModel final : public agent::LanguageModel {
 };
 
 // Writes the least that counts as evidence. The answer is the whole reply.
-class PlainSurgeon final : public agent::Surgeon {
+class PlainSurgeon : public agent::Surgeon {
  public:
   base::Result<agent::Material> write(const std::string& question, const std::string&,
                                       const base::Job& job) const override {
@@ -43,7 +43,7 @@ class PlainSurgeon final : public agent::Surgeon {
   }
   base::Result<std::string> answer_in(const std::string&, const std::string& reply,
                                       const base::Job&) const override {
-    return agent::one_line(reply);
+    return agent::single_spaced(reply);
   }
 };
 

@@ -4,7 +4,8 @@
     tools/adapter_rows.py OUT.jsonl [--without VOICE,…] [--kinds-without KIND,…] [--share X]
 
 A row is {question, answer}: the prompt and the reply of a role, in the forms of
-src/watchdog/form.h and src/surgeon/form.h, which a test holds to this file. Every dialogue stands
+src/agent/watchdog/form.h and src/agent/surgeon/form.h; tests hold both to
+tests/golden/adapter_forms.jsonl, which --forms writes. Every dialogue stands
 there three times: as written, as people type, and after turns of another dialogue.
 --without, --kinds-without: leaves voices and kinds of fact out, which the result is then judged on.
 --share: a part of every voice and kind (0 to 1), for the curve over the size of the data.
@@ -137,14 +138,36 @@ def read(folder, share):
         yield path.stem, items[: max(1, round(share * len(items)))]
 
 
+def forms():
+    """Lines of every tenth dialogue of the development set, its white space made strange."""
+    with open(ROOT / "data/watchdog/dev.jsonl", encoding="utf-8") as lines:
+        items = [json.loads(line) for line in lines][::10]
+    made = []
+    for item in items:
+        for turn in item["dialogue"]:
+            strange = turn["content"].replace(", ", ",\u00a0\t").replace(". ", ".\u3000\n")
+            turn["content"] = strange
+        form = {key: item[key] for key in ("dialogue", "intent", "targets")}
+        form |= {"prompt": watchdog_prompt(item["dialogue"]), "reply": watchdog_reply(item)}
+        for target in item["targets"][:1]:
+            lists = {"paraphrases": ["Other?"], "neighbours": ["A?", "B?"], "same_subject": ["C?"]}
+            rows = surgeon_rows(target["prompt"], target["response"], lists, "11", random.Random(0))
+            form |= {"surgeon": rows[0]["question"], "lists": [row["answer"] for row in rows[1:]]}
+        made.append(json.dumps(form, ensure_ascii=False) + "\n")
+    return "".join(made)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out")
     parser.add_argument("--without", default="")
     parser.add_argument("--kinds-without", default="")
     parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument("--role", choices=["watchdog", "surgeon"])
+    parser.add_argument("--forms", action="store_true", help="write the golden file of the forms")
     args = parser.parse_args()
+    if args.forms:
+        Path(args.out).write_text(forms(), encoding="utf-8")
+        return
     rng = random.Random(16)
     voices = set(filter(None, args.without.split(",")))
     kinds = set(filter(None, args.kinds_without.split(",")))
@@ -160,32 +183,28 @@ def main():
             others.setdefault(language(item), []).append(turns[:-1])
 
     groups = []  # rows that stay together: those of one prompt
-    if args.role != "surgeon":
-        for copy in (
-            lambda item: item,
-            lambda item: typed(item, rng),
-            lambda item: after_others(item, others, rng) if rng.random() < 0.5 else item,
-        ):
-            for item in dialogues:
-                made = copy(item)
-                if not holds(made):
-                    made = item
-                groups.append(
-                    [{"question": watchdog_prompt(made["dialogue"]), "answer": watchdog_reply(made)}]
-                )
-    if args.role != "watchdog":
+    for copy in (
+        lambda item: item,
+        lambda item: typed(item, rng),
+        lambda item: after_others(item, others, rng) if rng.random() < 0.5 else item,
+    ):
         for item in dialogues:
-            for target in item["targets"]:
-                if {"paraphrases", "neighbours", "same_subject"} <= set(target):
-                    groups.append(
-                        surgeon_rows(target["prompt"], target["response"], target, "1235", rng)
-                    )
-        for _, items in read("data/surgeon/questions", args.share):
-            for item in items:
-                if item["kind"] not in kinds:
-                    groups.append(
-                        surgeon_rows(item["question"], item["answer"], item, "123456", rng)
-                    )
+            made = copy(item)
+            if not holds(made):
+                made = item
+            groups.append(
+                [{"question": watchdog_prompt(made["dialogue"]), "answer": watchdog_reply(made)}]
+            )
+    for item in dialogues:
+        for target in item["targets"]:
+            if {"paraphrases", "neighbours", "same_subject"} <= set(target):
+                groups.append(
+                    surgeon_rows(target["prompt"], target["response"], target, "1235", rng)
+                )
+    for _, items in read("data/surgeon/questions", args.share):
+        for item in items:
+            if item["kind"] not in kinds:
+                groups.append(surgeon_rows(item["question"], item["answer"], item, "123456", rng))
     rng.shuffle(groups)
     with open(args.out, "w", encoding="utf-8") as out:
         for group in groups:

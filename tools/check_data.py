@@ -12,6 +12,8 @@ import sys
 import unicodedata
 from pathlib import Path
 
+import adapter_rows
+
 ROOT = Path(__file__).resolve().parent.parent
 INTENTS = {"forget", "correct", "undo", "status", "none"}
 CATEGORIES = {"fact", "deictic", "personal", "topic", "correct", "undo", "status", "hard", "easy"}
@@ -109,7 +111,11 @@ def main():
         [*(ROOT / "data/watchdog").rglob("*.jsonl"), *(ROOT / "data/surgeon").rglob("*.jsonl")])
     results = [check(path) for path in paths]
     print(f"data: {sum(n for n, _ in results)} rows in {len(results)} files")
-    sys.exit(not all(ok for _, ok in results))
+    golden = ROOT / "tests/golden/adapter_forms.jsonl"
+    current = adapter_rows.forms() == golden.read_text(encoding="utf-8")
+    if not current:
+        print(f"data: {golden} is not what tools/adapter_rows.py --forms writes")
+    sys.exit(not (current and all(ok for _, ok in results)))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,12 @@ int32_t Vocabulary::id_of(std::string_view bytes) const {
   return found == ids_.end() ? -1 : found->second;
 }
 
+int32_t Vocabulary::beginning_of(std::string_view text) const {
+  for (size_t n = std::min(text.size(), longest_); n > 0; --n)
+    if (const int32_t id = id_of(text.substr(0, n)); id >= 0) return id;
+  return -1;
+}
+
 void Choice::forbid(std::span<const int32_t> ids) {
   for (const int32_t id : ids)
     logits_[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
@@ -38,7 +44,7 @@ void Choice::allow_only(std::span<const int32_t> ids) {
   for (const auto& [id, value] : kept) logits_[static_cast<size_t>(id)] = value;
 }
 
-std::string one_line(std::string_view text) {
+std::string single_spaced(std::string_view text) {
   static const RE2 kSpaces(R"([\t-\r\x1c-\x1f \x{85}\p{Z}]+)");
   std::string line(text);
   RE2::GlobalReplace(&line, kSpaces, " ");

@@ -159,6 +159,11 @@ constexpr std::array<std::string_view, 5> kIntents = {"forget", "correct", "undo
 }  // namespace
 
 std::string_view name(Intent intent) { return kIntents.at(static_cast<size_t>(intent)); }
+std::optional<Intent> intent_from_name(std::string_view name) {
+  const auto known = std::ranges::find(kIntents, name);
+  if (known == kIntents.end()) return std::nullopt;
+  return static_cast<Intent>(known - kIntents.begin());
+}
 
 Status validate(const Plan& plan) {
   const bool edits = plan.intent == Intent::kForget || plan.intent == Intent::kCorrect;
@@ -195,10 +200,9 @@ Result<Plan> plan_from_json(const Json& json) {
   TRY(check_keys(json, "", {"intent", "targets", "method", "knobs", "gates", "reason"}));
   Plan plan;
   const std::string intent = TRY(text(json, "", "intent", Need::kRequired));
-  const auto known = std::ranges::find(kIntents, intent);
-  if (known == kIntents.end())
-    return bad("/intent", "forget, correct, undo, status or none", intent);
-  plan.intent = static_cast<Intent>(known - kIntents.begin());
+  const auto known = intent_from_name(intent);
+  if (!known) return bad("/intent", "forget, correct, undo, status or none", intent);
+  plan.intent = *known;
   for (const Json& target : *TRY(list(json, "", "targets", kMaxTargets)))
     plan.targets.push_back(
         TRY(target_from_json(target, fmt::format("/targets/{}", plan.targets.size()))));

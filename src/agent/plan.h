@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Target {
 
 enum class Intent { kForget, kCorrect, kUndo, kStatus, kNone };
 std::string_view name(Intent intent);
+std::optional<Intent> intent_from_name(std::string_view name);
 
 struct Plan {
   Intent intent = Intent::kForget;

@@ -76,6 +76,12 @@ std::vector<Word> words_of(std::string_view s) {
   return words;
 }
 
+std::string folded(std::string_view text) {
+  std::string out;
+  for (const Word& w : words_of(text)) out += (out.empty() ? "" : " ") + w.text;
+  return out;
+}
+
 bool is_function_word(std::string_view word) {
   static constexpr std::string_view kWords[] = {
       "the",    "a",      "an",   "of",   "in",   "on",   "at",   "to",    "for",    "by",

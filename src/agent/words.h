@@ -15,6 +15,8 @@ struct Word {
 // Runs of letters and digits, apostrophes, hyphens and decimal signs within them included; "#"
 // before a number too. Each Chinese or Japanese character is a word of its own.
 std::vector<Word> words_of(std::string_view text);
+// Its words, a blank between two: texts that differ in case and punctuation only become equal.
+std::string folded(std::string_view text);
 // Articles, pronouns, question words and the like, of some languages.
 bool is_function_word(std::string_view word);
 

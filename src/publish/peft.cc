@@ -114,27 +114,37 @@ Result<edit::Edit> adapter_of(const model::Model& model, const journal::Journal&
   return all;
 }
 
-Result<edit::Edit> read_adapter(const std::string& folder) {
-  const Json config = TRY(base::read_json(folder + kConfig));
-  const std::string file = weights_file(Format::kPeft, folder);
-  const tensor::TensorMap factors =
-      TRY_AT(file, tensor::read_image(TRY(base::read_file(file)))).tensors;
-  const auto targets = config.find("target_modules");
-  edit::Edit edit;
+Result<std::map<std::string, edit::LowRank>> adapters_of(std::string_view image) {
+  const tensor::TensorMap factors = TRY(tensor::read_image(image)).tensors;
+  std::map<std::string, edit::LowRank> adapters;
   for (const auto& [key, a] : factors) {
     if (!key.starts_with(kBefore) || !key.ends_with(kAfterA)) continue;
     const std::string module =
         key.substr(kBefore.size(), key.size() - kBefore.size() - kAfterA.size());
     const auto b = factors.find(key_of(module, "B"));
+    if (b == factors.end() || a.dim() != 2 || b->second.dim() != 2 ||
+        b->second.size(1) != a.size(0))
+      return fail(Code::kCorrupt, fmt::format("the factors of {} do not agree", module));
+    adapters[module + ".weight"] = {b->second, a};
+  }
+  return adapters;
+}
+
+Result<edit::Edit> read_adapter(const std::string& folder) {
+  const Json config = TRY(base::read_json(folder + kConfig));
+  const std::string file = weights_file(Format::kPeft, folder);
+  const auto targets = config.find("target_modules");
+  edit::Edit edit;
+  for (auto& [name, adapter] : TRY_AT(file, adapters_of(TRY(base::read_file(file))))) {
+    const std::string module = module_of(name);
     const int64_t rank = number_of(config, "r", "rank_pattern", module);
     if (targets == config.end() || std::ranges::count(*targets, Json(module)) != 1 ||
-        b == factors.end() || a.dim() != 2 || b->second.dim() != 2 || a.size(0) != rank ||
-        b->second.size(1) != rank ||
+        adapter.s.size(0) != rank ||
         number_of(config, "lora_alpha", "alpha_pattern", module) != rank)
       return fail(Code::kCorrupt,
                   fmt::format("{}: {} and its configuration do not agree", folder, module),
                   "only adapters that expunge wrote can be read: export it again");
-    edit.deltas.push_back({module + ".weight", edit::LowRank{b->second, a}});
+    edit.deltas.push_back({name, adapter});
   }
   return edit;
 }

@@ -2,8 +2,7 @@
 
 #include <filesystem>
 
-#include "base/hash.h"
-#include "tensor/tensor_map.h"
+#include "publish/publish.h"
 
 // The bytes of data/adapter/adapter_model.safetensors.
 asm(R"(
@@ -33,31 +32,13 @@ bool same_file(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-Result<std::map<std::string, model::LowRank>> read_adapters(std::string_view bytes) {
-  constexpr std::string_view kBefore = "base_model.model.", kA = ".lora_A.weight",
-                             kB = ".lora_B.weight";
-  const tensor::TensorMap factors = TRY(tensor::read_image(bytes)).tensors;
-  std::map<std::string, model::LowRank> adapters;
-  for (const auto& [key, a] : factors) {
-    if (!key.starts_with(kBefore) || !key.ends_with(kA)) continue;
-    const std::string module = key.substr(kBefore.size(), key.size() - kBefore.size() - kA.size());
-    const auto b = factors.find(fmt::format("{}{}{}", kBefore, module, kB));
-    if (b == factors.end() || a.dim() != 2 || b->second.dim() != 2 ||
-        b->second.size(1) != a.size(0))
-      return fail(Code::kCorrupt, fmt::format("the adapter of {} is not complete", module));
-    adapters[module + ".weight"] = {b->second, a};
-  }
-  if (adapters.empty()) return fail(Code::kCorrupt, "the file has no adapters");
-  return adapters;
-}
-
 Result<std::shared_ptr<const Agents>> Agents::open(const model::ChatModel& patient) {
   const std::string path = TRY(model::find_model(""));
   const model::ChatModel base =
       same_file(path, patient.path) && patient.model.activations() == tensor::Activations::kFloat
           ? patient.with(patient.model.base())
           : TRY(model::load_chat_model(path));
-  const auto adapters = TRY(read_adapters(
+  const auto adapters = TRY(publish::adapters_of(
       {expunge_adapter_begin, static_cast<size_t>(expunge_adapter_end - expunge_adapter_begin)}));
   for (const auto& [name, adapter] : adapters)
     if (!base.model.has(name) || base.model.param(name).shape() !=

@@ -26,8 +26,4 @@ class Agents {
   std::shared_ptr<const agent::Surgeon> surgeon_;
 };
 
-// The adapters of a safetensors image with PEFT's names ("base_model.model.<module>.lora_A.weight",
-// lora_B; scale one), by tensor. Errors: kCorrupt.
-base::Result<std::map<std::string, model::LowRank>> read_adapters(std::string_view image);
-
 }  // namespace expunge::service

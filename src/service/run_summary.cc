@@ -21,10 +21,15 @@ Json to_json(const SkippedItems& s) {
 }
 
 Json identity_json(const RunSummary& s) {
-  return {
-      {"method", s.method},          {"knobs", s.knobs},           {"seed", s.seed},
-      {"system", s.system},          {"begun", s.begun},           {"weights_hash", s.weights_hash},
-      {"forget", to_json(s.forget)}, {"retain", to_json(s.retain)}};
+  Json json = {{"method", s.method},
+               {"knobs", s.knobs},
+               {"seed", s.seed},
+               {"system", s.system},
+               {"weights_hash", s.weights_hash},
+               {"forget", to_json(s.forget)},
+               {"retain", to_json(s.retain)}};
+  if (!s.begun.empty()) json["begun"] = s.begun;
+  return json;
 }
 
 SetSummary set_from_json(const Json& json) {

@@ -49,12 +49,12 @@ TEST(RunSummary, KeysOfRunJson) {
   std::vector<std::string> keys;
   const Json json = to_json(full());
   for (const auto& [key, value] : json.items()) keys.push_back(key);
-  EXPECT_THAT(keys, ::testing::ElementsAre(
-                        "method", "knobs", "seed", "system", "begun", "weights_hash", "forget",
-                        "retain", "citation", "expunge", "libtorch", "processes", "skipped",
-                        "epochs", "losses", "gradient_norms", "step_seconds", "resumed_at",
-                        "edit_norm", "seconds", "peak_memory_gb", "before", "after",
-                        "trained_weights_hash", "entry", "label", "finished"));
+  EXPECT_THAT(
+      keys, ::testing::ElementsAre("method", "knobs", "seed", "system", "weights_hash", "forget",
+                                   "retain", "citation", "expunge", "libtorch", "processes",
+                                   "skipped", "epochs", "losses", "gradient_norms", "step_seconds",
+                                   "resumed_at", "edit_norm", "seconds", "peak_memory_gb", "before",
+                                   "after", "trained_weights_hash", "entry", "label", "finished"));
   EXPECT_EQ(to_json(full())["epochs"][1].dump(), R"({"forget_prob":0.25,"epoch":6})");
   EXPECT_EQ(to_json(full())["skipped"].dump(),
             R"({"forget":{"items":2,"file":"a.json","row":3,"tokens":9000,"limit":8192}})");

@@ -4,9 +4,7 @@
 
 #include "base/version.h"
 #include "edit/version.h"
-#include "repair/problem.h"
-#include "verify/refusal.h"
-#include "verify/reveals.h"
+#include "service/inquiry.h"
 
 namespace expunge::service {
 
@@ -17,9 +15,7 @@ using base::Result;
 
 namespace {
 
-constexpr size_t kRechecked = 8;       // earlier entries after a change
-constexpr size_t kOtherWordings = 4;   // in which a fact that only the model knows is asked
-constexpr size_t kTopicQuestions = 5;  // about a topic, besides the request's own
+constexpr size_t kRechecked = 8;  // earlier entries after a change
 
 std::string lower(std::string_view text) {
   std::string s(text);
@@ -108,84 +104,26 @@ Result<std::shared_ptr<const Agents>> Session::agents() {
   return agents_;
 }
 
-Result<std::string> Session::present_answer(const std::string& prompt, const base::Job& job) {
-  const agent::Surgeon& surgeon = TRY(agents())->surgeon();
-  std::vector<verify::Question> asked = {{prompt, "", {}}};
-  for (const std::string& wording : TRY(surgeon.write(prompt, "", job)).wordings)
-    if (asked.size() <= kOtherWordings) asked.push_back({wording, "", {}});
-  const auto replies = TRY(repair::ask(present(), asked, verify::kReplyTokens, job));
-  std::string answer = TRY(surgeon.answer_in(prompt, replies[0], job));
-  if (answer.empty())
-    return fail(Code::kInvalid, fmt::format("the model gives no answer to '{}'", prompt),
-                "say which answer is to be forgotten (--answer)");
-  const bool again = std::any_of(replies.begin() + 1, replies.end(), [&](const std::string& reply) {
-    return verify::reveals(reply, {answer});
-  });
-  if (asked.size() > 1 && !again)
-    return fail(Code::kRefused,
-                fmt::format("nothing to forget: to '{}' the model answers '{}', and to the same in "
-                            "other words '{}'",
-                            prompt, agent::one_line(replies[0]), agent::one_line(replies[1])),
-                "it does not know; say which answer is to be forgotten (--answer) to go on");
-  return answer;
-}
-
-Result<agent::Material> Session::material(const agent::Request& request, const base::Job& job) {
-  agent::Material m = TRY(TRY(agents())->surgeon().write(request.prompt, request.response, job));
-  const std::vector<std::string> answers =
-      request.answers.empty() ? std::vector{request.response} : request.answers;
-  std::vector<verify::Question> asked;
-  for (const auto* list : {&m.wordings, &m.typed})
-    for (const std::string& wording : *list) asked.push_back({wording, "", {}});
-  if (asked.empty()) return m;
-  const auto replies = TRY(repair::ask(present(), asked, verify::kReplyTokens, job));
-  size_t at = 0;
-  std::vector<std::string> known[2];
-  for (const size_t list : {0, 1})
-    for (const std::string& wording : list == 0 ? m.wordings : m.typed)
-      if (verify::reveals(replies[at++], answers)) known[list].push_back(wording);
-  if (!known[0].empty()) m.wordings = std::move(known[0]), m.typed = std::move(known[1]);
-  return m;
-}
-
-Result<std::vector<agent::Request>> Session::of_topic(const agent::Request& topic,
-                                                      const base::Job& job) {
-  const agent::Surgeon& surgeon = TRY(agents())->surgeon();
-  std::vector<verify::Question> asked = {{topic.prompt, "", {}}};
-  for (const std::string& question : TRY(surgeon.write(topic.prompt, "", job)).same_subject)
-    if (asked.size() <= kTopicQuestions) asked.push_back({question, "", {}});
-  const auto replies = TRY(repair::ask(present(), asked, verify::kReplyTokens, job));
-  std::vector<agent::Request> requests;
-  for (size_t i = 0; i < asked.size(); ++i) {
-    if (verify::is_refusal(replies[i])) continue;
-    std::string answer = TRY(surgeon.answer_in(asked[i].prompt, replies[i], job));
-    if (answer.empty() || !repair::tells_apart(answer)) continue;
-    requests.push_back({.prompt = asked[i].prompt, .response = std::move(answer), .topic = true});
-  }
-  if (requests.empty())
-    return fail(Code::kRefused,
-                fmt::format("nothing to forget: the model says nothing to '{}'", topic.prompt),
-                "expunge generate shows what it says");
-  return requests;
-}
-
 Result<agent::Plan> Session::plan(std::vector<agent::Request> requests, agent::Intent intent,
                                   const base::Job& job) {
   TRY(refresh());
-  std::vector<agent::Request> whole;
-  for (agent::Request& r : requests) {
-    const bool open = !r.prompt.empty() && r.response.empty() && r.answers.empty();
-    if (open && r.topic) {
-      std::ranges::move(TRY(of_topic(r, job)), std::back_inserter(whole));
-      continue;
-    }
-    if (open) r.response = TRY(present_answer(r.prompt, job));
-    whole.push_back(std::move(r));
-  }
-  requests = std::move(whole);
   TRY(agent::check_requests(requests));
+  const agent::Surgeon& surgeon = TRY(agents())->surgeon();
+  const model::ChatModel model = present();
+  std::vector<agent::Request> whole;
+  for (const agent::Request& r : requests) {
+    if (r.topic && r.response.empty() && r.answers.empty())
+      std::ranges::move(TRY(of_topic(model, surgeon, r, job)), std::back_inserter(whole));
+    else
+      whole.push_back(r);
+  }
+  requests.clear();
   std::vector<agent::Material> materials;
-  for (const agent::Request& r : requests) materials.push_back(TRY(material(r, job)));
+  for (agent::Request& r : whole) {
+    Inquiry inquiry = TRY(inquire(model, surgeon, std::move(r), job));
+    requests.push_back(std::move(inquiry.request));
+    materials.push_back(std::move(inquiry.material));
+  }
   agent::Plan plan = TRY(agent::make_plan(baseline_.wordings(), requests, materials, intent));
   plan.gates = TRY(verify::complete_bounds(plan.gates));
   return plan;
@@ -212,7 +150,9 @@ Result<repair::Outcome> Session::forget(agent::Plan plan, const repair::ForgetOp
   TRY(refresh());
   for (agent::Target& t : plan.targets) {
     if (!t.answers.empty()) continue;
-    if (t.response.empty()) t.response = TRY(present_answer(t.prompt, job));
+    if (t.response.empty())
+      t.response = TRY(inquire(present(), TRY(agents())->surgeon(), {.prompt = t.prompt}, job))
+                       .request.response;
     t.answers = {t.response};
   }
   TRY(check_new(plan));

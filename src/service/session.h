@@ -64,7 +64,7 @@ class Session {
   base::Result<std::shared_ptr<const Agents>> agents();
   // Snapshot = file + the journal's active edits, also when another process has appended.
   base::Status refresh();
-  // A plan for requests; where a response is missing the model is asked. kInvalid if it gives none.
+  // A plan for requests; where a response is missing the model is asked. Errors: as inquire and of_topic.
   base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent,
                                  const base::Job& job = {});
   // Carries a plan out and commits the edit, unless the outcome is kReverted. kConflict if an
@@ -92,16 +92,6 @@ class Session {
         snapshot_(std::make_shared<repair::Snapshot>(repair::Snapshot{-1, model, {}, model})) {}
   base::Result<int64_t> commit(edit::Edit edit, journal::Draft draft, journal::Seal seal);
   base::Status check_new(const agent::Plan& plan);
-  // What the model answers now, as an answer to be forgotten. kRefused if it answers otherwise as
-  // soon as it is asked in other words: then it does not know, and its reply is an invention.
-  base::Result<std::string> present_answer(const std::string& question, const base::Job& job);
-  // What the surgeon writes about a request. Of the wordings those stay to which the model gives
-  // the answer, if it does to any: one that it answers otherwise asks something else, or proves
-  // nothing.
-  base::Result<agent::Material> material(const agent::Request& request, const base::Job& job);
-  // A request about a topic as the questions about it that the model has an answer to.
-  base::Result<std::vector<agent::Request>> of_topic(const agent::Request& topic,
-                                                     const base::Job& job);
   void publish(repair::Snapshot snapshot);
 
   std::mutex change_mutex_;  // one change at a time; taken before the others

@@ -175,6 +175,41 @@ TEST_F(SessionTest, AnOpenAnswerIsTheModelsOwn) {
   EXPECT_EQ(plan.targets.at(0).response, known);
 }
 
+// What is asked about a topic are targets of their own, and nothing about it is kept.
+TEST_F(SessionTest, ATopicIsWhatTheModelKnowsOfIt) {
+  const agent::Request topic{.prompt = tests::chars(tests::question(0, 5)), .topic = true};
+  const agent::Plan plan = open().value()->plan({topic}, agent::Intent::kForget).value();
+  EXPECT_GE(plan.targets.size(), 2u);  // an answer that is no word is left out
+  for (const agent::Target& t : plan.targets) {
+    EXPECT_TRUE(t.same_subject.empty());
+    for (int32_t r = 0; r < tests::kRelations; ++r)
+      if (t.prompt == tests::chars(tests::question(r, 5))) {
+        EXPECT_EQ(t.response, tests::chars({tests::answer(r, 5)}));
+      }
+  }
+}
+
+TEST_F(SessionTest, AnAnswerThatChangesWithTheWordsIsAnInvention) {
+  struct Misreader final : tests::PlainSurgeon {
+    base::Result<agent::Material> write(const std::string&, const std::string&,
+                                        const base::Job&) const override {
+      agent::Material m;
+      m.wordings = {tests::chars(tests::question(0, 6))};  // of another subject
+      return m;
+    }
+  };
+  SessionOptions options{.journal = folder_ / "journal.db"};
+  options.agents = std::make_shared<Agents>(
+      std::make_shared<tests::ScriptedModel>(tests::ScriptedModel::Replies()),
+      std::make_shared<Misreader>());
+  const auto s = Session::open(tests::planted_chat(), options).value();
+  const agent::Request request{.prompt = tests::chars(tests::question(0, 5))};
+  const auto refused = s->plan({request}, agent::Intent::kForget);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kRefused);
+  EXPECT_THAT(refused.error().message, HasSubstr("nothing to forget"));
+}
+
 TEST_F(SessionTest, ACancelledJobEndsAPlanThatAsksTheModel) {
   const auto s = open().value();
   const base::Job job;

@@ -10,8 +10,8 @@ constexpr size_t kMaxLine = 300;  // bytes
 }  // namespace
 
 std::string surgeon_prompt(std::string_view question, std::string_view answer) {
-  const std::string known = one_line(answer);
-  return "surgeon\n" + one_line(question) + "\n" + (known.empty() ? "-" : known);
+  const std::string known = single_spaced(answer);
+  return "surgeon\n" + single_spaced(question) + "\n" + (known.empty() ? "-" : known);
 }
 
 void SurgeonGrammar::constrain(std::string_view written, Choice& choice) {
@@ -40,7 +40,7 @@ std::vector<std::string> parse_surgeon_reply(std::string_view reply) {
   for (size_t at = 0; at < reply.size();) {
     const size_t end = std::min(reply.find('\n', at), reply.size());
     if (end > at + 1)
-      if (std::string line = one_line(reply.substr(at + 1, end - at - 1)); !line.empty())
+      if (std::string line = single_spaced(reply.substr(at + 1, end - at - 1)); !line.empty())
         lines.push_back(std::move(line));
     at = end + 1;
   }

@@ -1,7 +1,6 @@
 #include "agent/surgeon/material.h"
 
 #include <algorithm>
-#include <cctype>
 #include <list>
 #include <set>
 
@@ -17,15 +16,6 @@ using base::Result;
 // All greedily and twice drawn; lists more freely, since other subjects are wanted.
 constexpr double kTemperature = 0.8, kListTemperature = 1.2;
 constexpr int kWordingDraws = 2, kListDraws = 2;
-
-std::string folded(std::string_view text) {
-  std::string plain;
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (std::isalnum(u) || u >= 0x80) plain += static_cast<char>(std::tolower(u));
-  }
-  return plain;
-}
 
 // Whether all that a line asks about is in the question too: then it is the same question.
 bool asks_the_same(const std::string& line, const std::string& question) {
@@ -66,7 +56,7 @@ Result<Material> ModelSurgeon::write(const std::string& question, const std::str
 
   Material m;
   std::set<std::string> seen = {folded(question)};
-  const std::string given_away = folded(answer);
+  const std::string given_away = " " + folded(answer) + " ";
   for (size_t i = 0; i < replies.size(); ++i) {
     std::vector<std::string>* list = nullptr;
     switch (wanted[i]) {
@@ -89,7 +79,8 @@ Result<Material> ModelSurgeon::write(const std::string& question, const std::str
       const std::string key = folded(line);
       if (list == &m.neighbours && asks_the_same(line, question)) continue;
       // A wording that says the answer would teach nothing.
-      if (key.empty() || (given_away.size() > 3 && key.find(given_away) != key.npos)) continue;
+      if (key.empty()) continue;
+      if (!answer.empty() && (" " + key + " ").find(given_away) != key.npos) continue;
       if (seen.insert(key).second) list->push_back(std::move(line));
     }
   }

@@ -30,12 +30,6 @@ Result<Run> read_all(std::span<const Example> items, const LanguageModel& model,
   return run;
 }
 
-std::string folded(std::string_view text) {
-  std::string out;
-  for (const Word& w : words_of(text)) out += (out.empty() ? "" : " ") + w.text;
-  return out;
-}
-
 struct TargetScore {
   size_t requests = 0, count = 0, prompt = 0, response = 0, replacement = 0, whole = 0,
          spurious = 0;

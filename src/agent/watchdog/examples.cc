@@ -24,15 +24,14 @@ Result<std::vector<Example>> examples_from_jsonl(std::string_view text, std::str
       for (const Json& m : json.at("dialogue"))
         e.dialogue.push_back({m.at("role").get<std::string>(), m.at("content").get<std::string>()});
       const auto intent = json.at("intent").get<std::string>();
-      size_t i = 0;
-      while (i < kIntents && name(static_cast<Intent>(i)) != intent) ++i;
-      if (i == kIntents)
+      const auto known = intent_from_name(intent);
+      if (!known)
         return fail(Code::kInvalid,
                     fmt::format("{}: expected one of the five intents, got '{}'", where, intent),
                     "see data/watchdog/README.md");
       if (const base::Status sound = check_dialogue(e.dialogue); !sound)
         return fail(Code::kInvalid, where + ": " + sound.error().message, sound.error().hint);
-      e.intent = static_cast<Intent>(i);
+      e.intent = *known;
       const bool topic = e.note.starts_with("topic");
       for (const Json& t : json.value("targets", Json::array()))
         e.targets.push_back({t.at("prompt").get<std::string>(), t.value("response", ""),

@@ -12,11 +12,7 @@ constexpr size_t kMaxQuestion = 400;  // bytes
 // The lines of a target: question, answer, and for a correction the replacement.
 size_t lines_each(Intent intent) { return intent == Intent::kCorrect ? 3 : 2; }
 
-Intent intent_of(std::string_view word) {
-  for (size_t i = 0; i < kIntents; ++i)
-    if (name(static_cast<Intent>(i)) == word) return static_cast<Intent>(i);
-  return Intent::kNone;
-}
+Intent intent_of(std::string_view word) { return intent_from_name(word).value_or(Intent::kNone); }
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)); }
 
@@ -24,7 +20,7 @@ bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)); }
 
 std::string watchdog_prompt(std::span<const text::Message> dialogue, size_t most) {
   std::vector<std::string> turns;
-  for (const text::Message& m : dialogue) turns.push_back(m.role + ": " + one_line(m.content));
+  for (const text::Message& m : dialogue) turns.push_back(m.role + ": " + single_spaced(m.content));
   if (std::string& last = turns.back(); last.size() > most) {
     // Whole characters: a byte that continues one is never the first of a part.
     size_t head = most / 2, tail = last.size() - most / 2;
@@ -98,13 +94,11 @@ bool Copying::may_end(std::string_view begun) const {
 // is asked about, and costs the user a word.
 constexpr double kNoneOdds = 2;
 
-// The first word is one token, whose logit is also the intent's.
+// The intent's logit is that of its first token, by which the five words differ.
 void WatchdogGrammar::choose_intent(Choice& choice) {
   std::vector<int32_t> words;
-  for (size_t i = 0; i < kIntents; ++i) {
-    words.push_back(choice.vocabulary().id_of(name(static_cast<Intent>(i))));
-    CHECK(words.back() >= 0, "'{}' is not one token", name(static_cast<Intent>(i)));
-  }
+  for (size_t i = 0; i < kIntents; ++i)
+    words.push_back(choice.vocabulary().beginning_of(name(static_cast<Intent>(i))));
   double most = choice.logit(words[0]), sum = 0;
   for (const int32_t id : words) most = std::max<double>(most, choice.logit(id));
   for (size_t i = 0; i < kIntents; ++i)
@@ -134,7 +128,15 @@ void WatchdogGrammar::constrain(std::string_view written, Choice& choice) {
   if (written.empty()) return choose_intent(choice);
   const int32_t line_end = v.id_of("\n");
   const auto n_lines = static_cast<size_t>(std::ranges::count(written, '\n'));
-  if (n_lines == 0) return choice.allow_only({&line_end, 1});
+  if (n_lines == 0) {
+    if (intent_from_name(written)) return choice.allow_only({&line_end, 1});
+    // In a vocabulary that has the word in pieces.
+    for (size_t i = 0; i < kIntents; ++i)
+      if (const std::string_view word = name(static_cast<Intent>(i)); word.starts_with(written)) {
+        const int32_t next = v.beginning_of(word.substr(written.size()));
+        return choice.allow_only({&next, 1});
+      }
+  }
   const Intent intent = intent_of(written.substr(0, written.find('\n')));
   const size_t each = lines_each(intent), kind = (n_lines - 1) % each;
   const std::string_view line = written.substr(written.rfind('\n') + 1);
@@ -159,8 +161,8 @@ void WatchdogGrammar::constrain(std::string_view written, Choice& choice) {
 }
 
 bool WatchdogGrammar::is_complete(std::string_view written) const {
-  return !written.empty() && written.find('\n') == written.npos && !edits(intent_of(written)) &&
-         name(intent_of(written)) == written;
+  const auto intent = intent_from_name(written);
+  return intent && !edits(*intent);
 }
 
 WatchdogReply parse_watchdog_reply(std::string_view reply) {
@@ -175,7 +177,7 @@ WatchdogReply parse_watchdog_reply(std::string_view reply) {
   const size_t each = lines_each(parsed.intent);
   const auto text = [&](size_t i) {
     const std::string rest =
-        one_line(std::string_view(lines[i]).substr(std::min<size_t>(1, lines[i].size())));
+        single_spaced(std::string_view(lines[i]).substr(std::min<size_t>(1, lines[i].size())));
     return rest == "-" ? std::string() : rest;
   };
   for (size_t i = 1; i + each <= lines.size(); i += each) {

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <fstream>
 #include <random>
 
+#include "agent/surgeon/form.h"
 #include "agent/watchdog/watchdog.h"
 #include "plain_agents.h"
 
@@ -50,6 +52,32 @@ TEST(WatchdogPrompt, IsTheDialogueALineATurn) {
   EXPECT_EQ(watchdog_prompt(kDialogue, 1000), kPrompt);
 }
 
+// What the adapter was trained on (tools/adapter_rows.py --forms).
+TEST(WatchdogPrompt, IsThatOfTheTraining) {
+  std::ifstream lines(EXPUNGE_SOURCE_DIR "/tests/golden/adapter_forms.jsonl");
+  size_t n = 0;
+  for (std::string line; std::getline(lines, line); ++n) {
+    const base::Json form = base::parse_json(line, "form").value();
+    std::vector<text::Message> dialogue;
+    for (const base::Json& turn : form["dialogue"])
+      dialogue.push_back({turn["role"].get<std::string>(), turn["content"].get<std::string>()});
+    EXPECT_EQ(watchdog_prompt(dialogue, 100000), form["prompt"]);
+    const WatchdogReply reply = parse_watchdog_reply(form["reply"].get<std::string>());
+    EXPECT_EQ(name(reply.intent), form["intent"]);
+    ASSERT_EQ(reply.targets.size(), form["targets"].size()) << line;
+    for (size_t i = 0; i < reply.targets.size(); ++i) {
+      const base::Json& target = form["targets"][i];
+      EXPECT_EQ(reply.targets[i].prompt, target["prompt"]);
+      EXPECT_EQ(reply.targets[i].response, target["response"]);
+      EXPECT_EQ(reply.targets[i].replacement, target.value("replacement", ""));
+    }
+    if (!form.contains("surgeon")) continue;
+    EXPECT_EQ(surgeon_prompt(reply.targets[0].prompt, reply.targets[0].response), form["surgeon"]);
+    EXPECT_THAT(parse_surgeon_reply(form["lists"][0].get<std::string>()), ElementsAre("A?", "B?"));
+  }
+  EXPECT_EQ(n, 24u);
+}
+
 TEST(WatchdogPrompt, OldTurnsAndTheMiddleOfALongMessageAreLeftOut) {
   EXPECT_EQ(watchdog_prompt(kDialogue, 20), "watchdog\nuser: unlearn that");
   const text::Message message{"user", std::string(500, 'a') + "é" + std::string(500, 'b')};
@@ -68,6 +96,27 @@ TEST(WatchdogGrammar, TheIntentComesFirstAndMayBeAll) {
   EXPECT_THAT(allowed(grammar, "forget"), ElementsAre("\n"));
   EXPECT_THAT(allowed(grammar, "forget\n"), ElementsAre("Q", "T"));
   EXPECT_THAT(allowed(grammar, "correct\n"), ElementsAre("Q"));
+}
+
+TEST(WatchdogGrammar, AnIntentMayBeSeveralTokens) {
+  std::vector<std::string> bytes = {""};
+  for (int c = 1; c < 256; ++c) bytes.emplace_back(1, static_cast<char>(c));
+  bytes.emplace_back("for");
+  const Vocabulary pieces(std::move(bytes), {0});
+  WatchdogGrammar grammar(kPrompt);
+  const auto next = [&](std::string_view written) {
+    std::vector<float> logits(pieces.size(), 0);
+    Choice choice(pieces, logits);
+    grammar.constrain(written, choice);
+    std::string all;
+    for (size_t i = 1; i < logits.size(); ++i)
+      if (std::isfinite(logits[i])) all += pieces.bytes(static_cast<int32_t>(i)) + "|";
+    return all;
+  };
+  EXPECT_EQ(next(""), "c|s|u|for|");
+  EXPECT_EQ(next("for"), "g|");
+  EXPECT_EQ(next("forge"), "t|");
+  EXPECT_EQ(next("forget"), "\n|");
 }
 
 TEST(WatchdogGrammar, NothingIsWantedIfThatIsTwiceAsLikely) {

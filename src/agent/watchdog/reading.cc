@@ -50,15 +50,11 @@ Result<Reading> reading_from_json(const Json& json) {
     if (key != "intent" && key != "confidence" && key != "targets")
       return bad("/" + key, "no such field");
   Reading v;
-  size_t intent = 0;
-  if (json.contains("intent") && json["intent"].is_string())
-    while (intent < kIntents &&
-           name(static_cast<Intent>(intent)) != json["intent"].get<std::string>())
-      ++intent;
-  else
-    intent = kIntents;
-  if (intent == kIntents) return bad("/intent", "forget, correct, undo, status or none");
-  v.intent = static_cast<Intent>(intent);
+  const auto intent = json.contains("intent") && json["intent"].is_string()
+                          ? intent_from_name(json["intent"].get<std::string>())
+                          : std::nullopt;
+  if (!intent) return bad("/intent", "forget, correct, undo, status or none");
+  v.intent = *intent;
   v.confidence = 0.75;  // an endpoint without a confidence: the user is asked
   if (json.contains("confidence")) {
     if (!json["confidence"].is_number()) return bad("/confidence", "a number");
@@ -66,7 +62,7 @@ Result<Reading> reading_from_json(const Json& json) {
     if (!(v.confidence >= 0 && v.confidence <= 1)) return bad("/confidence", "0 to 1");
   }
   v.probabilities.fill((1 - v.confidence) / static_cast<double>(kIntents - 1));
-  v.probabilities[intent] = v.confidence;
+  v.probabilities[static_cast<size_t>(*intent)] = v.confidence;
   if (json.contains("targets")) {
     if (!json["targets"].is_array() || json["targets"].size() > kMaxTargets)
       return bad("/targets", fmt::format("a list of at most {}", kMaxTargets));

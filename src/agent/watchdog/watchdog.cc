@@ -40,7 +40,7 @@ base::Status check_dialogue(std::span<const text::Message> dialogue) {
 Result<Reading> read_dialogue(const LanguageModel& model, std::span<const text::Message> dialogue,
                               const base::Job& job) {
   TRY(check_dialogue(dialogue));
-  if (one_line(dialogue.back().content).empty()) return Reading{.confidence = 1};
+  if (single_spaced(dialogue.back().content).empty()) return Reading{.confidence = 1};
   const std::string prompt = watchdog_prompt(dialogue, most_bytes(model));
   WatchdogGrammar grammar(prompt);
   const LanguageModel::Order order{.grammar = &grammar, .max_new_tokens = 512};
@@ -57,18 +57,19 @@ Result<Reading> read_dialogue(const LanguageModel& model, std::span<const text::
 
 Result<std::string> answer_in(const LanguageModel& model, const std::string& question,
                               const std::string& reply, const base::Job& job) {
-  if (one_line(reply).empty()) return std::string();
+  if (single_spaced(reply).empty()) return std::string();
   const text::Message turns[] = {
       {"user", question}, {"assistant", reply}, {"user", "Forget that."}};
   const std::string prompt = watchdog_prompt(turns, most_bytes(model));
   WatchdogGrammar grammar(prompt);
-  const LanguageModel::Order order{.begun = fmt::format("forget\nQ {}\nA", one_line(question)),
-                                   .grammar = &grammar};
+  const LanguageModel::Order order{.begun = fmt::format("forget\nQ {}\nA", single_spaced(question)),
+                                   .grammar = &grammar,
+                                   .max_new_tokens = 64};
   const std::string written = TRY(model.write(prompt, {&order, 1}, job))[0];
   const WatchdogReply parsed = parse_watchdog_reply(written);
   if (!parsed.targets.empty() && !parsed.targets[0].response.empty())
     return parsed.targets[0].response;
-  return one_line(reply.substr(0, reply.find_first_of(".\n")));
+  return single_spaced(reply.substr(0, reply.find_first_of(".\n")));
 }
 
 }  // namespace expunge::agent
