@@ -104,7 +104,7 @@ def watchdog(out, data):
           [(name, *row) for name, row in zip(names, data["matrix"]["rows"])])
     sure = data["sure"]
     out += [f"Sure of {sure['items']} readings, {sure['right']} of them right, {sure['false_alarms']} "
-            f"false alarms. A reading takes {data['latency_ms']['median']:.0f} ms (median).", ""]
+            f"taken wrongly for a request. A reading takes {data['latency_ms']['median']:.0f} ms (median).", ""]
 
 
 def main():

@@ -24,8 +24,9 @@ class Vocabulary {
   size_t size() const { return bytes_.size(); }
   const std::string& bytes(int32_t id) const { return bytes_[static_cast<size_t>(id)]; }
   int32_t id_of(std::string_view bytes) const;  // -1 if no token writes exactly these
-  int32_t beginning_of(std::string_view text) const;  // the longest token that begins the text, or -1
-  size_t longest() const { return longest_; }         // bytes of a token
+  int32_t beginning_of(
+      std::string_view text) const;            // the longest token that begins the text, or -1
+  size_t longest() const { return longest_; }  // bytes of a token
   const std::vector<int32_t>& end_ids() const { return end_ids_; }
   // Tokens that write a line end, and tokens that begin with a space.
   const std::vector<int32_t>& breaking() const { return breaking_; }

@@ -60,7 +60,7 @@ Tensor project(const Model& model, const Tensor& x, Role role, int64_t layer) {
   Tensor y =
       tensor::times_transposed(rounded ? tensor::rounded_for(m.dtype, x) : x, m);  // [rows,O]
   if (const LowRank* adapter = w.adapter()) {
-    const Tensor inner = tensor::times_transposed(x, tensor::stored(adapter->s));  // [rows,R]
+    const Tensor inner = tensor::times_transposed(x, tensor::stored(adapter->s));       // [rows,R]
     const Tensor change = tensor::times_transposed(inner, tensor::stored(adapter->u));  // [rows,O]
     // Not LibTorch's addition: its threads would wait, spinning, beside those of the products.
     kernels::add(y.data_ptr<float>(), change.data_ptr<float>(), y.numel(), y.data_ptr<float>());

@@ -76,8 +76,8 @@ base::Result<Exported> save_adapter(const model::Model& model, const edit::Edit&
 base::Result<Exported> export_model(const model::Model& model, const journal::Journal& journal,
                                     const ExportOptions& options, const base::Job& job = {});
 
-// The low-rank matrices of an adapter's safetensors file in PEFT's names, as changes of scale one, by
-// tensor. kCorrupt if one has no counterpart.
+// The low-rank matrices of an adapter's safetensors file in PEFT's names, as changes of scale one,
+// by tensor. kCorrupt if one has no counterpart.
 base::Result<std::map<std::string, edit::LowRank>> adapters_of(std::string_view image);
 // The edit that an exported adapter makes. kCorrupt unless PEFT's scale of each module is one.
 base::Result<edit::Edit> read_adapter(const std::string& folder);

@@ -64,7 +64,8 @@ class Session {
   base::Result<std::shared_ptr<const Agents>> agents();
   // Snapshot = file + the journal's active edits, also when another process has appended.
   base::Status refresh();
-  // A plan for requests; where a response is missing the model is asked. Errors: as inquire and of_topic.
+  // A plan for requests; where a response is missing the model is asked. Errors: as inquire and
+  // of_topic.
   base::Result<agent::Plan> plan(std::vector<agent::Request> requests, agent::Intent intent,
                                  const base::Job& job = {});
   // Carries a plan out and commits the edit, unless the outcome is kReverted. kConflict if an
