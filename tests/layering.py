@@ -32,7 +32,9 @@ TABLE = {
     "agent": "base text",
     "repair": "base text model edit unlearn verify journal agent",
     "service": "base tensor text model edit unlearn verify journal publish agent repair",
-    "cli": "base tensor text model edit unlearn verify journal publish agent repair service",
+    "server": "base tensor text model edit unlearn verify journal publish agent repair service",
+    # Its command `serve` starts the server.
+    "cli": "base tensor text model edit unlearn verify journal publish agent repair service server",
 }
 # Made by the build (tables/*.inc) or shared by tests only (files of tests/ without a folder).
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')

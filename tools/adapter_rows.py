@@ -6,7 +6,8 @@
 A row is {question, answer}: the prompt and the reply of a role, in the forms of
 src/agent/watchdog/form.h and src/agent/surgeon/form.h; tests hold both to
 tests/golden/adapter_forms.jsonl, which --forms writes. Every dialogue stands
-there three times: as written, as people type, and after turns of another dialogue.
+there as it was written, most a second time as people type, and half of them
+once more after turns of another dialogue.
 --without, --kinds-without: leaves voices and kinds of fact out, which the result is then judged on.
 --share: a part of every voice and kind (0 to 1), for the curve over the size of the data.
 The same arguments give the same file.
@@ -41,13 +42,17 @@ def watchdog_reply(item):
     return "\n".join(lines)
 
 
-def surgeon_rows(question, answer, item, ways, rng):
-    """The replies to one prompt: some wordings, each by its way, neighbours, other questions."""
+def surgeon_rows(question, answer, item, ways, rng, others_share=0.5):
+    """The replies to one prompt: some wordings, each by its way, neighbours, other questions (which
+    the plans need least) of a share of the prompts."""
     prompt = f"surgeon\n{one_line(question)}\n{one_line(answer) or '-'}"
     wordings = list(zip(ways, item["paraphrases"]))
     # Half of the wordings: as many words as the watchdog's.
     replies = [f"{way} {one_line(text)}" for way, text in rng.sample(wordings, len(ways) // 2)]
-    for tag, key in (("N", "neighbours"), ("S", "same_subject")):
+    lists = [("N", "neighbours")]
+    if rng.random() < others_share:
+        lists.append(("S", "same_subject"))
+    for tag, key in lists:
         replies.append("\n".join(f"{tag} {one_line(text)}" for text in item[key]))
     return [{"question": prompt, "answer": reply} for reply in replies]
 
@@ -151,7 +156,7 @@ def forms():
         form |= {"prompt": watchdog_prompt(item["dialogue"]), "reply": watchdog_reply(item)}
         for target in item["targets"][:1]:
             lists = {"paraphrases": ["Other?"], "neighbours": ["A?", "B?"], "same_subject": ["C?"]}
-            rows = surgeon_rows(target["prompt"], target["response"], lists, "11", random.Random(0))
+            rows = surgeon_rows(target["prompt"], target["response"], lists, "11", random.Random(0), 1)
             form |= {"surgeon": rows[0]["question"], "lists": [row["answer"] for row in rows[1:]]}
         made.append(json.dumps(form, ensure_ascii=False) + "\n")
     return "".join(made)
@@ -183,15 +188,15 @@ def main():
             others.setdefault(language(item), []).append(turns[:-1])
 
     groups = []  # rows that stay together: those of one prompt
-    for copy in (
-        lambda item: item,
-        lambda item: typed(item, rng),
-        lambda item: after_others(item, others, rng) if rng.random() < 0.5 else item,
+    for copy, share in (
+        (lambda item: item, 1),
+        (lambda item: typed(item, rng), 0.7),
+        (lambda item: after_others(item, others, rng), 0.5),
     ):
         for item in dialogues:
-            made = copy(item)
-            if not holds(made):
-                made = item
+            made = copy(item) if rng.random() < share else None
+            if made is None or (share < 1 and (made is item or not holds(made))):
+                continue
             groups.append(
                 [{"question": watchdog_prompt(made["dialogue"]), "answer": watchdog_reply(made)}]
             )

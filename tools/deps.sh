@@ -31,7 +31,7 @@ system_folders=(/usr/local/bin /usr/bin)
 apt_packages=(g++ cmake ninja-build python3 python3-pip unzip ccache pkg-config
   libcli11-dev nlohmann-json3-dev libsqlite3-dev libgtest-dev libgmock-dev
   libfmt-dev libhwy-dev libexpected-dev libssl-dev libcurl4-openssl-dev
-  libre2-dev zlib1g-dev)
+  libre2-dev zlib1g-dev libboost-dev)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }

@@ -169,8 +169,10 @@ Result<ChatModel> load_chat_model(const std::string& spec, tensor::Activations a
 }
 
 Result<std::vector<int32_t>> ChatModel::encode(std::span<const text::Message> messages,
-                                               std::string_view prefill) const {
-  return TRY(text::encode_chat(tokenizer, chat, messages, text::AddGenerationPrompt::kYes, prefill))
+                                               std::string_view prefill,
+                                               std::string_view tools) const {
+  return TRY(text::encode_chat(tokenizer, chat, messages, text::AddGenerationPrompt::kYes, prefill,
+                               tools))
       .tokens.ids;
 }
 

@@ -23,7 +23,8 @@ struct ChatModel {
 
   // Ids of a conversation up to where the assistant speaks next, and of plain text.
   base::Result<std::vector<int32_t>> encode(std::span<const text::Message> messages,
-                                            std::string_view prefill = {}) const;
+                                            std::string_view prefill = {},
+                                            std::string_view tools = {}) const;
   base::Result<std::vector<int32_t>> encode_user(std::string_view question) const;
   // Ids of plain text that stands alone: with the token that begins one, if the model has it.
   base::Result<std::vector<int32_t>> encode_text(std::string_view text) const;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
 
 namespace expunge::model {
 
@@ -33,6 +32,13 @@ struct Scheduler::Running {
     for (const Trace& t : traces) entering.push_back(t.entering), mlp_input.push_back(t.mlp_input);
     return {at::cat(entering), at::cat(mlp_input)};
   }
+};
+
+// What a pass runs of a request.
+struct Scheduler::Part {
+  Running* running;
+  std::span<const int32_t> ids;
+  bool is_last;  // the context is complete with it
 };
 
 struct Scheduler::Batch {
@@ -104,23 +110,13 @@ void Scheduler::admit() {
     std::ranges::move(inbox_, std::back_inserter(waiting_));
     inbox_.clear();
   }
-  std::map<const Runner*, size_t> rows;  // of the coming pass
-  for (const Batch& batch : batches_) rows[batch.runner.get()] = batch.running.size();
-  std::set<const Runner*> full;
   std::deque<Request> left;
   for (Request& request : waiting_) {
-    const Runner* runner = request.runner.get();
     auto batch = std::ranges::find(batches_, request.runner, &Batch::runner);
-    const size_t n_fresh = request.ids.size() - request.sequence.length();
-    size_t& n_rows = rows[runner];
-    if (full.contains(runner) ||
-        (batch != batches_.end() && batch->running.size() >= limits_.max_batch) ||
-        (n_rows > 0 && n_rows + n_fresh > limits_.max_rows)) {
-      full.insert(runner);
+    if (batch != batches_.end() && batch->running.size() >= limits_.max_batch) {
       left.push_back(std::move(request));
       continue;
     }
-    n_rows += std::max<size_t>(n_fresh, 1);
     if (batch == batches_.end()) batch = batches_.insert(batch, {request.runner, {}});
     Running& r = batch->running.emplace_back(std::move(request));
     if (r.request.next_logits.defined()) {
@@ -156,16 +152,38 @@ void Scheduler::leave_cancelled(Batch& batch) {
   std::erase_if(batch.running, [](const Running& r) { return r.left; });
 }
 
-// One token for each request of the batch.
+// The requests of the coming pass, in the batch's order: those that write, and as much of the
+// prompts as there is room for.
+std::vector<Scheduler::Part> Scheduler::parts(Batch& batch) const {
+  const auto writing = static_cast<size_t>(
+      std::ranges::count_if(batch.running, [](const Running& r) { return r.fresh().size() == 1; }));
+  size_t room = limits_.max_rows > writing ? limits_.max_rows - writing : 0;
+  if (writing == 0) room = std::max<size_t>(room, 1);
+  std::vector<Part> parts;
+  for (Running& r : batch.running) {
+    const size_t fresh = r.fresh().size(), n = fresh == 1 ? 1 : std::min(fresh, room);
+    if (fresh > 1) room -= n;
+    if (n > 0) parts.push_back({&r, r.fresh().first(n), n == fresh});
+  }
+  return parts;
+}
+
+// One token for each request whose context is complete with this pass.
 Status Scheduler::pass(Batch& batch) {
+  const std::vector<Part> parts = this->parts(batch);
   std::vector<Chunk> chunks;
-  std::vector<int64_t> last_rows;
+  std::vector<int64_t> rows;        // whose logits are wanted
   std::map<int64_t, Trace> traces;  // of this pass, by layer
   int64_t n_rows = 0;
-  for (Running& r : batch.running) {
-    chunks.push_back({&r.request.sequence, r.fresh()});
-    last_rows.push_back((n_rows += static_cast<int64_t>(chunks.back().ids.size())) - 1);
-    if (r.request.trace_layer > 0) traces[r.request.trace_layer];
+  for (const Part& part : parts) {
+    chunks.push_back({&part.running->request.sequence, part.ids});
+    const auto n = static_cast<int64_t>(part.ids.size());
+    if (part.running->request.on_context)
+      for (int64_t i = 0; i < n; ++i) rows.push_back(n_rows + i);
+    else if (part.is_last)
+      rows.push_back(n_rows + n - 1);
+    n_rows += n;
+    if (part.running->request.trace_layer > 0) traces[part.running->request.trace_layer];
   }
   Hook hook;
   if (!traces.empty())
@@ -173,24 +191,33 @@ Status Scheduler::pass(Batch& batch) {
       for (auto& [layer, trace] : traces) tracing(layer, trace)(point, at, value);
       return value;
     };
-  Tensor hidden = batch.runner->forward(chunks, hook);  // [rows,D]
+  Tensor hidden = batch.runner->forward(chunks, hook);  // [n_rows,D]
   int64_t row = 0;
-  for (size_t i = 0; i < batch.running.size(); ++i) {
-    Running& r = batch.running[i];
-    const auto n = static_cast<int64_t>(chunks[i].ids.size());
+  for (const Part& part : parts) {
+    Running& r = *part.running;
+    const auto n = static_cast<int64_t>(part.ids.size());
     if (r.request.trace_layer > 0) {
       const Trace& t = traces[r.request.trace_layer];
       r.traces.push_back({t.entering.narrow(0, row, n), t.mlp_input.narrow(0, row, n)});
     }
     row += n;
   }
-  if (n_rows > static_cast<int64_t>(last_rows.size()))
-    hidden = hidden.index_select(
-        0, at::tensor(at::ArrayRef<int64_t>(last_rows), tensor::i64()));  // [B,D]
-  const Tensor logits = batch.runner->logits(hidden);                     // [B,V]
+  if (rows.empty()) return {};
+  if (n_rows > static_cast<int64_t>(rows.size()))
+    hidden =
+        hidden.index_select(0, at::tensor(at::ArrayRef<int64_t>(rows), tensor::i64()));  // [R,D]
+  const Tensor logits = batch.runner->logits(hidden);                                    // [R,V]
   const auto vocab = static_cast<size_t>(logits.size(1));
-  for (size_t i = 0; i < batch.running.size(); ++i)
-    advance(batch.running[i], {logits.data_ptr<float>() + i * vocab, vocab});
+  float* next = logits.data_ptr<float>();
+  for (const Part& part : parts) {
+    Request& request = part.running->request;
+    const size_t n = request.on_context ? part.ids.size() : part.is_last ? 1 : 0;
+    const size_t end = request.sequence.length();  // after this part
+    if (request.on_context)
+      for (size_t i = 0; i < n; ++i) request.on_context(end - n + i, {next + i * vocab, vocab});
+    next += n * vocab;
+    if (part.is_last) advance(*part.running, {next - vocab, vocab});
+  }
   return {};
 }
 
@@ -226,7 +253,13 @@ void Scheduler::advance(Running& r, std::span<float> logits) {
 
 void Scheduler::leave(Running& r, Result<Generation> result) {
   r.left = true;
-  r.request.runner->pool().truncate(r.request.sequence, r.request.sequence.n_shared);
+  Sequence& sequence = r.request.sequence;
+  if (r.request.keep) {
+    r.request.ids.resize(sequence.length());  // the last token may not have been run
+    r.request.keep(std::move(r.request.ids), std::move(sequence));
+  } else {
+    r.request.runner->pool().truncate(sequence, sequence.n_shared);
+  }
   --n_open_;
   r.request.on_done(std::move(result));
 }

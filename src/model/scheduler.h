@@ -1,10 +1,10 @@
 // Decodes many requests at once: they join a running batch and leave it one by one, and each gets
 // the tokens that it would get alone.
 //
-// A step advances every batch by one token: a pass runs the prompts of joining requests and the
-// last token of the others, unpadded. Requests of one Runner, that is of one model and one pool
-// of keys and values, form a batch; a scheduler takes requests of several runners (the base and an
-// edited model, say) and steps their batches in turn.
+// A step advances every batch by one token: a pass runs the last token of the requests that write
+// and, in parts where they are long, the prompts of those that join, unpadded. Requests of one
+// Runner, that is of one model and one pool of keys and values, form a batch; a scheduler takes
+// requests of several runners (the base and an edited model, say) and steps their batches in turn.
 //
 // "The same tokens": a product of one to four rows sums in another order than one of more, so
 // logits agree to float rounding (relative 1e-6), not to the bit; a request's stream of random
@@ -66,6 +66,11 @@ struct Request {
   // minus infinity.
   std::function<void(std::span<const int32_t> ids, std::span<float> logits)> constrain = {};
   std::function<Next(std::span<const int32_t> ids)> on_token = {};
+  // The logits [V] after the context's token `position`, for all of its tokens that are run.
+  std::function<void(size_t position, std::span<const float> logits)> on_context = {};
+  // Gets the sequence with the tokens that are in it, instead of their slots being freed. It must
+  // not outlive what the request's `sequence` was forked from.
+  std::function<void(std::vector<int32_t> ids, Sequence sequence)> keep = {};
   std::function<void(base::Result<Generation>)> on_done;
 };
 
@@ -75,8 +80,10 @@ base::Status check_prompt(const Arch& config, std::span<const int32_t> ids);
 class Scheduler {
  public:
   struct Limits {
-    size_t max_batch = 64;   // requests of one batch
-    size_t max_rows = 1024;  // tokens of one pass; a longer prompt joins an empty batch
+    size_t max_batch = 64;  // requests of one batch
+    // Tokens of one pass, above the number of requests that write: what is left to them is for
+    // prompts, in order of arrival.
+    size_t max_rows = 1024;
   };
   explicit Scheduler(const Limits& limits);
   Scheduler();
@@ -102,8 +109,10 @@ class Scheduler {
  private:
   struct Running;
   struct Batch;
+  struct Part;
   void admit();
   void leave_cancelled(Batch& batch);
+  std::vector<Part> parts(Batch& batch) const;
   base::Status pass(Batch& batch);
   void advance(Running& r, std::span<float> logits);
   void leave(Running& r, base::Result<Generation> result);

@@ -18,9 +18,7 @@
 #include "base/job.h"
 #include "model/generate.h"
 #include "service/dialogue.h"
-#include "service/entries.h"
-#include "service/forget.h"
-#include "service/intent_reader.h"
+#include "service/orders.h"
 #include "service/slash_command.h"
 
 namespace expunge::service {
@@ -31,33 +29,14 @@ struct TurnsLeftOut {  // the oldest turns no longer fit the model's context
 struct ReplyText {  // the next piece of the model's reply
   std::string text;
 };
-struct EntryTitle {  // of the journal
-  int64_t entry = 0;
-  std::string title;
-};
-struct Proposal {
-  int64_t id = 0;
-  std::string message;  // that it is read from
-  agent::Intent intent = agent::Intent::kForget;
-  bool sure = true;  // false: the message may mean something else, so even a user who agreed
-                     // to edits beforehand is asked
-  std::variant<agent::Plan, EntryTitle> what = {};
-};
-
 // What became of a message: the last event of each one that is part of the conversation.
 struct Replied {
   bool stopped = false;
 };
-struct AskedBack {};  // the order is not clear: the assistant's text asks what is meant
-struct Declined {};   // the user did not agree
+struct Declined {};  // the user did not agree
 struct Forgot {
   repair::Outcome outcome;
   size_t turns_hidden = 0;  // of this conversation, which contain the answer
-};
-struct NothingToUndo {};
-// The entries in effect; for an ambiguous undo, those it may mean.
-struct ActiveEntries {
-  std::vector<EntryTitle> entries;
 };
 struct Turn {
   std::string user, assistant;
@@ -106,14 +85,7 @@ class Chat {
   };
   base::Status obey(const SlashCommand& command, const Call& call);
   base::Status reply(const Call& call);
-  base::Status propose_edit(const agent::Reading& reading, const Call& call);
-  base::Status undo_in_words(bool sure, const Call& call);
-  // No entry: the last active one. The proposal lacks what it takes back.
-  base::Status propose_undo(std::optional<int64_t> entry, Proposal proposal, const Call& call);
-  void propose(Proposal proposal, const Call& call);
-  base::Status forget(const Proposal& proposal, const Call& call);
-  base::Status undo(const Proposal& proposal, const Call& call);
-  base::Result<ActiveEntries> active() const;
+  base::Status follow(Order order, const Call& call);
   // A turn that the model never sees.
   void settle(Turn turn, const Call& call);
 

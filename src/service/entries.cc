@@ -54,7 +54,10 @@ std::string state_of(const LoggedEntry& e) {
 }
 
 Result<EntryEvidence> read_entry(const Place& place, int64_t id) {
-  const auto journal = TRY(must_open(place, journal::Mode::kReadOnly));
+  return read_entry(TRY(must_open(place, journal::Mode::kReadOnly)), id);
+}
+
+Result<EntryEvidence> read_entry(const journal::Journal& journal, int64_t id) {
   TRY(journal.entry(id));
   Log log = TRY(read_log(journal));
   EntryEvidence evidence;

@@ -36,6 +36,7 @@ struct EntryEvidence {
 };
 // Errors: kNotFound.
 base::Result<EntryEvidence> read_entry(const Place& place, int64_t id);
+base::Result<EntryEvidence> read_entry(const journal::Journal& journal, int64_t id);
 // Takes its words out of the journal. Errors: kNotFound, and those of Journal::seal.
 base::Status seal_entry(const Place& place, int64_t id);
 

@@ -98,6 +98,21 @@ base::Status Session::refresh() {
   });
 }
 
+Result<model::ChatModel> Session::with_entries(std::span<const int64_t> ids) {
+  const auto now = snapshot();
+  std::vector<journal::Entry> active;
+  if (now->head > 0)
+    active = TRY(with_journal([&](journal::Journal& j) { return j.active(now->head); }));
+  for (const int64_t id : ids)
+    if (std::ranges::find(active, id, &journal::Entry::id) == active.end())
+      return fail(Code::kNotFound, fmt::format("entry {} is not active", id));
+  std::vector<edit::Edit> edits;
+  for (size_t i = 0; i < active.size(); ++i)
+    if (std::ranges::find(ids, active[i].id) != ids.end()) edits.push_back(now->edits[i]);
+  if (edits.size() == now->edits.size()) return now->present;
+  return now->base.with(TRY(edit::apply(now->base.model, edits)));
+}
+
 Result<std::shared_ptr<const Agents>> Session::agents() {
   const std::lock_guard lock(agents_mutex_);
   if (!agents_) agents_ = TRY(Agents::open(present()));

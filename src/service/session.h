@@ -46,6 +46,8 @@ class Session {
 
   std::shared_ptr<const repair::Snapshot> snapshot() const;
   model::ChatModel present() const { return snapshot()->present; }
+  // The model with these active entries alone, in the journal's order. Errors: kNotFound.
+  base::Result<model::ChatModel> with_entries(std::span<const int64_t> ids);
   std::string base_hash() const { return snapshot()->base.model.weights_hash(); }
 
   // f(Journal&) -> Result, while no other thread uses the journal.

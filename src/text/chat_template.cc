@@ -24,11 +24,11 @@ constexpr const char* kPlainTemplate =
 struct Signs {
   std::string breaker, marker;
 };
-Signs pick_signs(std::span<const Message> messages, std::string_view prefill) {
+Signs pick_signs(std::span<const Message> messages, std::string_view others) {
   std::vector<std::string> unused;
   for (unsigned char last = 0x90; last < 0xB0 && unused.size() < 2; ++last) {
     const std::string sign{'\xEF', '\xB7', static_cast<char>(last)};
-    if (prefill.find(sign) == prefill.npos && std::ranges::none_of(messages, [&](const Message& m) {
+    if (others.find(sign) == others.npos && std::ranges::none_of(messages, [&](const Message& m) {
           return m.content.find(sign) != m.content.npos;
         }))
       unused.push_back(sign);
@@ -211,8 +211,8 @@ ChatTemplate ChatTemplate::plain() {
   return t;
 }
 
-Result<std::string> ChatTemplate::render(std::span<const Message> messages,
-                                         AddGenerationPrompt add) const {
+Result<std::string> ChatTemplate::render(std::span<const Message> messages, AddGenerationPrompt add,
+                                         std::string_view tools) const {
   Json context = {
       {"messages", Json::array()}, {"add_generation_prompt", add == AddGenerationPrompt::kYes},
       {"bos_token", bos_token_},   {"eos_token", eos_token_},
@@ -222,7 +222,10 @@ Result<std::string> ChatTemplate::render(std::span<const Message> messages,
     if (content_ == Content::kParts)
       content = Json::array({{{"type", "text"}, {"text", m.content}}});
     context["messages"].push_back({{"role", m.role}, {"content", std::move(content)}});
+    if (!m.tool_calls.empty())
+      context["messages"].back()["tool_calls"] = TRY(base::parse_json(m.tool_calls, "tool_calls"));
   }
+  if (!tools.empty()) context["tools"] = TRY(base::parse_json(tools, "tools"));
   std::string json;
   try {
     json = context.dump();
@@ -246,19 +249,27 @@ std::vector<int64_t> EncodedChat::tokens_in(ByteRange range) const {
 
 Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                 std::span<const Message> messages, AddGenerationPrompt add,
-                                std::string_view prefill) {
-  const Signs signs = pick_signs(messages, prefill);
+                                std::string_view prefill, std::string_view tools) {
+  std::string others(prefill);
+  others += tools;
+  for (const Message& m : messages) others += m.tool_calls;
+  const Signs signs = pick_signs(messages, others);
   if (signs.marker.empty())
     return base::fail(base::Code::kInvalid, "the messages hold every Unicode noncharacter");
   std::vector<Message> broken(messages.begin(), messages.end());
-  for (Message& m : broken) m.content = break_specials(m.content, tokenizer, signs.breaker);
+  for (Message& m : broken) {
+    m.content = break_specials(m.content, tokenizer, signs.breaker);
+    m.tool_calls = break_specials(m.tool_calls, tokenizer, signs.breaker);
+  }
+  const std::string broken_tools = break_specials(tools, tokenizer, signs.breaker);
   std::string tail = break_specials(prefill, tokenizer, signs.breaker);
   if (chat.form() == ChatTemplate::Form::kPlain && !tail.empty()) tail = " " + tail;
-  Cleaned clean = TRY(encode_rendered(tokenizer, TRY(chat.render(broken, add)) + tail, signs));
+  Cleaned clean =
+      TRY(encode_rendered(tokenizer, TRY(chat.render(broken, add, broken_tools)) + tail, signs));
   // The markers are in a second rendering, so that they cannot change what the model reads.
   for (Message& m : broken) m.content = mark(std::move(m.content), signs.marker);
   EncodedChat result{std::move(clean.text), std::move(clean.tokens), {}};
-  if (const auto marked = chat.render(broken, add)) {
+  if (const auto marked = chat.render(broken, add, broken_tools)) {
     const Cleaned found = TRY(encode_rendered(tokenizer, *marked + tail, signs));
     if (found.text == result.text) result.contents = contents_by_markers(messages, found.markers);
   }

@@ -29,7 +29,10 @@ class ChatTemplate {
   Form form() const { return form_; }
   // Errors: the template raised one ("roles must alternate"), or took more steps or wrote more
   // (64 MiB) than is allowed.
-  base::Result<std::string> render(std::span<const Message> messages, AddGenerationPrompt) const;
+  // `tools`: a JSON array of what the assistant may call, "" = none; most templates of chat models
+  // print it.
+  base::Result<std::string> render(std::span<const Message> messages, AddGenerationPrompt,
+                                   std::string_view tools = {}) const;
 
  private:
   struct Free {
@@ -54,6 +57,6 @@ struct EncodedChat {
 // `prefill` is put after the generation prompt: the beginning of the assistant's answer.
 base::Result<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                       std::span<const Message> messages, AddGenerationPrompt,
-                                      std::string_view prefill = {});
+                                      std::string_view prefill = {}, std::string_view tools = {});
 
 }  // namespace expunge::text

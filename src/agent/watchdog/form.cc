@@ -16,6 +16,16 @@ Intent intent_of(std::string_view word) { return intent_from_name(word).value_or
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)); }
 
+// Whether text[at - 1] and text[at] stand within one written thing: a word, an address such as
+// ada.b@example.org, a number such as 3,500.50 or 47-B.
+bool is_within(std::string_view text, size_t at) {
+  const char before = text[at - 1], after = text[at];
+  if (!is_word(after)) return false;
+  if (is_word(before)) return true;
+  return at > 1 && std::string_view(".,@_-+&'").find(before) != std::string_view::npos &&
+         is_word(text[at - 2]);
+}
+
 }  // namespace
 
 std::string watchdog_prompt(std::span<const text::Message> dialogue, size_t most) {
@@ -53,7 +63,7 @@ std::vector<size_t> Copying::places(std::string_view span) const {
   std::vector<size_t> found;
   for (size_t at = 1; at < text_.size(); ++at) {
     if (text_[at] == '\n' || text_[at] == ' ' || (text_[at] & 0xC0) == 0x80) continue;
-    if (is_word(text_[at]) && is_word(text_[at - 1])) continue;  // within a word
+    if (is_within(text_, at)) continue;
     if (std::string_view(text_).substr(at).starts_with(span)) found.push_back(at);
   }
   return found;
@@ -85,8 +95,11 @@ bool Copying::may_end(std::string_view begun) const {
   if (begun.size() < 2 || begun.back() == ' ') return false;
   const std::string_view span = begun.substr(1);
   return std::ranges::any_of(places(span), [&](size_t place) {
-    const char next = text_[place + span.size()];
-    return (next & 0xC0) != 0x80 && !(is_word(next) && is_word(span.back()));
+    const size_t end = place + span.size();
+    if ((text_[end] & 0xC0) == 0x80 || is_within(text_, end)) return false;
+    // Not before what joins it to the rest: ada of ada@example.org. A possessive may follow.
+    return !(std::string_view(".,@_").find(text_[end]) != std::string_view::npos &&
+             is_within(text_, end + 1));
   });
 }
 

@@ -156,6 +156,30 @@ TEST(WatchdogGrammar, AnAnswerIsCopiedByWholeWords) {
   EXPECT_THAT(allowed(grammar, "correct\nQ Who?\nA -\n"), ElementsAre("R"));
 }
 
+// Neither within an address, a number nor a hyphenated code; a possessive may follow.
+TEST(WatchdogGrammar, WhatIsWrittenTogetherIsCopiedTogether) {
+  const std::string prompt = "watchdog\nuser: mail ada.b@example.org, 3,500.50 for Anna's 47-B.";
+  WatchdogGrammar grammar(prompt);
+  const auto may_begin = [&](const std::string& c) {
+    return testing::Matches(testing::Contains(" " + c))(allowed(grammar, "forget\nQ Who?\nA"));
+  };
+  const auto may_end = [&](const std::string& span) {
+    return testing::Matches(testing::Contains("\n"))(allowed(grammar, "forget\nQ Who?\nA " + span));
+  };
+  EXPECT_THAT(allowed(grammar, "forget\nQ Who?\nA "),
+              testing::UnorderedElementsAre("m", "a", "3", "f", "A", "4", ",", ".", "@", "'", "-"));
+  EXPECT_FALSE(may_begin("e"));
+  EXPECT_FALSE(may_end("ada"));
+  EXPECT_FALSE(may_end("ada.b"));
+  EXPECT_FALSE(may_end("ada.b@example"));
+  EXPECT_TRUE(may_end("ada.b@example.org"));
+  EXPECT_FALSE(may_end("3"));
+  EXPECT_FALSE(may_end("3,500"));
+  EXPECT_TRUE(may_end("3,500.50"));
+  EXPECT_TRUE(may_end("Anna"));
+  EXPECT_TRUE(may_end("47-B"));
+}
+
 // Whatever a model prefers, its reply can be read and its answers stand in the dialogue.
 TEST(WatchdogGrammar, RandomRepliesAreRequests) {
   std::mt19937_64 rng(1);

@@ -1,0 +1,276 @@
+#include "server/app.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "server/openai.h"
+
+namespace expunge::server {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+using service::Scope;
+
+namespace {
+
+constexpr size_t kReaders = 8, kVariants = 4;
+constexpr auto kPoll = std::chrono::seconds(1), kKeepAlive = std::chrono::seconds(15);
+
+int status_of(const Error& error) { return base::code_info(error.code).http_status; }
+
+// The segments that stand for {}; nothing if the path is another.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  std::vector<std::string> parameters;
+  while (!pattern.empty() || !path.empty()) {
+    if (pattern.empty() || path.empty() || pattern[0] != '/' || path[0] != '/') return std::nullopt;
+    pattern.remove_prefix(1), path.remove_prefix(1);
+    const std::string_view want = pattern.substr(0, pattern.find('/'));
+    const std::string_view got = path.substr(0, path.find('/'));
+    if (want == "{}" && !got.empty())
+      parameters.emplace_back(got);
+    else if (want != got)
+      return std::nullopt;
+    pattern.remove_prefix(want.size()), path.remove_prefix(got.size());
+  }
+  return parameters;
+}
+
+std::string without_port(const std::string& host) {
+  const size_t colon = host.rfind(':');
+  return colon == host.npos || host.ends_with(']') ? host : host.substr(0, colon);
+}
+
+}  // namespace
+
+struct App::Variant {
+  int64_t head;
+  std::vector<int64_t> entries;
+  model::ChatModel model;
+};
+
+App::App(service::Session& session, const service::IntentReader& reader, service::Keys keys,
+         AppOptions options)
+    : session_(session),
+      reader_(reader),
+      options_(std::move(options)),
+      routes_(server::routes()),
+      model_id_(std::filesystem::path(session.present().path).stem().string()),
+      created_(std::chrono::duration_cast<std::chrono::seconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+                   .count()),
+      keys_(std::move(keys)),
+      watcher_([this] { watch_ledger(); }),
+      reading_(kReaders, options_.max_plans),
+      changing_(1, options_.max_changes) {}
+
+App::~App() {
+  {
+    const std::lock_guard lock(watcher_mutex_);
+    stops_ = true;
+  }
+  watcher_wakes_.notify_all();
+  watcher_.join();
+}
+
+HttpResponse json_response(const Json& json) { return {.body = base::dump_json(json) + "\n"}; }
+
+HttpResponse error_response(const Error& error) {
+  HttpResponse response;
+  response.status = status_of(error);
+  response.body = base::dump_json(error_json(error, response.status)) + "\n";
+  return response;
+}
+
+std::string event(std::string_view name, const Json& data) {
+  return fmt::format("{}data: {}\n\n", name.empty() ? "" : fmt::format("event: {}\n", name),
+                     base::dump_json(data));
+}
+
+void fail(App& app, const Call& call, const Error& error) {
+  HttpResponse response = error_response(error);
+  ++(response.status >= 500 ? app.metrics().errors_5xx : app.metrics().errors_4xx);
+  call.exchange->send(std::move(response));
+}
+
+void respond(App& app, const Call& call, Result<Json> result) {
+  if (!result) return fail(app, call, result.error());
+  call.exchange->send(json_response(*result));
+}
+
+HttpResponse App::refusal(int status, const std::string& message) {
+  HttpResponse response;
+  response.status = status;
+  response.body = base::dump_json(error_json({Code::kInvalid, message, "", {}}, status)) + "\n";
+  return response;
+}
+
+// Against pages of other origins: those that send requests here, and those whose name was made to
+// point here (DNS rebinding).
+Status App::check_origin(const HttpRequest& request) const {
+  const std::string host = request.header("host"), name = without_port(host);
+  if (options_.is_loopback) {
+    const bool known = name == "localhost" || name == "127.0.0.1" || name == "[::1]" ||
+                       std::ranges::find(options_.hosts, name) != options_.hosts.end();
+    if (!known)
+      return base::fail(Code::kRefused, fmt::format("this server is not '{}'", name),
+                        "use 127.0.0.1 or localhost, or start it with --allow-host NAME");
+  }
+  const std::string origin = request.header("origin");
+  if (!origin.empty() && origin != "http://" + host && origin != "https://" + host)
+    return base::fail(Code::kRefused, "requests from pages of other origins are refused");
+  return {};
+}
+
+Result<Scope> App::scope_of(const HttpRequest& request) {
+  const std::lock_guard lock(keys_mutex_);
+  TRY(keys_.refresh());
+  if (keys_.empty() && options_.is_loopback) return Scope::kAdmin;
+  constexpr std::string_view kBearer = "Bearer ";
+  const std::string header = request.header("authorization");
+  if (header.size() > kBearer.size() && header.starts_with(kBearer))
+    if (const auto scope = keys_.scope_of(std::string_view(header).substr(kBearer.size())))
+      return *scope;
+  return base::fail(Code::kRefused, header.empty() ? "a key is needed" : "this key is not known",
+                    "send 'Authorization: Bearer KEY'; 'expunge key create' makes one");
+}
+
+void App::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
+  ++metrics_.requests;
+  Call call{std::move(request), std::move(exchange)};
+  if (const Status status = check_origin(call.request); !status)
+    return fail(*this, call, status.error());
+  const std::string method = call.request.method == "HEAD" ? "GET" : call.request.method;
+  std::string allowed;
+  for (const Route& route : routes_) {
+    auto parameters = match(route.path, call.request.path);
+    if (!parameters) continue;
+    if (route.method != method) {
+      allowed += allowed.empty() ? std::string(route.method) : ", " + std::string(route.method);
+      continue;
+    }
+    call.parameters = std::move(*parameters);
+    return dispatch(route, std::move(call));
+  }
+  ++metrics_.errors_4xx;
+  HttpResponse response =
+      allowed.empty() ? refusal(404, fmt::format("there is no {}", call.request.path))
+                      : refusal(405, fmt::format("{} takes {}", call.request.path, allowed));
+  if (!allowed.empty()) response.headers["Allow"] = allowed;
+  call.exchange->send(std::move(response));
+}
+
+void App::dispatch(const Route& route, Call call) {
+  if (route.scope) {
+    const auto scope = scope_of(call.request);
+    if (!scope) {
+      ++metrics_.errors_4xx;
+      const bool unknown = scope.error().code == Code::kRefused;
+      HttpResponse response = error_response(scope.error());
+      if (unknown) {
+        response.status = 401;
+        response.headers["WWW-Authenticate"] = "Bearer";
+        response.body = base::dump_json(error_json(scope.error(), 401)) + "\n";
+      }
+      return call.exchange->send(std::move(response));
+    }
+    call.scope = *scope;
+    if (call.scope < *route.scope)
+      return fail(*this, call,
+                  {Code::kRefused,
+                   fmt::format("this key's scope is '{}', this needs '{}'", service::name(*scope),
+                               service::name(*route.scope)),
+                   "'expunge key create --scope' makes another key",
+                   {}});
+  }
+  if (call.request.method == "POST") {
+    auto body = call.request.body.empty() ? Result<Json>(Json::object())
+                                          : base::parse_json(call.request.body, "the body");
+    if (body && !body->is_object())
+      body = base::fail(Code::kInvalid, "the body is not a JSON object");
+    if (!body) return fail(*this, call, body.error());
+    call.body = std::move(*body);
+    call.request.body.clear();
+  }
+  const auto carry = [this, handle = route.handle](Call& c) {
+    try {
+      handle(*this, c);
+    } catch (const std::exception& e) {  // a bug, or no memory
+      fail(*this, c, {Code::kInternal, e.what(), "please report this", {}});
+    }
+  };
+  if (route.runs == Route::Runs::kAtOnce) return carry(call);
+  const auto shared = std::make_shared<Call>(std::move(call));
+  Workers& workers = route.runs == Route::Runs::kReading ? reading_ : changing_;
+  if (workers.run([carry, shared] { carry(*shared); })) return;
+  ++metrics_.refused_busy;
+  HttpResponse response = refusal(429, "too many requests are open");
+  response.headers["Retry-After"] = "1";
+  shared->exchange->send(std::move(response));
+}
+
+Result<model::ChatModel> App::model(const std::optional<std::vector<int64_t>>& entries) {
+  if (!entries) return session_.present();
+  const int64_t head = session_.snapshot()->head;
+  const std::lock_guard lock(variants_mutex_);
+  const auto it = std::ranges::find_if(
+      variants_, [&](const Variant& v) { return v.head == head && v.entries == *entries; });
+  if (it != variants_.end()) return it->model;
+  model::ChatModel model = TRY(session_.with_entries(*entries));
+  variants_.insert(variants_.begin(), {head, *entries, model});
+  if (variants_.size() > kVariants) variants_.pop_back();
+  return model;
+}
+
+void App::announce() {
+  {
+    const std::lock_guard lock(watcher_mutex_);
+    changed_ = true;
+  }
+  watcher_wakes_.notify_all();
+}
+
+void App::listen(std::shared_ptr<Exchange> exchange) {
+  exchange->begin_stream();
+  {
+    const std::lock_guard lock(listeners_mutex_);
+    listeners_.push_back(std::move(exchange));
+  }
+  announce();
+}
+
+void App::watch_ledger() {
+  int64_t told = -1;
+  auto last = std::chrono::steady_clock::now();
+  while (true) {
+    bool changed = false;
+    {
+      std::unique_lock lock(watcher_mutex_);
+      watcher_wakes_.wait_for(lock, kPoll, [&] { return stops_ || changed_; });
+      if (stops_) break;
+      changed = std::exchange(changed_, false);
+    }
+    (void)session_.refresh();  // what another process appended; a broken journal shows elsewhere
+    const int64_t head = session_.snapshot()->head;
+    const auto now = std::chrono::steady_clock::now();
+    std::string text;
+    if (changed || head != std::exchange(told, head)) {
+      Json active = Json::array();
+      if (const auto entries = session_.active())
+        for (const journal::Entry& e : *entries) active.push_back(e.id);
+      text = event("changed", {{"head", std::max<int64_t>(head, 0)}, {"active", active}});
+    } else if (now - last >= kKeepAlive) {
+      text = ": still here\n\n";
+    }
+    if (text.empty()) continue;
+    last = now;
+    const std::lock_guard lock(listeners_mutex_);
+    std::erase_if(listeners_, [&](const auto& l) { return !l->write(text); });
+  }
+  const std::lock_guard lock(listeners_mutex_);
+  for (const auto& l : listeners_) l->end();
+}
+
+}  // namespace expunge::server

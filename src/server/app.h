@@ -1,0 +1,118 @@
+// What is served: routes to the service's use cases, who may call them, and errors as bodies. The
+// HTTP is http.h's, the bodies of OpenAI's routes are openai.h's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/http.h"
+#include "server/proposals.h"
+#include "server/workers.h"
+#include "service/completion.h"
+#include "service/keys.h"
+#include "service/orders.h"
+
+namespace expunge::server {
+
+struct AppOptions {
+  bool is_loopback = true;  // that it listens there: without any key everybody there may do all
+  std::vector<std::string> hosts = {};  // names that requests may have in Host, without the port
+  service::PlanOptions plan = {};
+  repair::ForgetOptions forget = {};
+  size_t max_changes = 16;  // requests to forget or undo that run or wait; more are refused
+  size_t max_plans = 64;    // messages that are read, or planned
+};
+
+// A request on its way through a route.
+struct Call {
+  HttpRequest request;
+  std::shared_ptr<Exchange> exchange;
+  std::vector<std::string> parameters = {};  // what stood for {} in the route's path
+  service::Scope scope = service::Scope::kAdmin;
+  base::Json body = {};
+};
+
+class App;
+// One row of the table that routes, /openapi.json and the limits are made of.
+struct Route {
+  std::string_view method, path;        // {} stands for one segment
+  std::optional<service::Scope> scope;  // nothing: for everybody
+  std::string_view summary;
+  // Where it runs: at once, or in one of the threads for reading and planning, or for changes.
+  enum class Runs { kAtOnce, kReading, kChanging } runs;
+  void (*handle)(App& app, Call call);
+};
+std::vector<Route> routes();
+
+struct Metrics {
+  std::atomic<uint64_t> requests, errors_4xx, errors_5xx, refused_busy, forgotten, reverted, undone;
+};
+
+class App {
+ public:
+  App(service::Session& session, const service::IntentReader& reader, service::Keys keys,
+      AppOptions options);
+  ~App();
+
+  void handle(HttpRequest request, std::shared_ptr<Exchange> exchange);
+  // For the transport: what could not be read.
+  static HttpResponse refusal(int status, const std::string& message);
+
+  // For the routes.
+  service::Session& session() { return session_; }
+  const service::IntentReader& reader() const { return reader_; }
+  service::Decoder& decoder() { return decoder_; }
+  Proposals& proposals() { return proposals_; }
+  Metrics& metrics() { return metrics_; }
+  const AppOptions& options() const { return options_; }
+  std::string model_id() const { return model_id_; }
+  int64_t created() const { return created_; }
+  // The model with the active edits, or with these. Errors: kNotFound.
+  base::Result<model::ChatModel> model(const std::optional<std::vector<int64_t>>& entries);
+  // Tells those who listen (/v1/expunge/events) that the ledger has changed.
+  void announce();
+  void listen(std::shared_ptr<Exchange> exchange);
+
+ private:
+  base::Result<service::Scope> scope_of(const HttpRequest& request);
+  base::Status check_origin(const HttpRequest& request) const;
+  void dispatch(const Route& route, Call call);
+  void watch_ledger();
+
+  service::Session& session_;
+  const service::IntentReader& reader_;
+  const AppOptions options_;
+  const std::vector<Route> routes_;
+  const std::string model_id_;
+  const int64_t created_;
+  std::mutex keys_mutex_;
+  service::Keys keys_;
+  Metrics metrics_ = {};
+  Proposals proposals_;
+  struct Variant;
+  std::mutex variants_mutex_;
+  std::vector<Variant> variants_;  // models with chosen entries, the latest first
+  std::mutex listeners_mutex_;
+  std::vector<std::shared_ptr<Exchange>> listeners_;
+  service::Decoder decoder_;
+  std::mutex watcher_mutex_;
+  std::condition_variable watcher_wakes_;
+  bool stops_ = false, changed_ = false;
+  std::thread watcher_;
+  // Last: they end first.
+  Workers reading_, changing_;
+};
+
+// A response, or an error as OpenAI's clients understand it.
+void respond(App& app, const Call& call, base::Result<base::Json> result);
+void fail(App& app, const Call& call, const base::Error& error);
+HttpResponse error_response(const base::Error& error);
+HttpResponse json_response(const base::Json& json);
+// One event of a stream; `name` "" for OpenAI's, which have none.
+std::string event(std::string_view name, const base::Json& data);
+
+}  // namespace expunge::server

@@ -1,0 +1,227 @@
+// OpenAI's routes: a chat, in which a request to forget is answered with a plan, and plain text.
+#include "server/chat_routes.h"
+
+#include <algorithm>
+
+#include "server/delivery.h"
+#include "server/fields.h"
+#include "server/forget_routes.h"
+#include "verify/reveals.h"
+
+namespace expunge::server {
+
+using base::Code;
+using base::Json;
+using base::Result;
+using service::Scope;
+
+namespace {
+
+constexpr size_t kMostReplies = 256;  // of one request
+
+base::Status check_model(const App& app, const std::string& model) {
+  if (model.empty() || model == app.model_id() || model == "default") return {};
+  return base::fail(Code::kNotFound, fmt::format("there is no model '{}'", model),
+                    fmt::format("this server has '{}'", app.model_id()));
+}
+
+// A word that can mean nothing else, said to an offer.
+std::optional<bool> plain_answer(const std::string& message) {
+  std::string word;
+  for (const char c : message)
+    if (std::isalpha(static_cast<unsigned char>(c))) word += static_cast<char>(std::tolower(c));
+  for (const char* yes : {"yes", "y", "yesplease", "ok", "okay", "sure", "goahead", "doit"})
+    if (word == yes) return true;
+  for (const char* no : {"no", "n", "nothanks", "nothankyou", "cancel"})
+    if (word == no) return false;
+  return std::nullopt;
+}
+
+// The dialogue as the watchdog reads it: of users and the assistant.
+std::vector<text::Message> heard(const std::vector<text::Message>& messages) {
+  std::vector<text::Message> dialogue;
+  for (const text::Message& m : messages)
+    if (m.role == "user" || m.role == "assistant") dialogue.push_back(m);
+  return dialogue;
+}
+
+// Without the turns that contain what was forgotten: the model would read it there.
+std::vector<text::Message> shown(App& app, const ChatAsk& ask) {
+  std::vector<std::string> answers;
+  if (const auto entries = app.session().active()) {
+    for (const journal::Entry& e : *entries) {
+      const bool holds =
+          !ask.entries || std::ranges::find(*ask.entries, e.id) != ask.entries->end();
+      if (!holds || e.sealed || !repair::has_questions(e)) continue;
+      if (const auto plan = agent::plan_from_json(e.plan))
+        for (const agent::Target& t : plan->targets)
+          std::ranges::copy(t.answers, std::back_inserter(answers));
+    }
+  }
+  std::vector<text::Message> messages = ask.messages;
+  if (answers.empty()) return messages;
+  const auto reveals = [&](const text::Message& m) { return verify::reveals(m.content, answers); };
+  for (size_t i = 0; i + 1 < messages.size();) {
+    const bool is_turn = messages[i].role == "user" && messages[i + 1].role == "assistant" &&
+                         messages[i + 1].tool_calls.empty();
+    if (is_turn && (reveals(messages[i]) || reveals(messages[i + 1])))
+      messages.erase(messages.begin() + static_cast<ptrdiff_t>(i),
+                     messages.begin() + static_cast<ptrdiff_t>(i) + 2);
+    else
+      ++i;
+  }
+  return messages;
+}
+
+struct Said {
+  std::string text;
+  Json about;
+};
+
+Json about(agent::Intent intent) {
+  return {{"intent", agent::name(intent)}, {"sure", true}, {"proposal", nullptr}};
+}
+
+Result<Said> carry_out(App& app, const Call& call, const service::Proposal& proposal) {
+  const auto done = TRY(carry(app, proposal, journal::Seal::kNo, call.exchange->job));
+  Said said{service::in_words(done), about(proposal.intent)};
+  said.about["result"] = to_json(done);
+  return said;
+}
+
+Result<Said> propose(App& app, const Call& call, const ChatAsk& ask, service::Proposal proposal) {
+  if (call.scope < Scope::kForget)
+    return Said{
+        "This key may talk, but not change what the model knows: that needs one of the "
+        "scope 'forget'.",
+        about(proposal.intent)};
+  if (ask.agreed && proposal.sure) return carry_out(app, call, proposal);
+  Said said{service::in_words(proposal), about(proposal.intent)};
+  said.about["sure"] = proposal.sure;
+  const std::string id = app.proposals().add(proposal);
+  said.about["proposal"] = proposal_json(id, proposal);
+  return said;
+}
+
+// What is said instead of a reply by the model; nothing if the message is for the model.
+Result<std::optional<Said>> obey(App& app, const Call& call, const ChatAsk& ask) {
+  const std::vector<text::Message> dialogue = heard(ask.messages);
+  if (!ask.reads || dialogue.empty() || dialogue.back().role != "user") return std::nullopt;
+  if (dialogue.size() > 1 && dialogue[dialogue.size() - 2].role == "assistant") {
+    const auto open = app.proposals().id_of(dialogue[dialogue.size() - 2].content);
+    const auto answer = plain_answer(dialogue.back().content);
+    if (open && answer && call.scope >= Scope::kForget) {
+      if (const auto proposal = app.proposals().take(*open)) {
+        if (*answer) return TRY(carry_out(app, call, *proposal));
+        return Said{"All right, nothing was changed.", about(proposal->intent)};
+      }
+    }
+  }
+  service::Order order = TRY(service::read_order(app.session(), app.reader(), dialogue,
+                                                 app.options().plan, call.exchange->job));
+  if (std::holds_alternative<service::ForTheModel>(order.what)) return std::nullopt;
+  if (auto* proposal = std::get_if<service::Proposal>(&order.what))
+    return TRY(propose(app, call, ask, std::move(*proposal)));
+  Said said{order.text, about(order.intent)};
+  if (const auto* active = std::get_if<service::ActiveEntries>(&order.what)) {
+    if (call.scope < Scope::kForget) {
+      said.text = "What was forgotten is shown to keys of the scope 'forget'.";
+    } else {
+      said.about["entries"] = Json::array();
+      for (const service::EntryTitle& e : active->entries)
+        said.about["entries"].push_back({{"entry", e.entry}, {"title", e.title}});
+    }
+  }
+  return said;
+}
+
+void add_choices(std::vector<Delivery::Choice>& choices, const std::vector<int32_t>& prompt,
+                 const Ask& ask) {
+  for (size_t i = 0; i < ask.n; ++i) {
+    choices.push_back({prompt, ask.options});
+    choices.back().options.sampling.seed += choices.size() - 1;
+  }
+}
+
+base::Status answer_chat(App& app, const Call& call) {
+  const ChatAsk ask = TRY(parse_chat(call.body));
+  TRY(check_model(app, ask.model));
+  auto delivery = std::make_shared<Delivery>(app, call, Kind::kChat,
+                                             "chatcmpl-" + service::random_text(24), ask);
+  if (const auto said = TRY(obey(app, call, ask))) {
+    delivery->say(said->text, said->about);
+    return {};
+  }
+  const model::ChatModel model = TRY(app.model(ask.entries));
+  std::vector<Delivery::Choice> choices;
+  add_choices(choices, TRY(model.encode(shown(app, ask), {}, ask.tools)), ask);
+  delivery->write(model, std::move(choices));
+  return {};
+}
+
+base::Status answer_text(App& app, const Call& call) {
+  const TextAsk ask = TRY(parse_text(call.body));
+  TRY(check_model(app, ask.model));
+  if (ask.prompts.size() * ask.n > kMostReplies)
+    return base::fail(Code::kInvalid, fmt::format("{} replies are wanted, at most {} are made",
+                                                  ask.prompts.size() * ask.n, kMostReplies));
+  model::ChatModel model = TRY(app.model(ask.entries));
+  model = model.with(model.model.writing_text());
+  std::vector<Delivery::Choice> choices;
+  for (const TextPrompt& prompt : ask.prompts) {
+    if (const auto* ids = std::get_if<std::vector<int32_t>>(&prompt))
+      add_choices(choices, *ids, ask);
+    else
+      add_choices(choices, TRY(model.encode_text(std::get<std::string>(prompt))), ask);
+  }
+  std::make_shared<Delivery>(app, call, Kind::kText, "cmpl-" + service::random_text(24), ask)
+      ->write(model, std::move(choices));
+  return {};
+}
+
+}  // namespace
+
+void chat_completions(App& app, Call call) {
+  if (const auto status = answer_chat(app, call); !status) fail(app, call, status.error());
+}
+
+void completions(App& app, Call call) {
+  if (const auto status = answer_text(app, call); !status) fail(app, call, status.error());
+}
+
+void list_models(App& app, Call call) {
+  respond(app, call,
+          Json{{"object", "list"},
+               {"data", Json::array({{{"id", app.model_id()},
+                                      {"object", "model"},
+                                      {"created", app.created()},
+                                      {"owned_by", "expunge"}}})}});
+}
+
+void show_model_entry(App& app, Call call) {
+  if (const auto status = check_model(app, call.parameters[0]); !status)
+    return fail(app, call, status.error());
+  respond(app, call,
+          Json{{"id", app.model_id()},
+               {"object", "model"},
+               {"created", app.created()},
+               {"owned_by", "expunge"}});
+}
+
+void tokenize(App& app, Call call) {
+  const auto answer = [&]() -> Result<Json> {
+    const char* name = given(call.body, "content") ? "content" : "text";
+    const std::string text = TRY(string_field(call.body, name, ""));
+    const bool begins = TRY(bool_field(call.body, "add_special", false));
+    const model::ChatModel model = app.session().present();
+    std::vector<int32_t> ids = TRY(model.encode_text(text));
+    const auto begin = model.tokenizer.begin_ids();
+    if (!begins && ids.size() >= begin.size() &&
+        std::equal(begin.begin(), begin.end(), ids.begin()))
+      ids.erase(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(begin.size()));
+    return Json{{"tokens", ids}, {"count", ids.size()}};
+  };
+  respond(app, call, answer());
+}
+
+}  // namespace expunge::server
