@@ -2,6 +2,7 @@
 # make demo     the same, then the demonstration on the default model
 # make test     every quick test; make test-all: the long ones too
 # make check    format, layering, file lengths; make tidy: clang-tidy
+# make test-web the page in headless Chromium, and OpenAI's own clients, against the server
 # make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
 # make races    the test of concurrent use under ThreadSanitizer
 # make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 CACHE := $(or $(EXPUNGE_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/expunge,$(HOME)/.cache/expunge))
 FUZZ_SECONDS ?= 300
 SANITIZED := base text agent tensor_files
-FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan fuzz_surgeon fuzz_template
+FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan fuzz_surgeon fuzz_template fuzz_http
 
 # Configures build/$(1) when that has not been done, or LibTorch has moved. deps.sh links the cargo and
 # the rustc that it chose into $(CACHE)/bin.
@@ -25,7 +26,7 @@ configure = root=$$(cat "$(CACHE)/torch-root"); \
       -DRUSTC:FILEPATH="$(CACHE)/bin/rustc" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
   fi
 
-.PHONY: watchdog build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz races results golden clean
+.PHONY: test-web watchdog build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz races results golden clean
 deps:
 	@tools/deps.sh
 configure: deps
@@ -42,6 +43,9 @@ test: tests
 test-all: tests  # fetches two real models first, 600 MB
 	@tools/real_models.py
 	@python3 tools/run_tests.py build/release --long
+
+test-web: build
+	@python3 tests/web/run.py build/release/expunge
 
 check:
 	@tools/deps.sh --check

@@ -16,7 +16,7 @@ const CodeInfo& code_info(Code code) {
       {"numeric", 9, 422},
       {"no_memory", 10, 507},
       {"io", 11, 500},
-      {"unavailable", 12, 502},
+      {"unavailable", 12, 503},
       {"cancelled", 130, 499},
       {"internal", 70, 500},
   }};

@@ -81,6 +81,7 @@ HttpResponse error_response(const Error& error) {
   HttpResponse response;
   response.status = status_of(error);
   response.body = base::dump_json(error_json(error, response.status)) + "\n";
+  if (response.status == 503) response.headers["Retry-After"] = "1";
   return response;
 }
 

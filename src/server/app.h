@@ -65,7 +65,7 @@ class App {
   // For the routes.
   service::Session& session() { return session_; }
   const service::IntentReader& reader() const { return reader_; }
-  service::Decoder& decoder() { return decoder_; }
+  service::Decoder& decoder() { return *session_.decoder(); }
   Proposals& proposals() { return proposals_; }
   Metrics& metrics() { return metrics_; }
   const AppOptions& options() const { return options_; }
@@ -98,7 +98,6 @@ class App {
   std::vector<Variant> variants_;  // models with chosen entries, the latest first
   std::mutex listeners_mutex_;
   std::vector<std::shared_ptr<Exchange>> listeners_;
-  service::Decoder decoder_;
   std::mutex watcher_mutex_;
   std::condition_variable watcher_wakes_;
   bool stops_ = false, changed_ = false;

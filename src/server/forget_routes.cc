@@ -159,7 +159,7 @@ Result<service::Proposal> wanted(App& app, const Json& body) {
                       "POST /v1/expunge/plans makes proposals");
   auto proposal = app.proposals().take(id);
   if (!proposal)
-    return base::fail(Code::kConflict, fmt::format("proposal '{}' is not open", id),
+    return base::fail(Code::kNotFound, fmt::format("proposal '{}' is not open", id),
                       "it was answered, or is older than an hour: make it again");
   return *proposal;
 }
@@ -264,11 +264,11 @@ void export_model(App& app, Call call) {
   const auto exported = [&]() -> Result<Json> {
     publish::ExportOptions options;
     options.format = TRY(publish::format_from_name(TRY(string_field(call.body, "format", "gguf"))));
-    const std::string type = TRY(string_field(call.body, "type", ""));
+    const std::string type = TRY(string_field(call.body, "quant", ""));
     if (!type.empty() && !(options.dtype = tensor::dtype_from_name(type)))
       return base::fail(Code::kInvalid, fmt::format("no weight type is called '{}'", type),
                         "e.g. Q8_0, Q4_1, F16, F32");
-    const std::string name = TRY(string_field(call.body, "name", app.model_id() + "-edited.gguf"));
+    const std::string name = TRY(string_field(call.body, "out", app.model_id() + "-edited.gguf"));
     const bool is_plain = !name.empty() && name.size() <= 100 && name[0] != '.' &&
                           name.find_first_not_of(
                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW"

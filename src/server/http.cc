@@ -1,5 +1,6 @@
 #include "server/http.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <boost/asio.hpp>
@@ -50,7 +51,7 @@ class Answer final : public Exchange, public std::enable_shared_from_this<Answer
     });
   }
   bool write(std::string piece) override {
-    if (gone_) return false;
+    if (gone_ || closed_) return false;
     unsent_ += piece.size();
     if (unsent_ > most_unsent_) {
       leave();
@@ -63,6 +64,7 @@ class Answer final : public Exchange, public std::enable_shared_from_this<Answer
     return true;
   }
   void end() override {
+    closed_ = true;
     asio::post(io_, [self = shared_from_this()] {
       self->ended_ = true;
       self->waker_.cancel();
@@ -101,7 +103,32 @@ class Answer final : public Exchange, public std::enable_shared_from_this<Answer
   bool streams_ = false, begun_ = false, ended_ = false;
   std::deque<std::string> pieces_;
   std::atomic<size_t> unsent_ = 0;
-  std::atomic<bool> gone_ = false;
+  std::atomic<bool> gone_ = false, closed_ = false;
+};
+
+// Cancels what a socket waits for once the time is up; the socket stays open, so that it can be
+// told. (The expiry of beast::tcp_stream closes it.)
+class Deadline {
+ public:
+  Deadline(tcp::socket& socket, double seconds)
+      : state_(std::make_shared<State>(State::kRuns)),
+        timer_(socket.get_executor(), milliseconds(seconds)) {
+    timer_.async_wait([state = state_, &socket](const error_code& e) {
+      if (e || *state == State::kOver) return;
+      *state = State::kPassed;
+      error_code ignored;
+      socket.cancel(ignored);
+    });
+  }
+  ~Deadline() { *state_ = State::kOver; }  // the timer's call may be queued already
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  bool passed() const { return *state_ == State::kPassed; }
+
+ private:
+  enum class State { kRuns, kPassed, kOver };
+  std::shared_ptr<State> state_;
+  asio::steady_timer timer_;
 };
 
 class Server final : public HttpServer {
@@ -119,6 +146,12 @@ class Server final : public HttpServer {
     if (error)
       return base::fail(Code::kInvalid, fmt::format("'{}' is not an address", host),
                         "use 127.0.0.1, ::1, 0.0.0.0 or an address of this machine");
+    // As many connections as the system allows.
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+      files.rlim_cur = files.rlim_max;
+      ::setrlimit(RLIMIT_NOFILE, &files);
+    }
     const tcp::endpoint endpoint(address, port);
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
@@ -186,18 +219,24 @@ class Server final : public HttpServer {
       http::request_parser<http::string_body> parser;
       parser.header_limit(static_cast<uint32_t>(limits_.header_bytes));
       parser.body_limit(limits_.body_bytes);
-      stream.expires_after(milliseconds(limits_.header_s));
-      co_await http::async_read_header(stream, buffer, parser, into(error));
+      stream.expires_never();
+      bool is_late = false;
+      {
+        const Deadline deadline(stream.socket(), limits_.header_s);
+        co_await http::async_read_header(stream, buffer, parser, into(error));
+        is_late = deadline.passed();
+      }
       if (!error && parser.get()[http::field::expect] == "100-continue") {
         http::response<http::empty_body> go_on(http::status::continue_, 11);
         co_await http::async_write(stream, go_on, into(error));
       }
       if (!error) {
-        stream.expires_after(milliseconds(limits_.body_s));
+        const Deadline deadline(stream.socket(), limits_.body_s);
         co_await http::async_read(stream, buffer, parser, into(error));
+        is_late = deadline.passed();
       }
       if (error) {
-        co_await refuse(stream, error);
+        co_await refuse(stream, is_late ? error_code(beast::error::timeout) : error);
         co_return;
       }
       const auto request = parser.release();

@@ -32,7 +32,8 @@ bool same_file(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Agents>> Agents::open(const model::ChatModel& patient) {
+Result<std::shared_ptr<const Agents>> Agents::open(const model::ChatModel& patient,
+                                                   std::shared_ptr<Decoder> decoder) {
   const std::string path = TRY(model::find_model(""));
   const model::ChatModel base =
       same_file(path, patient.path) && patient.model.activations() == tensor::Activations::kFloat
@@ -46,7 +47,7 @@ Result<std::shared_ptr<const Agents>> Agents::open(const model::ChatModel& patie
       return fail(Code::kInternal,
                   fmt::format("the adapter of watchdog and surgeon does not fit {}", path));
   const std::shared_ptr<const Writer> writer =
-      TRY(Writer::make(base.with(base.model.adapted(adapters)), kSystem));
+      TRY(Writer::make(base.with(base.model.adapted(adapters)), kSystem, std::move(decoder)));
   return std::make_shared<const Agents>(writer, std::make_shared<agent::ModelSurgeon>(*writer));
 }
 

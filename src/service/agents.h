@@ -13,7 +13,8 @@ class Agents {
  public:
   // Shares the weights of `patient` where that is the default model. Errors: those of loading the
   // default model.
-  static base::Result<std::shared_ptr<const Agents>> open(const model::ChatModel& patient);
+  static base::Result<std::shared_ptr<const Agents>> open(const model::ChatModel& patient,
+                                                          std::shared_ptr<Decoder> decoder);
   // Of others, which the agents keep.
   Agents(std::shared_ptr<const agent::LanguageModel> model,
          std::shared_ptr<const agent::Surgeon> surgeon)

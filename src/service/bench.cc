@@ -70,7 +70,7 @@ Result<Json> bench_facts(const Place& place, const Scratch& scratch, const Bench
 Result<Json> bench_watchdog(const Place& place, const std::string& file, const base::Job& job) {
   const auto items = TRY(agent::examples_from_jsonl(TRY(base::read_file(file)), file));
   const model::ChatModel chat = TRY(model::load_chat_model(place.model, place.activations));
-  const auto agents = TRY(Agents::open(chat));
+  const auto agents = TRY(Agents::open(chat, std::make_shared<Decoder>()));
   return agent::bench_watchdog(items, agents->model(), job);
 }
 

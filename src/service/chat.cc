@@ -1,6 +1,9 @@
 #include "service/chat.h"
 
+#include <future>
 #include <utility>
+
+#include "service/completion.h"
 
 namespace expunge::service {
 
@@ -106,28 +109,27 @@ Status Chat::reply(const Call& call) {
   const auto shown = TRY(
       dialogue_.shown(model, call.message, static_cast<size_t>(options_.generate.max_new_tokens)));
   if (shown.left_out > 0) call.emit(TurnsLeftOut{shown.left_out});
-  text::StreamDecoder decoder(model.tokenizer);
   std::string text;
-  const auto take = [&](const Result<std::string>& piece) {
-    if (!piece || piece->empty()) return;
-    text += *piece;
-    call.emit(ReplyText{*piece});
-  };
-  const auto generated =
-      model::generate(model.model, {&shown.ids, 1}, options_.generate, {},
-                      [&](size_t, std::span<const int32_t> ids) {
-                        take(decoder.push(ids.back()));
-                        return call.job.cancelled() ? model::Next::kStop : model::Next::kGoOn;
-                      });
+  const CompletionOptions options{.sampling = options_.generate.sampling,
+                                  .max_new_tokens = options_.generate.max_new_tokens};
+  std::promise<Result<Completed>> done;
+  TRY(complete(
+      *session_.decoder(), model, shown.ids, options, call.job,
+      [&](const Piece& piece) {
+        text += piece.text;
+        if (!piece.text.empty()) call.emit(ReplyText{piece.text});
+        return !call.job.cancelled();
+      },
+      [&](Result<Completed> completed) { done.set_value(std::move(completed)); }));
+  const Result<Completed> completed = done.get_future().get();
   // The text before it was stopped remains.
-  if (!generated && generated.error().code != Code::kCancelled)
-    return tl::unexpected(generated.error());
-  take(decoder.finish());
+  if (!completed && completed.error().code != Code::kCancelled)
+    return tl::unexpected(completed.error());
   dialogue_.add_turn(call.message, text);
   call.emit(Turn{.user = call.message,
                  .assistant = text,
                  .intent = Intent::kNone,
-                 .result = Replied{call.job.cancelled() || !generated}});
+                 .result = Replied{call.job.cancelled() || !completed}});
   return {};
 }
 

@@ -21,7 +21,7 @@ class Decoder {
   struct Limits {
     size_t max_open = 512;  // requests that run or wait; more are refused
     size_t max_batch = 64;  // that run at once
-    size_t max_rows = 160;  // tokens of one pass: how long a prompt holds up those who write
+    size_t max_rows = 192;  // tokens of one pass: how long a prompt holds up those who write
     size_t kept_bytes = size_t{128} << 20;  // keys and values of ended requests, for each model
     size_t idle_models = 2;                 // whose keys and values are kept without a request
   };

@@ -23,7 +23,7 @@ Result<IntentReader> IntentReader::make(const std::string& watchdog, Session& se
   if (watchdog.empty())
     reader.agents_ = TRY(session.agents());
   else if (watchdog == "self")
-    reader.self_ = TRY(Writer::make(session.snapshot()->base, kSelfTask));
+    reader.self_ = TRY(Writer::make(session.snapshot()->base, kSelfTask, session.decoder()));
   else
     reader.endpoint_ = TRY(agent::endpoint_from_url(watchdog));
   return reader;

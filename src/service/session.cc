@@ -41,7 +41,7 @@ journal::Draft draft_of(const agent::Plan& plan, const repair::Outcome& outcome,
   draft.request = {{"intent", agent::name(plan.intent)}, {"targets", requests}};
   draft.plan = agent::to_json(plan);
   draft.method = plan.method;
-  draft.report = {{"before", verify::to_json(outcome.before, verify::Detail::kFigures)},
+  draft.report = {{"before", verify::to_json(outcome.before, verify::Detail::kItems)},
                   {"after", verify::to_json(outcome.after, verify::Detail::kItems)},
                   {"edit_norm", outcome.edit_norm}};
   draft.verdict = repair::name(outcome.verdict);
@@ -113,9 +113,14 @@ Result<model::ChatModel> Session::with_entries(std::span<const int64_t> ids) {
   return now->base.with(TRY(edit::apply(now->base.model, edits)));
 }
 
+const std::shared_ptr<Decoder>& Session::decoder() {
+  std::call_once(decoder_made_, [this] { decoder_ = std::make_shared<Decoder>(); });
+  return decoder_;
+}
+
 Result<std::shared_ptr<const Agents>> Session::agents() {
   const std::lock_guard lock(agents_mutex_);
-  if (!agents_) agents_ = TRY(Agents::open(present()));
+  if (!agents_) agents_ = TRY(Agents::open(present(), decoder()));
   return agents_;
 }
 

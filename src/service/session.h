@@ -62,6 +62,8 @@ class Session {
     return with_journal([](journal::Journal& j) { return j.active(); });
   }
 
+  // Decodes for all who talk; its thread begins at the first call.
+  const std::shared_ptr<Decoder>& decoder();
   // Watchdog and surgeon; the built-in ones are loaded at the first call.
   base::Result<std::shared_ptr<const Agents>> agents();
   // Snapshot = file + the journal's active edits, also when another process has appended.
@@ -100,6 +102,8 @@ class Session {
   std::mutex change_mutex_;  // one change at a time; taken before the others
   std::mutex journal_mutex_;
   mutable std::mutex snapshot_mutex_;
+  std::once_flag decoder_made_;
+  std::shared_ptr<Decoder> decoder_;
   std::mutex agents_mutex_;
   std::shared_ptr<const Agents> agents_;
   std::optional<journal::Journal> journal_;

@@ -1,35 +1,29 @@
 #include "service/writer.h"
 
-#include <algorithm>
+#include <future>
 
-#include "model/generate.h"
 #include "text/token_bytes.h"
 
 namespace expunge::service {
 
 using base::Result;
-using tensor::Tensor;
+using base::Status;
+using model::Generation;
 
-namespace {
-
-size_t n_common(std::span<const int32_t> a, std::span<const int32_t> b) {
-  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-}
-
-}  // namespace
-
-Result<std::unique_ptr<Writer>> Writer::make(model::ChatModel model, std::string system) {
+Result<std::unique_ptr<Writer>> Writer::make(model::ChatModel model, std::string system,
+                                             std::shared_ptr<Decoder> decoder) {
   agent::Vocabulary vocabulary(TRY(text::token_bytes(model.tokenizer)),
                                model.model.arch().text_end_ids());
   return std::unique_ptr<Writer>(
-      new Writer(std::move(model), std::move(system), std::move(vocabulary)));
+      new Writer(std::move(model), std::move(system), std::move(vocabulary), std::move(decoder)));
 }
 
-Writer::Writer(model::ChatModel model, std::string system, agent::Vocabulary vocabulary)
+Writer::Writer(model::ChatModel model, std::string system, agent::Vocabulary vocabulary,
+               std::shared_ptr<Decoder> decoder)
     : model_(std::move(model)),
       system_(std::move(system)),
       vocabulary_(std::move(vocabulary)),
-      runner_(std::make_shared<model::Runner>(model_.model)) {}
+      decoder_(std::move(decoder)) {}
 
 size_t Writer::context() const { return static_cast<size_t>(model_.model.arch().context_length); }
 
@@ -39,66 +33,70 @@ Result<std::vector<int32_t>> Writer::encode(const std::string& prompt,
   return model_.encode(messages, begun);
 }
 
-Result<Tensor> Writer::read(std::vector<int32_t> ids, const base::Job& job) const {
-  TRY(model::check_prompt(model_.model.arch(), ids));
-  constexpr size_t kChunk = 1024;
-  // The last token is run in any case: its logits are wanted.
-  const size_t known = std::min(n_common(ids_, ids), ids.size() - 1);
-  runner_->pool().truncate(sequence_, known);
-  ids_ = std::move(ids);
-  Tensor hidden;
-  for (size_t at = known; at < ids_.size(); at += kChunk) {
-    if (const base::Status status = job.check(); !status) {
-      ids_.resize(at);
-      return tl::unexpected(status.error());
-    }
-    const model::Chunk chunk{&sequence_,
-                             std::span(ids_).subspan(at, std::min(kChunk, ids_.size() - at))};
-    hidden = runner_->forward({&chunk, 1});
-  }
-  return runner_->logits(hidden.narrow(0, hidden.size(0) - 1, 1)).view({-1});
+std::string Writer::text_of(const Order& order, std::span<const int32_t> written) const {
+  std::string text = order.begun;
+  for (const int32_t id : written) text += vocabulary_.bytes(id);
+  return text;
+}
+
+// The order must outlive it.
+model::Request Writer::request(std::vector<int32_t> ids, const Order& order,
+                               const base::Job& job) const {
+  model::Request r;
+  r.ids = std::move(ids);
+  r.max_new_tokens = order.max_new_tokens;
+  // min_p: what is unlikely is not even sorted, and a wording stays a wording.
+  r.sampling = {.temperature = order.temperature, .min_p = 0.05, .seed = order.seed};
+  r.job = job;
+  r.constrain = [this, &order](std::span<const int32_t> written, std::span<float> logits) {
+    agent::Choice choice(vocabulary_, logits);
+    order.grammar->constrain(text_of(order, written), choice);
+  };
+  r.on_token = [this, &order](std::span<const int32_t> written) {
+    return order.grammar->is_complete(text_of(order, written)) ? model::Next::kStop
+                                                               : model::Next::kGoOn;
+  };
+  return r;
 }
 
 Result<std::vector<std::string>> Writer::write(const std::string& prompt,
                                                std::span<const Order> orders,
                                                const base::Job& job) const {
-  const std::lock_guard lock(mutex_);
-  return tensor::guarded([&]() -> Result<std::vector<std::string>> {
-    const std::vector<int32_t> ids = TRY(encode(prompt, ""));
-    const Tensor next = TRY(read(ids, job));
-    const auto text_of = [&](const Order& order, std::span<const int32_t> written) {
-      std::string text = order.begun;
-      for (const int32_t id : written) text += vocabulary_.bytes(id);
-      return text;
-    };
-    std::vector<model::Request> requests;
-    for (const Order& order : orders) {
-      model::Request& r = requests.emplace_back();
-      r.runner = runner_;
-      r.ids = order.begun.empty() ? ids : TRY(encode(prompt, order.begun));
-      const size_t shared = std::min(n_common(ids, r.ids), r.ids.size() - !order.begun.empty());
-      r.sequence = model::KvPool::fork(sequence_, shared, 0);
-      if (order.begun.empty()) r.next_logits = next;
-      r.max_new_tokens = order.max_new_tokens;
-      // min_p: what is unlikely is not even sorted, and a wording stays a wording.
-      r.sampling = {.temperature = order.temperature, .min_p = 0.05, .seed = order.seed};
-      r.job = job;
-      r.constrain = [this, &order, text_of](std::span<const int32_t> written,
-                                            std::span<float> logits) {
-        agent::Choice choice(vocabulary_, logits);
-        order.grammar->constrain(text_of(order, written), choice);
-      };
-      r.on_token = [&order, text_of](std::span<const int32_t> written) {
-        return order.grammar->is_complete(text_of(order, written)) ? model::Next::kStop
-                                                                   : model::Next::kGoOn;
-      };
+  const std::vector<int32_t> ids = TRY(encode(prompt, ""));
+  if (orders.size() > 1) {  // the prompt of all is run once, and kept
+    model::Request first;
+    first.ids = ids;
+    first.max_new_tokens = 1;
+    first.job = job;
+    TRY(decoder_->run(model_.model, std::move(first)));
+  }
+  std::vector<std::future<Result<Generation>>> generations;
+  Status status;
+  for (const Order& order : orders) {
+    Result<std::vector<int32_t>> begun = ids;
+    if (!order.begun.empty()) begun = encode(prompt, order.begun);
+    if (!begun) {
+      status = tl::unexpected(std::move(begun.error()));
+      break;
     }
-    std::vector<std::string> replies;
-    const auto written = TRY(model::run_all(std::move(requests), {}));
-    for (size_t i = 0; i < orders.size(); ++i)
-      replies.push_back(text_of(orders[i], written[i].ids));
-    return replies;
-  });
+    model::Request r = request(std::move(*begun), order, job);
+    auto done = std::make_shared<std::promise<Result<Generation>>>();
+    r.on_done = [done](Result<Generation> result) { done->set_value(std::move(result)); };
+    status = decoder_->submit(model_.model, std::move(r));
+    if (!status) break;
+    generations.push_back(done->get_future());
+  }
+  // All are awaited in any case: they refer to the orders.
+  std::vector<std::string> replies;
+  for (size_t i = 0; i < generations.size(); ++i) {
+    auto generation = generations[i].get();
+    if (generation)
+      replies.push_back(text_of(orders[i], generation->ids));
+    else if (status)
+      status = tl::unexpected(std::move(generation.error()));
+  }
+  TRY(std::move(status));
+  return replies;
 }
 
 }  // namespace expunge::service

@@ -1,0 +1,146 @@
+// Replies of many callers against those that each gets alone.
+#include "service/decoder.h"
+
+#include <future>
+#include <random>
+
+#include "model/generate.h"
+#include "service/planted_test.h"
+#include "tiny.h"
+
+namespace expunge::service {
+namespace {
+
+using base::Code;
+using tests::Ids;
+
+Ids random_ids(uint64_t seed, size_t n) {
+  std::mt19937_64 rng(seed);
+  Ids ids;
+  for (size_t i = 0; i < n; ++i) ids.push_back(static_cast<int32_t>(rng() % 64));
+  return ids;
+}
+
+model::Model talkative(uint64_t seed) {
+  model::Arch arch = tests::tiny_arch();
+  arch.end_ids = {63};
+  tensor::start(1);
+  return model::Model::from_weights(arch, tests::random_weights(arch, seed)).value();
+}
+
+Ids alone(const model::Model& model, const Ids& prompt, int64_t n) {
+  model::GenerateOptions options;
+  options.max_new_tokens = n;
+  return model::generate(model, {&prompt, 1}, options).value()[0].ids;
+}
+
+model::Request request(Ids prompt, int64_t n) {
+  model::Request r;
+  r.ids = std::move(prompt);
+  r.max_new_tokens = n;
+  return r;
+}
+
+TEST(Decoder, EachCallerGetsWhatItWouldGetAlone) {
+  const model::Model a = talkative(1), b = talkative(2);
+  Decoder decoder({.max_batch = 3, .max_rows = 10});
+  std::vector<std::future<base::Result<model::Generation>>> replies;
+  for (size_t i = 0; i < 12; ++i)
+    replies.push_back(std::async(std::launch::async, [&, i] {
+      return decoder.run(i % 3 ? a : b, request(random_ids(i / 2, 3 + i * 5 % 23), 8));
+    }));
+  for (size_t i = 0; i < replies.size(); ++i)
+    EXPECT_EQ(replies[i].get().value().ids,
+              alone(i % 3 ? a : b, random_ids(i / 2, 3 + i * 5 % 23), 8))
+        << i;
+  EXPECT_EQ(decoder.n_open(), 0u);
+  EXPECT_EQ(decoder.totals().requests, 12u);
+}
+
+TEST(Decoder, WhatAPromptHasInCommonWithAnEarlierOneIsNotComputedAgain) {
+  const model::Model model = talkative(3);
+  Decoder decoder;
+  const Ids first = random_ids(7, 20);
+  Ids conversation = first;
+  const Ids reply = decoder.run(model, request(first, 9)).value().ids;
+  EXPECT_EQ(decoder.totals().reused_tokens, 0u);
+  // The next turn of the conversation, and another that forks from the first.
+  conversation.insert(conversation.end(), reply.begin(), reply.end());
+  conversation.push_back(5);
+  EXPECT_EQ(decoder.run(model, request(conversation, 6)).value().ids,
+            alone(model, conversation, 6));
+  EXPECT_GE(decoder.totals().reused_tokens, first.size() + reply.size() - 1);
+  Ids fork(first.begin(), first.begin() + 12);
+  fork.push_back(1);
+  const uint64_t before = decoder.totals().reused_tokens;
+  EXPECT_EQ(decoder.run(model, request(fork, 6)).value().ids, alone(model, fork, 6));
+  EXPECT_EQ(decoder.totals().reused_tokens - before, 12u);
+  EXPECT_EQ(decoder.run(model, request(first, 9)).value().ids, reply);
+}
+
+// What is kept is bounded, so the pool of keys and values does not grow with the requests.
+TEST(Decoder, KeysAndValuesOfEndedRequestsAreDroppedAboveTheirBound) {
+  const model::Model model = talkative(4);
+  Decoder decoder({.kept_bytes = 40000});
+  for (uint64_t i = 0; i < 60; ++i) {
+    const Ids prompt = random_ids(100 + i, 15);
+    ASSERT_EQ(decoder.run(model, request(prompt, 5)).value().ids, alone(model, prompt, 5)) << i;
+  }
+}
+
+TEST(Decoder, RequestsInFlightFinishOnTheModelThatTheyBeganWith) {
+  const model::Model before = talkative(5), after = talkative(6);
+  Decoder decoder;
+  std::promise<void> begun, other_done;
+  model::Request first = request(random_ids(1, 6), 12);
+  first.on_token = [&](std::span<const int32_t> ids) {
+    if (ids.size() == 2) {
+      begun.set_value();
+      // Meanwhile the other model answers whole.
+    }
+    return model::Next::kGoOn;
+  };
+  auto running =
+      std::async(std::launch::async, [&] { return decoder.run(before, std::move(first)); });
+  begun.get_future().wait();
+  EXPECT_EQ(decoder.run(after, request(random_ids(1, 6), 12)).value().ids,
+            alone(after, random_ids(1, 6), 12));
+  EXPECT_EQ(running.get().value().ids, alone(before, random_ids(1, 6), 12));
+}
+
+TEST(Decoder, WhatCannotRunIsRefused) {
+  const model::Model model = talkative(8);
+  Decoder decoder({.max_open = 1});
+  EXPECT_EQ(decoder.run(model, request({}, 5)).error().code, Code::kInvalid);
+  EXPECT_EQ(decoder.run(model, request({99999}, 5)).error().code, Code::kInvalid);
+  std::promise<void> go_on;
+  std::promise<void> begun;
+  model::Request first = request(random_ids(1, 6), 2);
+  first.on_token = [&, future = go_on.get_future().share()](std::span<const int32_t> ids) {
+    if (ids.size() == 1) begun.set_value(), future.wait();
+    return model::Next::kGoOn;
+  };
+  auto running =
+      std::async(std::launch::async, [&] { return decoder.run(model, std::move(first)); });
+  begun.get_future().wait();
+  EXPECT_EQ(decoder.run(model, request(random_ids(2, 6), 2)).error().code, Code::kUnavailable);
+  go_on.set_value();
+  EXPECT_TRUE(running.get());
+}
+
+TEST(Decoder, ACancelledRequestLeavesAlone) {
+  const model::Model model = talkative(9);
+  Decoder decoder;
+  model::Request stopped = request(random_ids(1, 6), 50);
+  const base::Job job;
+  stopped.job = job;
+  stopped.on_token = [&](std::span<const int32_t> ids) {
+    if (ids.size() == 3) job.cancel();
+    return model::Next::kGoOn;
+  };
+  EXPECT_EQ(decoder.run(model, std::move(stopped)).error().code, Code::kCancelled);
+  EXPECT_EQ(decoder.n_open(), 0u);
+}
+
+}  // namespace
+}  // namespace expunge::service
