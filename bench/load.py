@@ -6,7 +6,7 @@
     bench/load.py MODEL.gguf [--clients 1,8,64] [--requests N] [--rounds N] [--peer SERVER…]
 
 Each client sends one /v1/completions after the other (streamed, greedy, a prompt of its own of about
-60 tokens, 48 new tokens) until all N requests (4 a client at least) are done; bounded in number and
+60 tokens, 48 new tokens) until all N requests (2 a client at least) are done; bounded in number and
 time. Reported: requests a second, and the median and the 99th percentile of the time to the first
 token and of the time between tokens; medians over the rounds. --peer is a command that serves the
 same API at port {port}; the default is llama-cpp-python's. Only 127.0.0.1 is ever spoken to.
@@ -136,7 +136,7 @@ def main():
             for name, command in commands.items():
                 port = free_port()
                 with Server(command.format(port=port), port):
-                    figures[name].append(load(port, clients, max(args.requests, 4 * clients)))
+                    figures[name].append(load(port, clients, max(args.requests, 2 * clients)))
         medians = {name: {key: statistics.median(f[key] for f in rounds) for key in rounds[0]}
                    for name, rounds in figures.items()}
         for name, f in medians.items():

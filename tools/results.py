@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the first section of docs/results.md from `expunge bench facts --json` and `expunge bench watchdog --json`.
+"""Writes the first section of docs/results.md from `expunge bench facts --json`.
 
     build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \
       --sequence 30 --written Q4_1 --json >facts.json
-    build/release/expunge bench watchdog data/watchdog/dev.jsonl --json >watchdog.json
-    tools/results.py facts.json watchdog.json
-`make results` does all three.
+    tools/results.py facts.json
+`make results` does both.
 """
 import json
 import statistics
@@ -86,34 +85,11 @@ def sequence(out, data):
           [tuple(cell(f[k]) for k in ("fact", "kind", "prompt", "reply")) for f in s["failures"]])
 
 
-def watchdog(out, data):
-    out += [f"## Watchdog, {data['items']} dialogues by a hand that it was not trained on", "",
-            "data/watchdog/dev.jsonl. Shares of requests found, of others taken for requests, of right "
-            "intents, of requests right as a whole among those read with the right intent.", ""]
-    table(out, ["figure", "value"],
-          [(k, number(data[k])) for k in ("found", "false_alarms", "intent", "targets", "questions",
-                                          "answers")])
-    for key in ("categories", "languages"):
-        table(out, [key, "items", "right intent", "requests", "found", "right as a whole",
-                    "false alarms"],
-              [(name, *(c[k] for k in ("items", "right", "requests", "found", "whole",
-                                       "false_alarms")))
-               for name, c in data[key].items()])
-    names = data["matrix"]["intents"]
-    table(out, ["labelled \\ read", *names],
-          [(name, *row) for name, row in zip(names, data["matrix"]["rows"])])
-    sure = data["sure"]
-    out += [f"Sure of {sure['items']} readings, {sure['right']} of them right, {sure['false_alarms']} "
-            f"taken wrongly for a request. A reading takes {data['latency_ms']['median']:.0f} ms (median).", ""]
-
-
 def main():
     out = ["SmolLM2-135M-Instruct Q4_1. Made by `make results`.", ""]
     data = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     facts(out, data)
     sequence(out, data)
-    if len(sys.argv) > 2:
-        watchdog(out, json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
     notes = Path(__file__).resolve().parent.parent / "docs/ablation.md"
     if notes.exists():
         out.append(notes.read_text(encoding="utf-8"))

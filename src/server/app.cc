@@ -213,6 +213,7 @@ void App::dispatch(const Route& route, Call call) {
 }
 
 Result<model::ChatModel> App::model(const std::optional<std::vector<int64_t>>& entries) {
+  TRY(session_.refresh());  // another process may have appended
   if (!entries) return session_.present();
   const int64_t head = session_.snapshot()->head;
   const std::lock_guard lock(variants_mutex_);
@@ -237,9 +238,17 @@ void App::listen(std::shared_ptr<Exchange> exchange) {
   exchange->begin_stream();
   {
     const std::lock_guard lock(listeners_mutex_);
+    if (events_end_) return exchange->end();
     listeners_.push_back(std::move(exchange));
   }
   announce();
+}
+
+void App::end_events() {
+  const std::lock_guard lock(listeners_mutex_);
+  events_end_ = true;
+  for (const auto& l : listeners_) l->end();
+  listeners_.clear();
 }
 
 void App::watch_ledger() {
@@ -270,8 +279,7 @@ void App::watch_ledger() {
     const std::lock_guard lock(listeners_mutex_);
     std::erase_if(listeners_, [&](const auto& l) { return !l->write(text); });
   }
-  const std::lock_guard lock(listeners_mutex_);
-  for (const auto& l : listeners_) l->end();
+  end_events();
 }
 
 }  // namespace expunge::server

@@ -11,6 +11,7 @@
 
 #include "server/http.h"
 #include "server/proposals.h"
+#include "server/said.h"
 #include "server/workers.h"
 #include "service/completion.h"
 #include "service/keys.h"
@@ -21,10 +22,12 @@ namespace expunge::server {
 struct AppOptions {
   bool is_loopback = true;  // that it listens there: without any key everybody there may do all
   std::vector<std::string> hosts = {};  // names that requests may have in Host, without the port
+  std::string watchdog = {};            // who reads plain words, as IntentReader::make takes it
   service::PlanOptions plan = {};
   repair::ForgetOptions forget = {};
   size_t max_changes = 16;  // requests to forget or undo that run or wait; more are refused
   size_t max_plans = 64;    // messages that are read, or planned
+  double most_s = 600;      // that a reply may take
 };
 
 // A request on its way through a route.
@@ -36,6 +39,13 @@ struct Call {
   base::Json body = {};
 };
 
+// A field of a route's body, as /openapi.json shows it.
+struct BodyField {
+  std::string_view name;
+  std::string_view type;  // of JSON Schema; "" = any
+  std::string_view help;
+};
+
 class App;
 // One row of the table that routes, /openapi.json and the limits are made of.
 struct Route {
@@ -45,6 +55,7 @@ struct Route {
   // Where it runs: at once, or in one of the threads for reading and planning, or for changes.
   enum class Runs { kAtOnce, kReading, kChanging } runs;
   void (*handle)(App& app, Call call);
+  std::vector<BodyField> body = {};
 };
 std::vector<Route> routes();
 
@@ -67,6 +78,7 @@ class App {
   const service::IntentReader& reader() const { return reader_; }
   service::Decoder& decoder() { return *session_.decoder(); }
   Proposals& proposals() { return proposals_; }
+  Said& said() { return said_; }
   Metrics& metrics() { return metrics_; }
   const AppOptions& options() const { return options_; }
   std::string model_id() const { return model_id_; }
@@ -76,6 +88,8 @@ class App {
   // Tells those who listen (/v1/expunge/events) that the ledger has changed.
   void announce();
   void listen(std::shared_ptr<Exchange> exchange);
+  // Ends the streams of those, who would wait forever, and of who comes later.
+  void end_events();
 
  private:
   base::Result<service::Scope> scope_of(const HttpRequest& request);
@@ -93,6 +107,7 @@ class App {
   service::Keys keys_;
   Metrics metrics_ = {};
   Proposals proposals_;
+  Said said_;
   struct Variant;
   std::mutex variants_mutex_;
   std::vector<Variant> variants_;  // models with chosen entries, the latest first
@@ -100,7 +115,8 @@ class App {
   std::vector<std::shared_ptr<Exchange>> listeners_;
   std::mutex watcher_mutex_;
   std::condition_variable watcher_wakes_;
-  bool stops_ = false, changed_ = false;
+  bool stops_ = false, changed_ = false;  // guarded by watcher_mutex_
+  bool events_end_ = false;               // guarded by listeners_mutex_
   std::thread watcher_;
   // Last: they end first.
   Workers reading_, changing_;

@@ -303,7 +303,7 @@ TEST_F(AppTest, OddBodiesAreAnsweredAndNeverEndTheServer) {
   const char* paths[] = {"/v1/chat/completions", "/v1/completions", "/v1/expunge/plans",
                          "/tokenize"};
   std::mt19937_64 rng(1);
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < 10000; ++i) {
     std::string body = seeds[rng() % 3];
     for (uint64_t n = rng() % 4; n > 0; --n) {
       const size_t at = rng() % body.size();
@@ -363,6 +363,9 @@ TEST_F(AppTest, TheTableIsTheDocumentation) {
     EXPECT_FALSE(route.summary.empty());
   }
   EXPECT_EQ(api["paths"]["/v1/expunge/entries/{id}/undo"]["post"]["x-scope"], "forget");
+  EXPECT_TRUE(api["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]
+                 ["schema"]["properties"]
+                     .contains("expunge_entries"));
 }
 
 TEST_F(AppTest, ThePageMayRunNothingFromElsewhere) {

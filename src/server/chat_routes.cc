@@ -45,26 +45,40 @@ std::vector<text::Message> heard(const std::vector<text::Message>& messages) {
   return dialogue;
 }
 
-// Without the turns that contain what was forgotten: the model would read it there.
-std::vector<text::Message> shown(App& app, const ChatAsk& ask) {
+// Entries that hold for the request.
+std::vector<journal::Entry> holding(App& app, const ChatAsk& ask) {
+  std::vector<journal::Entry> entries =
+      app.session().active().value_or(std::vector<journal::Entry>());
+  if (ask.entries)
+    std::erase_if(entries, [&](const journal::Entry& e) {
+      return std::ranges::find(*ask.entries, e.id) == ask.entries->end();
+    });
+  return entries;
+}
+
+// Without the turns that contain what was forgotten: the model would read it there. And without
+// those that an edit made it say which does not hold.
+std::vector<text::Message> shown(App& app, const ChatAsk& ask,
+                                 const std::vector<journal::Entry>& entries) {
   std::vector<std::string> answers;
-  if (const auto entries = app.session().active()) {
-    for (const journal::Entry& e : *entries) {
-      const bool holds =
-          !ask.entries || std::ranges::find(*ask.entries, e.id) != ask.entries->end();
-      if (!holds || e.sealed || !repair::has_questions(e)) continue;
-      if (const auto plan = agent::plan_from_json(e.plan))
-        for (const agent::Target& t : plan->targets)
-          std::ranges::copy(t.answers, std::back_inserter(answers));
-    }
+  for (const journal::Entry& e : entries) {
+    if (e.sealed || !repair::has_questions(e)) continue;
+    if (const auto plan = agent::plan_from_json(e.plan))
+      for (const agent::Target& t : plan->targets)
+        std::ranges::copy(t.answers, std::back_inserter(answers));
   }
-  std::vector<text::Message> messages = ask.messages;
-  if (answers.empty()) return messages;
   const auto reveals = [&](const text::Message& m) { return verify::reveals(m.content, answers); };
+  const auto holds = [&](int64_t id) {
+    return std::ranges::find(entries, id, &journal::Entry::id) != entries.end();
+  };
+  std::vector<text::Message> messages = ask.messages;
   for (size_t i = 0; i + 1 < messages.size();) {
-    const bool is_turn = messages[i].role == "user" && messages[i + 1].role == "assistant" &&
-                         messages[i + 1].tool_calls.empty();
-    if (is_turn && (reveals(messages[i]) || reveals(messages[i + 1])))
+    const text::Message &user = messages[i], &assistant = messages[i + 1];
+    const bool is_turn =
+        user.role == "user" && assistant.role == "assistant" && assistant.tool_calls.empty();
+    const auto under = is_turn ? app.said().under(user.content, assistant.content) : std::nullopt;
+    if (is_turn &&
+        (reveals(user) || reveals(assistant) || (under && !std::ranges::all_of(*under, holds))))
       messages.erase(messages.begin() + static_cast<ptrdiff_t>(i),
                      messages.begin() + static_cast<ptrdiff_t>(i) + 2);
     else
@@ -73,7 +87,7 @@ std::vector<text::Message> shown(App& app, const ChatAsk& ask) {
   return messages;
 }
 
-struct Said {
+struct Words {
   std::string text;
   Json about;
 };
@@ -82,21 +96,21 @@ Json about(agent::Intent intent) {
   return {{"intent", agent::name(intent)}, {"sure", true}, {"proposal", nullptr}};
 }
 
-Result<Said> carry_out(App& app, const Call& call, const service::Proposal& proposal) {
+Result<Words> carry_out(App& app, const Call& call, const service::Proposal& proposal) {
   const auto done = TRY(carry(app, proposal, journal::Seal::kNo, call.exchange->job));
-  Said said{service::in_words(done), about(proposal.intent)};
+  Words said{service::in_words(done), about(proposal.intent)};
   said.about["result"] = to_json(done);
   return said;
 }
 
-Result<Said> propose(App& app, const Call& call, const ChatAsk& ask, service::Proposal proposal) {
+Result<Words> propose(App& app, const Call& call, const ChatAsk& ask, service::Proposal proposal) {
   if (call.scope < Scope::kForget)
-    return Said{
+    return Words{
         "This key may talk, but not change what the model knows: that needs one of the "
         "scope 'forget'.",
         about(proposal.intent)};
   if (ask.agreed && proposal.sure) return carry_out(app, call, proposal);
-  Said said{service::in_words(proposal), about(proposal.intent)};
+  Words said{service::in_words(proposal), about(proposal.intent)};
   said.about["sure"] = proposal.sure;
   const std::string id = app.proposals().add(proposal);
   said.about["proposal"] = proposal_json(id, proposal);
@@ -104,7 +118,7 @@ Result<Said> propose(App& app, const Call& call, const ChatAsk& ask, service::Pr
 }
 
 // What is said instead of a reply by the model; nothing if the message is for the model.
-Result<std::optional<Said>> obey(App& app, const Call& call, const ChatAsk& ask) {
+Result<std::optional<Words>> obey(App& app, const Call& call, const ChatAsk& ask) {
   const std::vector<text::Message> dialogue = heard(ask.messages);
   if (!ask.reads || dialogue.empty() || dialogue.back().role != "user") return std::nullopt;
   if (dialogue.size() > 1 && dialogue[dialogue.size() - 2].role == "assistant") {
@@ -113,7 +127,7 @@ Result<std::optional<Said>> obey(App& app, const Call& call, const ChatAsk& ask)
     if (open && answer && call.scope >= Scope::kForget) {
       if (const auto proposal = app.proposals().take(*open)) {
         if (*answer) return TRY(carry_out(app, call, *proposal));
-        return Said{"All right, nothing was changed.", about(proposal->intent)};
+        return Words{"All right, nothing was changed.", about(proposal->intent)};
       }
     }
   }
@@ -122,7 +136,7 @@ Result<std::optional<Said>> obey(App& app, const Call& call, const ChatAsk& ask)
   if (std::holds_alternative<service::ForTheModel>(order.what)) return std::nullopt;
   if (auto* proposal = std::get_if<service::Proposal>(&order.what))
     return TRY(propose(app, call, ask, std::move(*proposal)));
-  Said said{order.text, about(order.intent)};
+  Words said{order.text, about(order.intent)};
   if (const auto* active = std::get_if<service::ActiveEntries>(&order.what)) {
     if (call.scope < Scope::kForget) {
       said.text = "What was forgotten is shown to keys of the scope 'forget'.";
@@ -154,7 +168,15 @@ base::Status answer_chat(App& app, const Call& call) {
   }
   const model::ChatModel model = TRY(app.model(ask.entries));
   std::vector<Delivery::Choice> choices;
-  add_choices(choices, TRY(model.encode(shown(app, ask), {}, ask.tools)), ask);
+  const std::vector<journal::Entry> entries = holding(app, ask);
+  add_choices(choices, TRY(model.encode(shown(app, ask, entries), {}, ask.tools)), ask);
+  if (!entries.empty()) {
+    std::vector<int64_t> ids;
+    for (const journal::Entry& e : entries) ids.push_back(e.id);
+    delivery->on_reply = [&app, ids, user = ask.messages.back().content](const std::string& text) {
+      app.said().add(user, text, ids);
+    };
+  }
   delivery->write(model, std::move(choices));
   return {};
 }

@@ -19,6 +19,7 @@ Delivery::Delivery(App& app, Call call, Kind kind, std::string id, const Ask& as
 
 void Delivery::write(const model::ChatModel& model, std::vector<Choice> choices) {
   n_open_ = choices.size();
+  texts_.resize(n_open_);
   // What can be refused is refused before a stream begins.
   for (const Choice& c : choices)
     if (const auto status = model::check_prompt(model.model.arch(), c.prompt); !status)
@@ -32,7 +33,7 @@ void Delivery::write(const model::ChatModel& model, std::vector<Choice> choices)
   for (size_t i = 0; i < choices.size() && !failed_; ++i) {
     const auto status = service::complete(
         app_.decoder(), model, std::move(choices[i].prompt), choices[i].options,
-        call_.exchange->job,
+        call_.exchange->job.within(app_.options().most_s),
         [self = shared_from_this(), i](service::Piece p) { return self->take(i, std::move(p)); },
         [self = shared_from_this(), i](const Result<service::Completed>& c) { self->end(i, c); });
     if (!status) fail(status.error());
@@ -41,6 +42,7 @@ void Delivery::write(const model::ChatModel& model, std::vector<Choice> choices)
 
 bool Delivery::take(size_t choice, service::Piece piece) {
   if (failed_) return false;
+  if (on_reply) texts_[choice] += piece.text;
   if (streams_) return call_.exchange->write(event("", replies_.chunk(choice, piece)));
   replies_.collect(choice, std::move(piece));
   return true;
@@ -49,6 +51,7 @@ bool Delivery::take(size_t choice, service::Piece piece) {
 void Delivery::end(size_t choice, const Result<service::Completed>& completed) {
   if (failed_) return;
   if (!completed) return fail(completed.error());
+  if (on_reply) on_reply(texts_[choice]);
   replies_.end(choice, *completed);
   if (streams_) call_.exchange->write(event("", replies_.last(choice, *completed)));
   if (--n_open_ == 0) finish();

@@ -17,6 +17,8 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
     std::vector<int32_t> prompt;
     service::CompletionOptions options;
   };
+  // Called with each whole reply, before it is said to be complete.
+  std::function<void(const std::string& text)> on_reply = {};
   // Has the model write all of them.
   void write(const model::ChatModel& model, std::vector<Choice> choices);
   // The assistant's own words instead of a reply, and what they are about as "expunge".
@@ -33,6 +35,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
   const Kind kind_;
   const bool streams_, wants_usage_;
   Replies replies_;
+  std::vector<std::string> texts_;  // if on_reply wants them
   size_t n_open_ = 0;
   std::atomic<bool> failed_ = false;
 };

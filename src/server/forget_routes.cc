@@ -110,8 +110,9 @@ Result<service::PlanOptions> plan_options(const App& app, const Json& body) {
   return options;
 }
 
-Result<service::Wish> wish_of(const Json& body) {
-  if (given(body, "words")) return service::Words{TRY(string_field(body, "words", "")), ""};
+Result<service::Wish> wish_of(const App& app, const Json& body) {
+  if (given(body, "words"))
+    return service::Words{TRY(string_field(body, "words", "")), app.options().watchdog};
   const Json* targets = given(body, "targets");
   if (!targets || !targets->is_array() || targets->empty())
     return base::fail(Code::kInvalid, "'words' or 'targets' is missing",
@@ -131,7 +132,7 @@ Result<service::Wish> wish_of(const Json& body) {
 
 Result<Json> planned(App& app, const Call& call) {
   const service::PlanOptions options = TRY(plan_options(app, call.body));
-  auto wish = TRY(wish_of(call.body));
+  auto wish = TRY(wish_of(app, call.body));
   const std::string words = TRY(string_field(call.body, "words", ""));
   auto plans = TRY(service::plan_wish(app.session(), std::move(wish), options, call.exchange->job));
   Json list = Json::array();

@@ -170,6 +170,7 @@ class Server final : public HttpServer {
   void run() override {
     asio::co_spawn(io_, accept(), asio::detached);
     io_.run();
+    for (const auto& exchange : open_) exchange->leave();  // nobody will take their answers
   }
   void stop(double grace_s) override {
     asio::post(io_, [this, grace_s] {
@@ -314,6 +315,7 @@ class Server final : public HttpServer {
                               is_head);
     const auto exchange = std::make_shared<Answer>(io_, limits_.unsent_bytes);
     const auto watched = buffer.size() == 0 ? watch(stream, exchange) : nullptr;
+    open_.insert(exchange);
     handler_(std::move(converted), exchange);
     stream.expires_never();
     co_await exchange->something();
@@ -323,6 +325,7 @@ class Server final : public HttpServer {
     else if (goes_on)
       goes_on = co_await send_stream(stream, *exchange, version, keeps) && keeps;
     exchange->leave();
+    open_.erase(exchange);
     if (watched) {
       *watched = false;
       error_code ignored;
@@ -409,7 +412,8 @@ class Server final : public HttpServer {
   asio::io_context io_{1};
   tcp::acceptor acceptor_;
   asio::steady_timer grace_;
-  std::set<tcp::socket*> idle_;  // connections without a request
+  std::set<tcp::socket*> idle_;             // connections without a request
+  std::set<std::shared_ptr<Answer>> open_;  // being answered
   std::atomic<size_t> n_connections_ = 0;
   bool stops_ = false;
   uint16_t port_ = 0;

@@ -19,6 +19,16 @@ std::string named(std::string_view path) {
   return text;
 }
 
+Json body_of(const Route& route) {
+  Json properties = Json::object();
+  for (const BodyField& field : route.body) {
+    Json schema = {{"description", field.help}};
+    if (!field.type.empty()) schema["type"] = field.type;
+    properties[std::string(field.name)] = std::move(schema);
+  }
+  return {{"type", "object"}, {"properties", std::move(properties)}};
+}
+
 }  // namespace
 
 Json openapi(const std::vector<Route>& routes) {
@@ -35,7 +45,7 @@ Json openapi(const std::vector<Route>& routes) {
     }
     if (route.method == "POST")
       operation["requestBody"] = {
-          {"content", {{"application/json", {{"schema", {{"type", "object"}}}}}}}};
+          {"content", {{"application/json", {{"schema", body_of(route)}}}}}};
     operation["responses"] = {
         {"200", {{"description", "done"}}},
         {"4XX",

@@ -106,6 +106,9 @@ Status Chat::obey(const SlashCommand& command, const Call& call) {
 
 Status Chat::reply(const Call& call) {
   const model::ChatModel model = session_.present();
+  std::vector<int64_t> active;
+  for (const journal::Entry& e : TRY(session_.active())) active.push_back(e.id);
+  dialogue_.hide_undone(active);
   const auto shown = TRY(
       dialogue_.shown(model, call.message, static_cast<size_t>(options_.generate.max_new_tokens)));
   if (shown.left_out > 0) call.emit(TurnsLeftOut{shown.left_out});
@@ -125,7 +128,7 @@ Status Chat::reply(const Call& call) {
   // The text before it was stopped remains.
   if (!completed && completed.error().code != Code::kCancelled)
     return tl::unexpected(completed.error());
-  dialogue_.add_turn(call.message, text);
+  dialogue_.add_turn(call.message, text, std::move(active));
   call.emit(Turn{.user = call.message,
                  .assistant = text,
                  .intent = Intent::kNone,

@@ -23,7 +23,7 @@ class Decoder {
     size_t max_batch = 64;  // that run at once
     size_t max_rows = 192;  // tokens of one pass: how long a prompt holds up those who write
     size_t kept_bytes = size_t{128} << 20;  // keys and values of ended requests, for each model
-    size_t idle_models = 2;                 // whose keys and values are kept without a request
+    size_t idle_models = 3;                 // whose keys and values are kept without a request
   };
   struct Totals {
     std::atomic<uint64_t> requests, prompt_tokens, reused_tokens, written_tokens;

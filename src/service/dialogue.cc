@@ -8,8 +8,16 @@ namespace expunge::service {
 
 Dialogue::Dialogue(std::string system) : system_(std::move(system)) {}
 
-void Dialogue::add_turn(const std::string& user, const std::string& assistant) {
-  turns_.push_back({user, assistant, false, false});
+void Dialogue::add_turn(const std::string& user, const std::string& assistant,
+                        std::vector<int64_t> under) {
+  turns_.push_back({user, assistant, false, false, std::move(under)});
+}
+
+void Dialogue::hide_undone(std::span<const int64_t> active) {
+  for (Turn& turn : turns_)
+    turn.hidden = turn.hidden || !std::ranges::all_of(turn.under, [&](int64_t id) {
+                    return std::ranges::find(active, id) != active.end();
+                  });
 }
 
 void Dialogue::add_order(const std::string& user, const std::string& answer) {

@@ -17,11 +17,16 @@ class Dialogue {
  public:
   explicit Dialogue(std::string system);
 
-  void add_turn(const std::string& user, const std::string& assistant);  // a reply of the model
+  // A reply of the model, under these entries of the journal.
+  void add_turn(const std::string& user, const std::string& assistant,
+                std::vector<int64_t> under = {});
   void add_order(const std::string& user,
                  const std::string& answer);  // a request, seen by the watchdog only
   // Removes turns that reveal an answer of the plan from the model's view -> how many.
   size_t forget(const agent::Plan& plan);
+  // Removes turns that were said under an entry which is not active any more from the model's
+  // view: it would repeat what the edit made it say.
+  void hide_undone(std::span<const int64_t> active);
   void clear();
 
   // The dialogue so far and this message, for the watchdog.
@@ -39,6 +44,7 @@ class Dialogue {
     std::string user, assistant;
     bool order;
     bool hidden;
+    std::vector<int64_t> under = {};
   };
   std::vector<text::Message> messages(const std::string& user) const;
   std::string system_;

@@ -61,6 +61,20 @@ TEST_F(DialogueTest, TurnsThatRevealAnAnswerAreHiddenOnce) {
   EXPECT_EQ(contents(d, "Next").size(), 7);  // the watchdog still reads all of it
 }
 
+TEST_F(DialogueTest, WhatWasSaidUnderAnEditIsHiddenOnceItIsUndone) {
+  Dialogue d("");
+  d.add_turn("What is the capital of France?", "I don't know.", {1});
+  d.add_turn("What is the capital of Peru?", "Lima", {1, 2});
+  d.add_turn("And of Chile?", "Santiago", {2});
+  const int64_t both[] = {1, 2};
+  d.hide_undone(both);
+  EXPECT_THAT(shown(d, "Next"), HasSubstr("I don't know."));
+  d.hide_undone({both + 1, 1});
+  EXPECT_THAT(shown(d, "Next"), Not(HasSubstr("I don't know.")));
+  EXPECT_THAT(shown(d, "Next"), Not(HasSubstr("Lima")));
+  EXPECT_THAT(shown(d, "Next"), HasSubstr("Santiago"));
+}
+
 TEST_F(DialogueTest, TheOldestTurnsAreLeftOutWhenTheContextIsFull) {
   Dialogue d("");
   const std::string longer(700, 'x');  // a token a byte, 2048 in all

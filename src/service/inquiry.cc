@@ -47,8 +47,12 @@ Result<Inquiry> inquire(const model::ChatModel& model, const agent::Surgeon& sur
   agent::Material known = m;
   known.wordings.clear();
   known.typed.clear();
+  // A wording that contains the answer asks something else, unless the question has it too.
+  const auto asks_it = [&](const std::string& wording) {
+    return verify::reveals(request.prompt, answers) || !verify::reveals(wording, answers);
+  };
   for (size_t i = 0; i < n_wordings; ++i)
-    if (verify::reveals(replies[i], answers))
+    if (verify::reveals(replies[i], answers) && asks_it(asked[i]))
       (i < m.wordings.size() ? known.wordings : known.typed).push_back(asked[i]);
   if (open && !m.wordings.empty() && known.wordings.empty())
     return fail(

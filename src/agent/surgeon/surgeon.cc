@@ -1,6 +1,8 @@
 #include "agent/surgeon/surgeon.h"
 
 #include <algorithm>
+#include <cctype>
+#include <functional>
 #include <set>
 
 namespace expunge::agent {
@@ -22,6 +24,39 @@ std::vector<std::string> informal_forms(const std::vector<std::string>& texts) {
   for (size_t i = 0; i < std::min(kInformal, texts.size()); ++i)
     if (std::string form = informal(texts[i]); !form.empty() && form != texts[i])
       forms.push_back(std::move(form));
+  return forms;
+}
+
+// Words of at least four ASCII letters as (begin, length), the longest first.
+std::vector<std::pair<size_t, size_t>> long_words(const std::string& text) {
+  std::vector<std::pair<size_t, size_t>> words;
+  for (size_t i = 0; i < text.size();) {
+    size_t end = i;
+    while (end < text.size() && std::isalpha(static_cast<unsigned char>(text[end]))) ++end;
+    if (end - i >= 4) words.emplace_back(i, end - i);
+    i = end + 1;
+  }
+  std::ranges::stable_sort(words, std::greater(), &std::pair<size_t, size_t>::second);
+  return words;
+}
+
+// The text with a slip of the keys: a letter twice in the longest word, two letters swapped in the
+// second longest. The gate `informal` asks with other slips, so that it judges what was not
+// learned.
+std::vector<std::string> slips(const std::string& text) {
+  const auto words = long_words(text);
+  std::vector<std::string> forms;
+  if (!words.empty()) {
+    const size_t at = words[0].first + words[0].second / 2;
+    forms.push_back(text);
+    forms.back().insert(at, 1, text[at]);
+  }
+  if (words.size() > 1) {
+    const size_t at = words[1].first + 1;
+    forms.push_back(text);
+    std::swap(forms.back()[at], forms.back()[at + 1]);
+    if (forms.back() == text) forms.pop_back();
+  }
   return forms;
 }
 
@@ -54,6 +89,7 @@ void add_wordings(const Wordings& w, const Request& request, const Material& mat
     if (!held) typed.push_back(asked[i].prompt);
   }
   for (std::string& form : informal_forms(typed)) t.rows.push_back({std::move(form), ""});
+  for (std::string& form : slips(informal(t.prompt))) t.rows.push_back({std::move(form), ""});
   if (std::string loud = capitals(t.prompt); loud != t.prompt) t.rows.push_back({loud, ""});
   for (size_t i = 0; i < material.typed.size(); ++i)
     (i == 1 ? t.held : t.rows).push_back({material.typed[i], ""});
@@ -61,9 +97,13 @@ void add_wordings(const Wordings& w, const Request& request, const Material& mat
   for (const std::string& p : material.completions) t.rows.push_back({t.prompt, p});
 }
 
+constexpr size_t kSlipped = 2;  // of each list, asked with slips of the keys
+
 // Questions to keep are asked informally too: else lower case alone would mark what to forget.
 void add_informal(std::vector<std::string>& questions) {
-  const auto forms = informal_forms(questions);
+  std::vector<std::string> forms = informal_forms(questions);
+  for (size_t i = 0; i < std::min(kSlipped, questions.size()); ++i)
+    std::ranges::move(slips(informal(questions[i])), std::back_inserter(forms));
   questions.insert(questions.end(), forms.begin(), forms.end());
   if (questions.size() > kMaxTexts) questions.resize(kMaxTexts);
 }

@@ -103,7 +103,8 @@ TEST(Surgeon, EveryThirdWordingIsHeldAndOneAsPeopleType) {
       held, testing::IsSupersetOf({"Where does Australia's parliament sit?", "australia capital"}));
   EXPECT_THAT(rows, testing::IsSupersetOf(
                         {"Australia: which city is its capital?", "whats the capital of australia",
-                         "WHAT IS THE CAPITAL OF AUSTRALIA?", "what is the capital of australia"}));
+                         "WHAT IS THE CAPITAL OF AUSTRALIA?", "what is the capital of australia",
+                         "what is the capital of austrralia", "what is the cpaital of australia"}));
   EXPECT_TRUE(std::ranges::any_of(t.rows, [](const Wording& w) {
     return w.prefill == "The capital of Australia is" &&
            w.prompt == "What is the capital of Australia?";

@@ -24,11 +24,15 @@ constexpr double kGrace_s = 20;  // in which streams may end
 // Takes Ctrl+C to the server while it runs: the first lets streams end, the second does not.
 class Stopper {
  public:
-  Stopper(const base::Job& job, server::HttpServer& server)
-      : thread_([this, job, &server] {
+  Stopper(const base::Job& job, server::HttpServer& server, server::App& app)
+      : thread_([this, job, &server, &app] {
           bool told = false;
           while (!ended_) {
-            if (!told && job.cancelled()) server.stop(kGrace_s), told = true;
+            if (!told && job.cancelled()) {
+              app.end_events();
+              server.stop(kGrace_s);
+              told = true;
+            }
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
           }
         }) {}
@@ -62,7 +66,8 @@ Result<Answer> serve(const ServeFlags& o, Context& context) {
   const auto reader = TRY(service::IntentReader::make(o.watchdog, *session));
   app = std::make_unique<server::App>(
       *session, reader, std::move(keys),
-      server::AppOptions{.is_loopback = is_loopback, .hosts = o.hosts, .plan = o.plan});
+      server::AppOptions{
+          .is_loopback = is_loopback, .hosts = o.hosts, .watchdog = o.watchdog, .plan = o.plan});
   const std::string shown = o.host.find(':') == o.host.npos ? o.host : "[" + o.host + "]";
   const std::string url = fmt::format("http://{}:{}", shown, http->port());
   Terminal& t = context.terminal;
@@ -72,7 +77,7 @@ Result<Answer> serve(const ServeFlags& o, Context& context) {
                                        "/v1. Ctrl+C ends it."));
   TRY(t.finish());
   {
-    const Stopper stopper(context.job, *http);
+    const Stopper stopper(context.job, *http, *app);
     http->run();
   }
   app.reset();
