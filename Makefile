@@ -6,7 +6,7 @@
 # make sanitize the tests of the rooms that read what comes from outside, under ASan and UBSan
 # make races    the test of concurrent use under ThreadSanitizer
 # make fuzz     the fuzz targets, FUZZ_SECONDS each (default 300)
-# make watchdog data/adapter, the model behind watchdog and surgeon, from data/ (an hour and a quarter on 2 idle cores)
+# make watchdog data/adapter, the model behind watchdog and surgeon, from data/ (70 minutes on 2 idle cores)
 # make results  docs/results.md: facts one by one and in sequence (15 minutes on 2 cores)
 # make results-watchdog docs/results.md: dialogues by hands that the watchdog was not trained on
 # make golden   makes the golden files again (fetches transformers into build/golden-venv)

@@ -26,7 +26,7 @@ struct AppOptions {
   service::PlanOptions plan = {};
   repair::ForgetOptions forget = {};
   size_t max_changes = 16;  // requests to forget or undo that run or wait; more are refused
-  size_t max_plans = 64;    // messages that are read, or planned
+  size_t max_plans = 256;   // messages that are read, or planned
   double most_s = 600;      // that a reply may take
 };
 
