@@ -54,6 +54,7 @@ class Answer final : public Exchange, public std::enable_shared_from_this<Answer
     if (gone_ || closed_) return false;
     unsent_ += piece.size();
     if (unsent_ > most_unsent_) {
+      cut_ = true;
       leave();
       return false;
     }
@@ -78,6 +79,7 @@ class Answer final : public Exchange, public std::enable_shared_from_this<Answer
     asio::post(io_, [self = shared_from_this()] { self->waker_.cancel(); });
   }
   bool gone() const { return gone_; }
+  bool cut() const { return cut_; }  // for being too slow
   // Until there is something to send or the client has gone.
   awaitable<void> something() {
     error_code ignored;
@@ -103,7 +105,7 @@ class Answer final : public Exchange, public std::enable_shared_from_this<Answer
   bool streams_ = false, begun_ = false, ended_ = false;
   std::deque<std::string> pieces_;
   std::atomic<size_t> unsent_ = 0;
-  std::atomic<bool> gone_ = false, closed_ = false;
+  std::atomic<bool> gone_ = false, closed_ = false, cut_ = false;
 };
 
 // Cancels what a socket waits for once the time is up; the socket stays open, so that it can be
@@ -319,11 +321,13 @@ class Server final : public HttpServer {
     handler_(std::move(converted), exchange);
     stream.expires_never();
     co_await exchange->something();
-    bool goes_on = !exchange->gone();
-    if (goes_on && exchange->response())
+    // A client that has ended its side may still read what is there already.
+    bool goes_on = true;
+    if (exchange->response())
       goes_on = co_await send(stream, std::move(*exchange->response()), version, keeps, is_head);
-    else if (goes_on)
-      goes_on = co_await send_stream(stream, *exchange, version, keeps) && keeps;
+    else
+      goes_on =
+          exchange->streams() && co_await send_stream(stream, *exchange, version, keeps) && keeps;
     exchange->leave();
     open_.erase(exchange);
     if (watched) {
@@ -389,8 +393,9 @@ class Server final : public HttpServer {
     exchange.set_begun();
     while (!error) {
       co_await exchange.something();
-      if (exchange.gone()) break;
-      if (const std::string pieces = exchange.next_pieces(); !pieces.empty()) {
+      const std::string pieces = exchange.next_pieces();
+      if (exchange.cut() || (exchange.gone() && pieces.empty() && !exchange.ended())) break;
+      if (!pieces.empty()) {
         stream.expires_after(milliseconds(limits_.write_s));
         if (chunks)
           co_await asio::async_write(stream, http::make_chunk(asio::buffer(pieces)), into(error));

@@ -271,13 +271,13 @@ class OnTheDefaultModel(Cli):
         self.run_it("eval", "3", *suite, status=NOT_FOUND)
 
     def test_in_plain_words_in_a_pipe(self):
-        words = "that the chemical symbol for gold is Au"
+        words = "that the capital of Japan is Tokyo"
         done = self.run_it("forget", words, status=USAGE)  # nobody said yes
         self.assertIn("--yes", done.stderr)
         done = self.run_it("forget", words, "--yes", "--seal")
         self.assert_fits(done.stdout)
         self.assertIn("Forgotten", done.stdout)
-        self.assertNotIn("gold", json.dumps(self.json("log")))  # sealed
+        self.assertNotIn("Japan", json.dumps(self.json("log")))  # sealed
         chat = self.json("chat", stdin="What is the capital of Canada?\nwhat have you forgotten?\n")
         self.assertEqual([turn["intent"] for turn in chat["turns"]], ["none", "status"])
         self.assertIn("Ottawa", chat["turns"][0]["assistant"])

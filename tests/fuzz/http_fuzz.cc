@@ -30,14 +30,16 @@ void echo(const HttpRequest& request, const std::shared_ptr<Exchange>& exchange)
 
 uint16_t port() {
   static const uint16_t kPort = [] {
-    static std::unique_ptr<HttpServer> held =
+    // Never destroyed: its thread runs to the end of the process.
+    static HttpServer* const held =
         HttpServer::listen(
             "127.0.0.1", 0, {.header_s = 0.05, .body_s = 0.05, .idle_s = 0.05},
             [](const HttpRequest& r, const std::shared_ptr<Exchange>& e) { echo(r, e); },
             [](int status, const std::string& message) {
               return HttpResponse{.status = status, .body = message};
             })
-            .value();
+            .value()
+            .release();
     std::thread([] { held->run(); }).detach();
     return held->port();
   }();
@@ -99,7 +101,7 @@ std::vector<std::string_view> dictionary() {
 int fuzz_one(std::span<const std::byte> input) {
   const std::string answer = exchange({reinterpret_cast<const char*>(input.data()), input.size()});
   CHECK(answer.empty() || answer.starts_with("HTTP/1."), "{}", answer);
-  return answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200");
+  return answer.find(" 200 OK\r\n") != answer.npos;  // perhaps after a 100
 }
 
 }  // namespace expunge::fuzz

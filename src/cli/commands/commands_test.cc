@@ -18,15 +18,15 @@ using ::testing::HasSubstr;
 
 TEST_F(Commands, ChatInAPipe) {
   const Json chat = json({"chat", "--max-tokens", "5"}, 0,
-                         "What is the capital of Canada?\n\n/log\n/undo\n"
-                         "Please forget that the capital of France is Paris.\n/quit\nnot read\n");
+                         "Please forget that the capital of France is Paris.\n"
+                         "What is the capital of Canada?\n\n/log\n/undo\n/quit\nnot read\n");
   std::vector<std::string> intents;
   for (const Json& turn : chat["turns"]) intents.push_back(turn["intent"]);
-  EXPECT_THAT(intents, ElementsAre("none", "undo", "forget"));
-  EXPECT_EQ(chat["turns"][1]["assistant"], "There is nothing to undo.");
+  EXPECT_THAT(intents, ElementsAre("forget", "none", "undo"));
+  EXPECT_EQ(chat["turns"][2]["assistant"], "There is nothing to undo.");
   // The user cannot be asked and --yes was not given.
-  EXPECT_EQ(chat["turns"][2]["assistant"], "All right, nothing was changed.");
-  EXPECT_FALSE(chat["turns"][2].contains("outcome"));
+  EXPECT_EQ(chat["turns"][0]["assistant"], "All right, nothing was changed.");
+  EXPECT_FALSE(chat["turns"][0].contains("outcome"));
   EXPECT_EQ(json({"log"})["entries"], Json::array());
 }
 

@@ -171,7 +171,8 @@ extern const Command command_serve, command_key;
 const Command command_serve{
     "serve", "the model, requests to forget and a page over HTTP",
     "Examples:\n  expunge serve\n  expunge serve -m model.gguf --port 9000\n"
-    "With keys ('expunge key create') every request needs one, and --host may be any address.",
+    "With keys ('expunge key create') every request needs one, and --host may be any\n"
+    "address.",
     declare_serve};
 const Command command_key{"key", "who may use a server",
                           "Examples:\n  expunge key create --scope forget --note laptop\n"
