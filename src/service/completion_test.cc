@@ -59,7 +59,8 @@ TEST_F(Completion, EndsBeforeAStopString) {
   const std::string whole = complete("hello", {.sampling = {}, .max_new_tokens = 12}).text;
   ASSERT_GT(whole.size(), 6u);
   const std::string stop = whole.substr(4, 2);
-  const Done done = complete("hello", {.sampling = {}, .max_new_tokens = 12, .stop = {"never", stop}});
+  const Done done =
+      complete("hello", {.sampling = {}, .max_new_tokens = 12, .stop = {"never", stop}});
   EXPECT_EQ(done.text, whole.substr(0, whole.find(stop)));
   EXPECT_EQ(done.completed.ended, Ended::kStop);
 }
@@ -67,7 +68,8 @@ TEST_F(Completion, EndsBeforeAStopString) {
 // Each token's log-probability against a pass over the whole text.
 TEST_F(Completion, ScoresAreThoseOfAPlainPass) {
   for (const Echo echo : {Echo::kNo, Echo::kYes, Echo::kOnly}) {
-    const Done done = complete("hello", {.sampling = {}, .max_new_tokens = 5, .n_top = 2, .echo = echo});
+    const Done done =
+        complete("hello", {.sampling = {}, .max_new_tokens = 5, .n_top = 2, .echo = echo});
     std::vector<int32_t> ids = chat_model_->encode_text("hello").value();
     const size_t n_prompt = ids.size();
     size_t first = echo == Echo::kNo ? n_prompt : 0;

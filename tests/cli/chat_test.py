@@ -26,6 +26,9 @@ class Conversation(Cli):
         right = 0
         for turn in turns:
             message = wanted[turn["user"]]
+            if "error" in turn:  # refused: nothing has changed
+                print(turn, file=sys.stderr)
+                continue
             is_edit = turn["intent"] in EDITS
             right += turn["intent"] == message["wants"] or (is_edit and message["wants"] == "edit")
             # What is read as a request is carried out only where it is one, and about that.

@@ -278,7 +278,7 @@ class OnTheDefaultModel(Cli):
         self.assert_fits(done.stdout)
         self.assertIn("Forgotten", done.stdout)
         self.assertNotIn("Japan", json.dumps(self.json("log")))  # sealed
-        chat = self.json("chat", stdin="What is the capital of Canada?\nwhat have you forgotten?\n")
+        chat = self.json("chat", stdin="What is the capital of Canada?\nwhat have you forgotten so far?\n")
         self.assertEqual([turn["intent"] for turn in chat["turns"]], ["none", "status"])
         self.assertIn("Ottawa", chat["turns"][0]["assistant"])
 

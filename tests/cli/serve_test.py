@@ -164,7 +164,7 @@ class Serving(Cli):
         self.assertEqual(server.kill(signal.SIGINT)[0], 0)
 
     def test_killed_under_load_again_and_again(self):
-        """EXPUNGE_KILLS times (6; 20 were tried), wherever it is: what it had acknowledged is there."""
+        """EXPUNGE_KILLS times (6), wherever it is: what it had acknowledged is there."""
         server = self.serve()
         _, planned = server.call("POST", "/v1/expunge/plans", {"words": "that the capital of France is Paris"})
         plan = planned["proposals"][0]["plan"]

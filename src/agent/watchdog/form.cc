@@ -195,7 +195,9 @@ WatchdogReply parse_watchdog_reply(std::string_view reply) {
   };
   for (size_t i = 1; i + each <= lines.size(); i += each) {
     WatchdogTarget t{text(i), text(i + 1), each == 3 ? text(i + 2) : "", lines[i].starts_with("T")};
-    if (t.prompt.empty() || (each == 3 && t.replacement.empty())) break;
+    // What is to be replaced by itself was misread.
+    if (t.prompt.empty() || (each == 3 && (t.replacement.empty() || t.replacement == t.response)))
+      break;
     parsed.targets.push_back(std::move(t));
   }
   return parsed;

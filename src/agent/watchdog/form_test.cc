@@ -224,6 +224,7 @@ TEST(WatchdogReply, IsParsedAndItsUnfinishedTargetLeftOut) {
   ASSERT_EQ(correct.targets.size(), 1u);
   EXPECT_EQ(correct.targets[0].replacement, "France");
   EXPECT_TRUE(parse_watchdog_reply("correct\nQ Who?\nA Brazil").targets.empty());
+  EXPECT_TRUE(parse_watchdog_reply("correct\nQ Who?\nA Brazil\nR Brazil").targets.empty());
   EXPECT_EQ(parse_watchdog_reply("").intent, Intent::kNone);
   EXPECT_EQ(parse_watchdog_reply("nonsense").intent, Intent::kNone);
 }
