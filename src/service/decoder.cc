@@ -20,6 +20,15 @@ size_t slot_bytes(const model::Arch& arch) {
   return static_cast<size_t>(arch.n_layers * arch.n_kv_heads * arch.head_dim) * 2 * sizeof(float);
 }
 
+// Whether they compute the same: the same tensors, with the same adapters, and the same ends of a
+// reply. A hash of the weights knows nothing of adapters.
+bool is_same(const model::Model& a, const model::Model& b) {
+  if (a.arch().end_ids != b.arch().end_ids || a.activations() != b.activations()) return false;
+  for (const auto& [name, param] : a.weights())
+    if (!b.has(name) || &*param != &b.param(name)) return false;
+  return true;
+}
+
 }  // namespace
 
 // The keys and values of an ended request.
@@ -39,8 +48,6 @@ struct Decoder::Kept {
 
 // A model with requests, or one that had some lately.
 struct Decoder::Served {
-  std::string weights;
-  std::vector<int32_t> end_ids;
   std::shared_ptr<model::Runner> runner;
   std::list<std::shared_ptr<Kept>> kept = {};  // the latest first
   size_t n_open = 0;
@@ -110,14 +117,12 @@ Result<model::Generation> Decoder::run(const model::Model& model, model::Request
 }
 
 Decoder::Served& Decoder::served(const model::Model& model) {
-  const std::string weights = model.weights_hash();
-  const auto& end_ids = model.arch().end_ids;
   const auto found = std::ranges::find_if(
-      served_, [&](const Served& s) { return s.weights == weights && s.end_ids == end_ids; });
+      served_, [&](const Served& s) { return is_same(s.runner->model(), model); });
   if (found != served_.end()) {
     served_.splice(served_.begin(), served_, found);
   } else {
-    served_.push_front({weights, end_ids, std::make_shared<model::Runner>(model)});
+    served_.push_front({std::make_shared<model::Runner>(model)});
     served_.front().runner->pool().reserve(kReserved);
   }
   return served_.front();
