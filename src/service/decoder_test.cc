@@ -88,6 +88,32 @@ TEST(Decoder, KeysAndValuesOfEndedRequestsAreDroppedAboveTheirBound) {
   }
 }
 
+// Conversations that grow, fork and are dropped, with prompts in parts and several at once: each
+// reply is the one that a pass over the whole gives.
+TEST(Decoder, WhateverWasKeptTheReplyIsTheSame) {
+  const model::Model model = talkative(11);
+  for (const size_t kept : {size_t{1} << 14, size_t{1} << 24}) {
+    Decoder decoder({.max_batch = 4, .max_rows = 7, .kept_bytes = kept});
+    std::vector<Ids> conversations = {random_ids(1, 3), random_ids(2, 3), random_ids(3, 3)};
+    std::mt19937_64 rng(5);
+    for (int turn = 0; turn < 60; ++turn) {
+      std::vector<std::future<base::Result<model::Generation>>> replies;
+      for (Ids& c : conversations) {
+        if (c.size() > 40) c.resize(2 + rng() % 30);
+        const Ids more = random_ids(1000 + rng() % 100000, 1 + rng() % 9);
+        c.insert(c.end(), more.begin(), more.end());
+        replies.push_back(
+            std::async(std::launch::async, [&] { return decoder.run(model, request(c, 6)); }));
+      }
+      for (size_t i = 0; i < conversations.size(); ++i) {
+        const Ids reply = replies[i].get().value().ids;
+        ASSERT_EQ(reply, alone(model, conversations[i], 6)) << turn << " of " << i;
+        conversations[i].insert(conversations[i].end(), reply.begin(), reply.end());
+      }
+    }
+  }
+}
+
 TEST(Decoder, RequestsInFlightFinishOnTheModelThatTheyBeganWith) {
   const model::Model before = talkative(5), after = talkative(6);
   Decoder decoder;
