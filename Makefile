@@ -83,11 +83,8 @@ races:  # the test of concurrent use under ThreadSanitizer
 watchdog: build
 	@python3 tools/adapter_rows.py build/adapter-rows.jsonl --without "$(VOICES_OUT)" --kinds-without "$(KINDS_OUT)"
 	@build/release/expunge finetune --data build/adapter-rows.jsonl --adapter --system expunge --lora 16 \
-	  --epochs 1 --lr 5e-4 --knob warmup=0.05 --knob from_layer=8 --knob first_weight=6 --seed 16 --out build/adapter-first
-	@python3 tools/adapter_rows.py build/adapter-last.jsonl --last --without "$(VOICES_OUT)" --kinds-without "$(KINDS_OUT)"
-	@build/release/expunge finetune --data build/adapter-last.jsonl --adapter --continue build/adapter-first --system expunge \
-	  --lora 16 --epochs 1 --lr 2e-4 --knob warmup=0.05 --knob from_layer=8 --knob first_weight=6 --seed 17 --out build/adapter
-	@python3 tools/pack_adapter.py build/adapter build/adapter-last.jsonl data/adapter
+	  --epochs 1 --lr 5e-4 --knob warmup=0.05 --knob from_layer=8 --knob first_weight=6 --seed 16 --out build/adapter
+	@python3 tools/pack_adapter.py build/adapter build/adapter-rows.jsonl data/adapter
 	@ninja -C build/release expunge
 results: build
 	@build/release/expunge bench facts data/facts/facts.jsonl --unrelated data/facts/unrelated.jsonl \

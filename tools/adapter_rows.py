@@ -168,8 +168,6 @@ def main():
     parser.add_argument("--without", default="")
     parser.add_argument("--kinds-without", default="")
     parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument("--last", action="store_true",
-                        help="the rows of the short second run: the plain voice, and a sample of the others")
     parser.add_argument("--forms", action="store_true", help="write the golden file of the forms")
     args = parser.parse_args()
     if args.forms:
@@ -179,12 +177,10 @@ def main():
     voices = set(filter(None, args.without.split(",")))
     kinds = set(filter(None, args.kinds_without.split(",")))
 
-    dialogues, plain = [], []
+    dialogues = []
     for voice, items in read("data/watchdog/writers", args.share):
         if voice not in voices:
             dialogues += items
-        if voice == "plain":
-            plain = items
     others = {}
     for item in dialogues:
         turns = item["dialogue"]
@@ -215,13 +211,6 @@ def main():
             if item["kind"] not in kinds:
                 groups.append(surgeon_rows(item["question"], item["answer"], item, "123456", rng))
     rng.shuffle(groups)
-    if args.last:
-        groups = groups[:380]
-        for item in plain:
-            for made in (item, typed(item, rng), after_others(item, others, rng)):
-                if holds(made):
-                    groups.append([{"question": watchdog_prompt(made["dialogue"]), "answer": watchdog_reply(made)}])
-        rng.shuffle(groups)
     with open(args.out, "w", encoding="utf-8") as out:
         for group in groups:
             for row in group:

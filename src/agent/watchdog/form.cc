@@ -8,6 +8,7 @@ namespace expunge::agent {
 namespace {
 
 constexpr size_t kMaxQuestion = 400;  // bytes
+constexpr size_t kMostTurns = 9;      // longer dialogues were hardly trained on
 
 // The lines of a target: question, answer, and for a correction the replacement.
 size_t lines_each(Intent intent) { return intent == Intent::kCorrect ? 3 : 2; }
@@ -29,6 +30,7 @@ bool is_within(std::string_view text, size_t at) {
 }  // namespace
 
 std::string watchdog_prompt(std::span<const text::Message> dialogue, size_t most) {
+  if (dialogue.size() > kMostTurns) dialogue = dialogue.last(kMostTurns);
   std::vector<std::string> turns;
   for (const text::Message& m : dialogue) turns.push_back(m.role + ": " + single_spaced(m.content));
   if (std::string& last = turns.back(); last.size() > most) {

@@ -86,6 +86,15 @@ TEST(WatchdogPrompt, OldTurnsAndTheMiddleOfALongMessageAreLeftOut) {
   EXPECT_THAT(prompt, HasSubstr("aaa … bbb"));
 }
 
+TEST(WatchdogPrompt, LongConversationsAreReadAsFarAsTheTrainingsGo) {
+  std::vector<text::Message> dialogue;
+  for (int i = 0; i < 31; ++i)
+    dialogue.push_back({i % 2 ? "assistant" : "user", "turn " + std::to_string(i)});
+  const std::string prompt = watchdog_prompt(dialogue, 10000);
+  EXPECT_THAT(prompt, testing::StartsWith("watchdog\nuser: turn 22\n"));
+  EXPECT_THAT(prompt, testing::EndsWith("user: turn 30"));
+}
+
 TEST(WatchdogGrammar, TheIntentComesFirstAndMayBeAll) {
   WatchdogGrammar grammar(kPrompt);
   EXPECT_THAT(allowed(grammar, ""), ElementsAre("forget", "correct", "undo", "status"));
