@@ -7,37 +7,18 @@
 #include <thread>
 
 #include "model/generate.h"
+#include "talkative.h"
 #include "tensor/kernels/pool.h"
-#include "tiny.h"
 
 namespace expunge::model {
 namespace {
 
 using base::Code;
 using base::Result;
+using tests::alone;
 using tests::Ids;
-
-Ids random_ids(uint64_t seed, size_t n) {
-  std::mt19937_64 rng(seed);
-  Ids ids;
-  for (size_t i = 0; i < n; ++i) ids.push_back(static_cast<int32_t>(rng() % 64));
-  return ids;
-}
-
-// A model that seldom ends its turn.
-std::shared_ptr<const Model> talkative(uint64_t seed) {
-  Arch config = tests::tiny_arch();
-  config.end_ids = {63};
-  tensor::start(1);
-  return tests::shared(Model::from_weights(config, tests::random_weights(config, seed)).value());
-}
-
-Ids alone(const Model& model, const Ids& prompt, int64_t n, const Sampling& sampling = {}) {
-  GenerateOptions options;
-  options.max_new_tokens = n;
-  options.sampling = sampling;
-  return generate(model, {&prompt, 1}, options).value()[0].ids;
-}
+using tests::random_ids;
+using tests::talkative;
 
 // The result of a request.
 struct Outcome {

@@ -228,6 +228,10 @@ Result<model::ChatModel> App::model(const std::optional<std::vector<int64_t>>& e
 
 void App::announce() {
   {
+    const std::lock_guard lock(held_mutex_);
+    held_ = nullptr;
+  }
+  {
     const std::lock_guard lock(watcher_mutex_);
     changed_ = true;
   }
@@ -249,6 +253,22 @@ void App::end_events() {
   events_end_ = true;
   for (const auto& l : listeners_) l->end();
   listeners_.clear();
+}
+
+std::shared_ptr<const std::vector<HeldEntry>> App::held() {
+  const int64_t head = session_.snapshot()->head;
+  const std::lock_guard lock(held_mutex_);
+  if (held_ && held_head_ == head) return held_;
+  auto held = std::make_shared<std::vector<HeldEntry>>();
+  for (const journal::Entry& e : session_.active().value_or(std::vector<journal::Entry>())) {
+    HeldEntry& entry = held->emplace_back(HeldEntry{e.id});
+    if (e.sealed || !repair::has_questions(e)) continue;
+    if (const auto plan = agent::plan_from_json(e.plan))
+      for (const agent::Target& t : plan->targets)
+        std::ranges::copy(t.answers, std::back_inserter(entry.answers));
+  }
+  held_head_ = head;
+  return held_ = std::move(held);
 }
 
 void App::watch_ledger() {

@@ -46,6 +46,12 @@ struct BodyField {
   std::string_view help;
 };
 
+// An active edit, and the answers that it made the model forget.
+struct HeldEntry {
+  int64_t id;
+  std::vector<std::string> answers = {};  // none of a sealed one
+};
+
 class App;
 // One row of the table that routes, /openapi.json and the limits are made of.
 struct Route {
@@ -85,6 +91,8 @@ class App {
   int64_t created() const { return created_; }
   // The model with the active edits, or with these. Errors: kNotFound.
   base::Result<model::ChatModel> model(const std::optional<std::vector<int64_t>>& entries);
+  // The active edits, in the journal's order.
+  std::shared_ptr<const std::vector<HeldEntry>> held();
   // Tells those who listen (/v1/expunge/events) that the ledger has changed.
   void announce();
   void listen(std::shared_ptr<Exchange> exchange);
@@ -111,6 +119,9 @@ class App {
   struct Variant;
   std::mutex variants_mutex_;
   std::vector<Variant> variants_;  // models with chosen entries, the latest first
+  std::mutex held_mutex_;
+  std::shared_ptr<const std::vector<HeldEntry>> held_;  // as of held_head_; null: not read yet
+  int64_t held_head_ = 0;
   std::mutex listeners_mutex_;
   std::vector<std::shared_ptr<Exchange>> listeners_;
   std::mutex watcher_mutex_;

@@ -1,108 +1,18 @@
 // Routes without sockets: what each answers, and to whom.
-#include "server/app.h"
-
-#include <gmock/gmock.h>
+#include "server/app_test.h"
 
 #include <random>
 
 #include "server/openapi.h"
 #include "server/page.h"
-#include "service/planted_test.h"
 #include "service/service_test.h"
 
 namespace expunge::server {
 namespace {
 
-using base::Json;
 using service::Scope;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// Keeps what is sent.
-class Sent final : public Exchange {
- public:
-  void send(HttpResponse r) override {
-    const std::lock_guard lock(mutex_);
-    response_ = std::move(r);
-    done_.notify_all();
-  }
-  void begin_stream() override { streams_ = true; }
-  bool write(std::string piece) override {
-    const std::lock_guard lock(mutex_);
-    stream_ += piece;
-    done_.notify_all();
-    return !gone_;
-  }
-  void end() override {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    done_.notify_all();
-  }
-  void leave() { gone_ = true; }
-
-  HttpResponse response() {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(
-        done_.wait_for(lock, std::chrono::seconds(60), [&] { return response_.has_value(); }));
-    return response_.value_or(HttpResponse());
-  }
-  std::string stream(const std::string& until = "") {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(done_.wait_for(lock, std::chrono::seconds(60), [&] {
-      return ended_ || (!until.empty() && stream_.find(until) != stream_.npos);
-    }));
-    EXPECT_TRUE(streams_);
-    return stream_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable done_;
-  std::optional<HttpResponse> response_;
-  std::string stream_;
-  std::atomic<bool> streams_ = false, gone_ = false;
-  bool ended_ = false;
-};
-
-HttpRequest request(const std::string& method, const std::string& path,
-                    const std::string& body = "", const std::string& key = "") {
-  HttpRequest r{.method = method,
-                .path = path,
-                .query = {},
-                .headers = {{"host", "localhost:8080"}},
-                .body = body};
-  if (!key.empty()) r.headers["authorization"] = "Bearer " + key;
-  return r;
-}
-
-// The events' data, in order, "[DONE]" left out.
-std::vector<Json> data_of(const std::string& stream) {
-  std::vector<Json> events;
-  for (size_t at = 0; (at = stream.find("data: ", at)) != stream.npos;) {
-    at += 6;
-    const std::string text = stream.substr(at, stream.find('\n', at) - at);
-    if (text != "[DONE]") events.push_back(Json::parse(text));
-  }
-  return events;
-}
-
-struct Answered {
-  int status;
-  Json json;
-};
-Answered call(App& app, HttpRequest r) {
-  const auto sent = std::make_shared<Sent>();
-  app.handle(std::move(r), sent);
-  const HttpResponse response = sent->response();
-  return {response.status, Json::parse(response.body, nullptr, false)};
-}
-Answered post(App& app, const std::string& path, const Json& body) {
-  return call(app, request("POST", path, base::dump_json(body)));
-}
-
-Json chat(const std::string& message) {
-  return {{"messages", Json::array({{{"role", "user"}, {"content", message}}})}, {"max_tokens", 5}};
-}
 
 class AppTest : public service::ServiceTest {
  protected:
@@ -379,35 +289,6 @@ TEST_F(AppTest, ThePageMayRunNothingFromElsewhere) {
     EXPECT_EQ(file.bytes.find("innerHTML"), file.bytes.npos) << file.path;
     EXPECT_EQ(file.bytes.find("eval("), file.bytes.npos) << file.path;
   }
-}
-
-// On a model that knows planted facts: a whole request, with its progress.
-class AppForgets : public service::PlantedTest {};
-
-TEST_F(AppForgets, APlanIsCarriedOutAndTakenBack) {
-  const auto session = open();
-  const auto reader = service::IntentReader::make("", *session).value();
-  App app(*session, reader, service::Keys::open(path("keys.json")).value(), {});
-  const Answered planned =
-      post(app, "/v1/expunge/plans",
-           {{"targets", Json::array({{{"prompt", question(0, 0)}, {"response", answer(0, 0)}}})}});
-  ASSERT_EQ(planned.status, 200) << planned.json;
-  const Json proposal = planned.json["proposals"][0];
-
-  HttpRequest carry =
-      request("POST", "/v1/expunge/requests", base::dump_json({{"proposal", proposal["id"]}}));
-  carry.headers["accept"] = "text/event-stream";
-  const auto sent = std::make_shared<Sent>();
-  app.handle(carry, sent);
-  const std::string stream = sent->stream();
-  EXPECT_THAT(stream, HasSubstr("event: progress\n"));
-  ASSERT_THAT(stream, HasSubstr("event: outcome\n")) << stream;
-  const Json outcome = data_of(stream).back();
-  EXPECT_TRUE(outcome.contains("before") && outcome.contains("after")) << outcome;
-  if (outcome["verdict"] != "passed") return;  // of a tiny model; then nothing has changed
-  EXPECT_EQ(outcome["entry"], 1);
-  const Answered undone = post(app, "/v1/expunge/entries/1/undo", Json::object());
-  EXPECT_EQ(undone.json["is_base"], true);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "agent/consent.h"
 #include "server/delivery.h"
 #include "server/fields.h"
 #include "server/forget_routes.h"
@@ -25,18 +26,6 @@ base::Status check_model(const App& app, const std::string& model) {
                     fmt::format("this server has '{}'", app.model_id()));
 }
 
-// A word that can mean nothing else, said to an offer.
-std::optional<bool> plain_answer(const std::string& message) {
-  std::string word;
-  for (const char c : message)
-    if (std::isalpha(static_cast<unsigned char>(c))) word += static_cast<char>(std::tolower(c));
-  for (const char* yes : {"yes", "y", "yesplease", "ok", "okay", "sure", "goahead", "doit"})
-    if (word == yes) return true;
-  for (const char* no : {"no", "n", "nothanks", "nothankyou", "cancel"})
-    if (word == no) return false;
-  return std::nullopt;
-}
-
 // The dialogue as the watchdog reads it: of users and the assistant.
 std::vector<text::Message> heard(const std::vector<text::Message>& messages) {
   std::vector<text::Message> dialogue;
@@ -46,11 +35,10 @@ std::vector<text::Message> heard(const std::vector<text::Message>& messages) {
 }
 
 // Entries that hold for the request.
-std::vector<journal::Entry> holding(App& app, const ChatAsk& ask) {
-  std::vector<journal::Entry> entries =
-      app.session().active().value_or(std::vector<journal::Entry>());
+std::vector<HeldEntry> holding(App& app, const ChatAsk& ask) {
+  std::vector<HeldEntry> entries = *app.held();
   if (ask.entries)
-    std::erase_if(entries, [&](const journal::Entry& e) {
+    std::erase_if(entries, [&](const HeldEntry& e) {
       return std::ranges::find(*ask.entries, e.id) == ask.entries->end();
     });
   return entries;
@@ -59,17 +47,12 @@ std::vector<journal::Entry> holding(App& app, const ChatAsk& ask) {
 // Without the turns that contain what was forgotten: the model would read it there. And without
 // those that an edit made it say which does not hold.
 std::vector<text::Message> shown(App& app, const ChatAsk& ask,
-                                 const std::vector<journal::Entry>& entries) {
+                                 const std::vector<HeldEntry>& entries) {
   std::vector<std::string> answers;
-  for (const journal::Entry& e : entries) {
-    if (e.sealed || !repair::has_questions(e)) continue;
-    if (const auto plan = agent::plan_from_json(e.plan))
-      for (const agent::Target& t : plan->targets)
-        std::ranges::copy(t.answers, std::back_inserter(answers));
-  }
+  for (const HeldEntry& e : entries) std::ranges::copy(e.answers, std::back_inserter(answers));
   const auto reveals = [&](const text::Message& m) { return verify::reveals(m.content, answers); };
   const auto holds = [&](int64_t id) {
-    return std::ranges::find(entries, id, &journal::Entry::id) != entries.end();
+    return std::ranges::find(entries, id, &HeldEntry::id) != entries.end();
   };
   std::vector<text::Message> messages = ask.messages;
   for (size_t i = 0; i + 1 < messages.size();) {
@@ -123,7 +106,7 @@ Result<std::optional<Words>> obey(App& app, const Call& call, const ChatAsk& ask
   if (!ask.reads || dialogue.empty() || dialogue.back().role != "user") return std::nullopt;
   if (dialogue.size() > 1 && dialogue[dialogue.size() - 2].role == "assistant") {
     const auto open = app.proposals().id_of(dialogue[dialogue.size() - 2].content);
-    const auto answer = plain_answer(dialogue.back().content);
+    const auto answer = agent::plain_answer(dialogue.back().content);
     if (open && answer && call.scope >= Scope::kForget) {
       if (const auto proposal = app.proposals().take(*open)) {
         if (*answer) return TRY(carry_out(app, call, *proposal));
@@ -168,11 +151,11 @@ base::Status answer_chat(App& app, const Call& call) {
   }
   const model::ChatModel model = TRY(app.model(ask.entries));
   std::vector<Delivery::Choice> choices;
-  const std::vector<journal::Entry> entries = holding(app, ask);
+  const std::vector<HeldEntry> entries = holding(app, ask);
   add_choices(choices, TRY(model.encode(shown(app, ask, entries), {}, ask.tools)), ask);
   if (!entries.empty()) {
     std::vector<int64_t> ids;
-    for (const journal::Entry& e : entries) ids.push_back(e.id);
+    for (const HeldEntry& e : entries) ids.push_back(e.id);
     delivery->on_reply = [&app, ids, user = ask.messages.back().content](const std::string& text) {
       app.said().add(user, text, ids);
     };

@@ -20,7 +20,6 @@ namespace expunge::server {
 
 struct HttpRequest {
   std::string method, path;                    // the path is decoded, without its query
-  std::map<std::string, std::string> query;    // decoded
   std::map<std::string, std::string> headers;  // names in lower case; of a repeated one the last
   std::string body;
   std::string header(const std::string& name) const {

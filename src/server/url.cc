@@ -1,7 +1,5 @@
 #include "server/url.h"
 
-#include <algorithm>
-
 namespace expunge::server {
 namespace {
 
@@ -28,23 +26,6 @@ std::optional<std::string> url_decoded(std::string_view text) {
     i += 2;
   }
   return out;
-}
-
-std::optional<std::map<std::string, std::string>> parse_query(std::string_view text) {
-  std::map<std::string, std::string> query;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('&'), text.size());
-    std::string field(text.substr(0, end));
-    std::ranges::replace(field, '+', ' ');
-    const size_t equals = std::min(field.find('='), field.size());
-    const auto name = url_decoded(std::string_view(field).substr(0, equals));
-    const auto value =
-        url_decoded(std::string_view(field).substr(std::min(equals + 1, field.size())));
-    if (!name || !value) return std::nullopt;
-    query[*name] = *value;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return query;
 }
 
 }  // namespace expunge::server

@@ -1,12 +1,13 @@
-// A few threads for work that blocks, with a bounded queue.
+// A few threads for work that blocks, of which only so much may wait.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
+#include <atomic>
 #include <functional>
-#include <mutex>
-#include <thread>
-#include <vector>
+#include <memory>
+
+namespace boost::asio {
+class thread_pool;
+}
 
 namespace expunge::server {
 
@@ -20,14 +21,9 @@ class Workers {
   bool run(std::function<void()> task);
 
  private:
-  void loop();
   const size_t most_open_;
-  std::mutex mutex_;
-  std::condition_variable wakes_;
-  std::deque<std::function<void()>> waiting_;
-  size_t n_running_ = 0;
-  bool stops_ = false;
-  std::vector<std::thread> threads_;
+  std::atomic<size_t> n_open_ = 0;
+  std::unique_ptr<boost::asio::thread_pool> pool_;
 };
 
 }  // namespace expunge::server

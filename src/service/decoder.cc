@@ -20,8 +20,8 @@ size_t slot_bytes(const model::Arch& arch) {
   return static_cast<size_t>(arch.n_layers * arch.n_kv_heads * arch.head_dim) * 2 * sizeof(float);
 }
 
-// Whether they compute the same: the same tensors, with the same adapters, and the same ends of a
-// reply. A hash of the weights knows nothing of adapters.
+// Whether they compute the same: the same tensors, and the same ends of a reply. Their hashes would
+// say so too, but are made of every value.
 bool is_same(const model::Model& a, const model::Model& b) {
   if (a.arch().end_ids != b.arch().end_ids || a.activations() != b.activations()) return false;
   for (const auto& [name, param] : a.weights())

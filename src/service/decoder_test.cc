@@ -6,33 +6,15 @@
 
 #include "model/generate.h"
 #include "service/planted_test.h"
-#include "tiny.h"
+#include "talkative.h"
 
 namespace expunge::service {
 namespace {
 
 using base::Code;
+using tests::alone;
 using tests::Ids;
-
-Ids random_ids(uint64_t seed, size_t n) {
-  std::mt19937_64 rng(seed);
-  Ids ids;
-  for (size_t i = 0; i < n; ++i) ids.push_back(static_cast<int32_t>(rng() % 64));
-  return ids;
-}
-
-model::Model talkative(uint64_t seed) {
-  model::Arch arch = tests::tiny_arch();
-  arch.end_ids = {63};
-  tensor::start(1);
-  return model::Model::from_weights(arch, tests::random_weights(arch, seed)).value();
-}
-
-Ids alone(const model::Model& model, const Ids& prompt, int64_t n) {
-  model::GenerateOptions options;
-  options.max_new_tokens = n;
-  return model::generate(model, {&prompt, 1}, options).value()[0].ids;
-}
+using tests::random_ids;
 
 model::Request request(Ids prompt, int64_t n) {
   model::Request r;
@@ -42,7 +24,7 @@ model::Request request(Ids prompt, int64_t n) {
 }
 
 TEST(Decoder, EachCallerGetsWhatItWouldGetAlone) {
-  const model::Model a = talkative(1), b = talkative(2);
+  const model::Model a = *tests::talkative(1), b = *tests::talkative(2);
   Decoder decoder({.max_batch = 3, .max_rows = 10});
   std::vector<std::future<base::Result<model::Generation>>> replies;
   for (size_t i = 0; i < 12; ++i)
@@ -58,7 +40,7 @@ TEST(Decoder, EachCallerGetsWhatItWouldGetAlone) {
 }
 
 TEST(Decoder, WhatAPromptHasInCommonWithAnEarlierOneIsNotComputedAgain) {
-  const model::Model model = talkative(3);
+  const model::Model model = *tests::talkative(3);
   Decoder decoder;
   const Ids first = random_ids(7, 20);
   Ids conversation = first;
@@ -80,7 +62,7 @@ TEST(Decoder, WhatAPromptHasInCommonWithAnEarlierOneIsNotComputedAgain) {
 
 // What is kept is bounded, so the pool of keys and values does not grow with the requests.
 TEST(Decoder, KeysAndValuesOfEndedRequestsAreDroppedAboveTheirBound) {
-  const model::Model model = talkative(4);
+  const model::Model model = *tests::talkative(4);
   Decoder decoder({.kept_bytes = 40000});
   for (uint64_t i = 0; i < 60; ++i) {
     const Ids prompt = random_ids(100 + i, 15);
@@ -91,7 +73,7 @@ TEST(Decoder, KeysAndValuesOfEndedRequestsAreDroppedAboveTheirBound) {
 // Conversations that grow, fork and are dropped, with prompts in parts and several at once: each
 // reply is the one that a pass over the whole gives.
 TEST(Decoder, WhateverWasKeptTheReplyIsTheSame) {
-  const model::Model model = talkative(11);
+  const model::Model model = *tests::talkative(11);
   for (const size_t kept : {size_t{1} << 14, size_t{1} << 24}) {
     Decoder decoder({.max_batch = 4, .max_rows = 7, .kept_bytes = kept});
     std::vector<Ids> conversations = {random_ids(1, 3), random_ids(2, 3), random_ids(3, 3)};
@@ -115,7 +97,7 @@ TEST(Decoder, WhateverWasKeptTheReplyIsTheSame) {
 }
 
 TEST(Decoder, RequestsInFlightFinishOnTheModelThatTheyBeganWith) {
-  const model::Model before = talkative(5), after = talkative(6);
+  const model::Model before = *tests::talkative(5), after = *tests::talkative(6);
   Decoder decoder;
   std::promise<void> begun, other_done;
   model::Request first = request(random_ids(1, 6), 12);
@@ -135,7 +117,7 @@ TEST(Decoder, RequestsInFlightFinishOnTheModelThatTheyBeganWith) {
 }
 
 TEST(Decoder, WhatCannotRunIsRefused) {
-  const model::Model model = talkative(8);
+  const model::Model model = *tests::talkative(8);
   Decoder decoder({.max_open = 1});
   EXPECT_EQ(decoder.run(model, request({}, 5)).error().code, Code::kInvalid);
   EXPECT_EQ(decoder.run(model, request({99999}, 5)).error().code, Code::kInvalid);
@@ -155,7 +137,7 @@ TEST(Decoder, WhatCannotRunIsRefused) {
 }
 
 TEST(Decoder, ACancelledRequestLeavesAlone) {
-  const model::Model model = talkative(9);
+  const model::Model model = *tests::talkative(9);
   Decoder decoder;
   model::Request stopped = request(random_ids(1, 6), 50);
   const base::Job job;

@@ -20,7 +20,6 @@ using server::HttpServer;
 // Answers with what it was asked, every third time as a stream.
 void echo(const HttpRequest& request, const std::shared_ptr<Exchange>& exchange) {
   std::string text = request.method + request.path + request.body;
-  for (const auto& [name, value] : request.query) text += name + value;
   for (const auto& [name, value] : request.headers) text += name + value;
   if (text.size() % 3 != 0) return exchange->send({.body = std::move(text)});
   exchange->begin_stream();

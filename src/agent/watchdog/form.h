@@ -19,8 +19,8 @@
 
 namespace expunge::agent {
 
-// The prompt: the last nine turns, the oldest of them left out until it has at most `most` bytes, and
-// of a longer last message its middle.
+// The prompt: the last nine turns, the oldest of them left out until it has at most `most` bytes,
+// and of a longer last message its middle.
 std::string watchdog_prompt(std::span<const text::Message> dialogue, size_t most);
 
 // Spans of a prompt's turns: what can be copied.
