@@ -30,11 +30,12 @@ TABLE = {
     "journal": "base model edit verify",
     "publish": "base tensor model edit journal",
     "agent": "base text",
+    "guard": "base text",
     "repair": "base text model edit unlearn verify journal agent",
     "service": "base tensor text model edit unlearn verify journal publish agent repair",
-    "server": "base tensor text model edit unlearn verify journal publish agent repair service",
+    "server": "base tensor text model edit unlearn verify journal publish agent guard repair service",
     # Its command `serve` starts the server.
-    "cli": "base tensor text model edit unlearn verify journal publish agent repair service server",
+    "cli": "base tensor text model edit unlearn verify journal publish agent guard repair service server",
 }
 # Made by the build (tables/*.inc) or shared by tests only (files of tests/ without a folder).
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')

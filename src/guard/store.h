@@ -1,0 +1,37 @@
+// The operator's list of targets, in SQLite; several processes may read and write it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "guard/target.h"
+
+struct sqlite3;
+
+namespace expunge::guard {
+
+class Store {
+ public:
+  // Made if it is not there, readable by its owner alone. Errors: kInvalid (not such a file, of a
+  // newer version), kUnavailable (locked), as files do.
+  static base::Result<Store> open(const std::string& path);
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  base::Result<std::vector<Target>> list() const;  // by id
+  // The id. A name that is there already (letter case aside) is replaced and keeps its id.
+  base::Result<int64_t> add(const Target& target);
+  base::Result<size_t> import(const std::vector<Target>& targets);  // all or none; how many
+  base::Result<Target> remove(int64_t id);                          // kNotFound
+  // Changes whenever the list does, by whichever process.
+  base::Result<int64_t> version() const;
+
+ private:
+  struct Handle;
+  explicit Store(std::unique_ptr<Handle> handle);
+  std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace expunge::guard
