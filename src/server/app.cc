@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "server/openai.h"
-
 namespace expunge::server {
 
 using base::Code;
@@ -18,8 +16,6 @@ namespace {
 
 constexpr size_t kReaders = 8, kVariants = 4;
 constexpr auto kPoll = std::chrono::seconds(1), kKeepAlive = std::chrono::seconds(15);
-
-int status_of(const Error& error) { return base::code_info(error.code).http_status; }
 
 // The segments that stand for {}; nothing if the path is another.
 std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
@@ -36,11 +32,6 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
     pattern.remove_prefix(want.size()), path.remove_prefix(got.size());
   }
   return parameters;
-}
-
-std::string without_port(const std::string& host) {
-  const size_t colon = host.rfind(':');
-  return colon == host.npos || host.ends_with(']') ? host : host.substr(0, colon);
 }
 
 }  // namespace
@@ -61,7 +52,7 @@ App::App(service::Session& session, const service::IntentReader& reader, service
       created_(std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
                    .count()),
-      keys_(std::move(keys)),
+      door_(std::move(keys), options_.is_loopback, options_.hosts),
       watcher_([this] { watch_ledger(); }),
       reading_(kReaders, options_.max_plans),
       changing_(1, options_.max_changes) {}
@@ -75,21 +66,6 @@ App::~App() {
   watcher_.join();
 }
 
-HttpResponse json_response(const Json& json) { return {.body = base::dump_json(json) + "\n"}; }
-
-HttpResponse error_response(const Error& error) {
-  HttpResponse response;
-  response.status = status_of(error);
-  response.body = base::dump_json(error_json(error, response.status)) + "\n";
-  if (response.status == 503) response.headers["Retry-After"] = "1";
-  return response;
-}
-
-std::string event(std::string_view name, const Json& data) {
-  return fmt::format("{}data: {}\n\n", name.empty() ? "" : fmt::format("event: {}\n", name),
-                     base::dump_json(data));
-}
-
 void fail(App& app, const Call& call, const Error& error) {
   HttpResponse response = error_response(error);
   ++(response.status >= 500 ? app.metrics().errors_5xx : app.metrics().errors_4xx);
@@ -101,48 +77,13 @@ void respond(App& app, const Call& call, Result<Json> result) {
   call.exchange->send(json_response(*result));
 }
 
-HttpResponse App::refusal(int status, const std::string& message) {
-  HttpResponse response;
-  response.status = status;
-  response.body = base::dump_json(error_json({Code::kInvalid, message, "", {}}, status)) + "\n";
-  return response;
-}
-
-// Against pages of other origins: those that send requests here, and those whose name was made to
-// point here (DNS rebinding).
-Status App::check_origin(const HttpRequest& request) const {
-  const std::string host = request.header("host"), name = without_port(host);
-  if (options_.is_loopback) {
-    const bool known = name == "localhost" || name == "127.0.0.1" || name == "[::1]" ||
-                       std::ranges::find(options_.hosts, name) != options_.hosts.end();
-    if (!known)
-      return base::fail(Code::kRefused, fmt::format("this server is not '{}'", name),
-                        "use 127.0.0.1 or localhost, or start it with --allow-host NAME");
-  }
-  const std::string origin = request.header("origin");
-  if (!origin.empty() && origin != "http://" + host && origin != "https://" + host)
-    return base::fail(Code::kRefused, "requests from pages of other origins are refused");
-  return {};
-}
-
-Result<Scope> App::scope_of(const HttpRequest& request) {
-  const std::lock_guard lock(keys_mutex_);
-  TRY(keys_.refresh());
-  if (keys_.empty() && options_.is_loopback) return Scope::kAdmin;
-  constexpr std::string_view kBearer = "Bearer ";
-  const std::string header = request.header("authorization");
-  if (header.size() > kBearer.size() && header.starts_with(kBearer))
-    if (const auto scope = keys_.scope_of(std::string_view(header).substr(kBearer.size())))
-      return *scope;
-  return base::fail(Code::kRefused, header.empty() ? "a key is needed" : "this key is not known",
-                    "send 'Authorization: Bearer KEY'; 'expunge key create' makes one");
-}
-
-void App::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
+void App::handle(HttpRequest request, std::shared_ptr<Exchange> exchange,
+                 std::optional<Scope> admitted) {
   ++metrics_.requests;
   Call call{std::move(request), std::move(exchange)};
-  if (const Status status = check_origin(call.request); !status)
-    return fail(*this, call, status.error());
+  if (!admitted)
+    if (const Status status = door_.check_origin(call.request); !status)
+      return fail(*this, call, status.error());
   const std::string method = call.request.method == "HEAD" ? "GET" : call.request.method;
   std::string allowed;
   for (const Route& route : routes_) {
@@ -153,7 +94,7 @@ void App::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
       continue;
     }
     call.parameters = std::move(*parameters);
-    return dispatch(route, std::move(call));
+    return dispatch(route, std::move(call), admitted);
   }
   ++metrics_.errors_4xx;
   HttpResponse response =
@@ -163,28 +104,16 @@ void App::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
   call.exchange->send(std::move(response));
 }
 
-void App::dispatch(const Route& route, Call call) {
+void App::dispatch(const Route& route, Call call, std::optional<Scope> admitted) {
   if (route.scope) {
-    const auto scope = scope_of(call.request);
+    const auto scope = admitted && *admitted >= *route.scope
+                           ? tl::expected<Scope, HttpResponse>(*admitted)
+                           : door_.admit(call.request, *route.scope);
     if (!scope) {
       ++metrics_.errors_4xx;
-      const bool unknown = scope.error().code == Code::kRefused;
-      HttpResponse response = error_response(scope.error());
-      if (unknown) {
-        response.status = 401;
-        response.headers["WWW-Authenticate"] = "Bearer";
-        response.body = base::dump_json(error_json(scope.error(), 401)) + "\n";
-      }
-      return call.exchange->send(std::move(response));
+      return call.exchange->send(scope.error());
     }
     call.scope = *scope;
-    if (call.scope < *route.scope)
-      return fail(*this, call,
-                  {Code::kRefused,
-                   fmt::format("this key's scope is '{}', this needs '{}'", service::name(*scope),
-                               service::name(*route.scope)),
-                   "'expunge key create --scope' makes another key",
-                   {}});
   }
   if (call.request.method == "POST") {
     auto body = call.request.body.empty() ? Result<Json>(Json::object())
@@ -207,9 +136,7 @@ void App::dispatch(const Route& route, Call call) {
   Workers& workers = route.runs == Route::Runs::kReading ? reading_ : changing_;
   if (workers.run([carry, shared] { carry(*shared); })) return;
   ++metrics_.refused_busy;
-  HttpResponse response = refusal(429, "too many requests are open");
-  response.headers["Retry-After"] = "1";
-  shared->exchange->send(std::move(response));
+  shared->exchange->send(refusal(429, "too many requests are open"));
 }
 
 Result<model::ChatModel> App::model(const std::optional<std::vector<int64_t>>& entries) {

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "server/http.h"
+#include "server/door.h"
 #include "server/proposals.h"
+#include "server/responses.h"
 #include "server/said.h"
 #include "server/workers.h"
 #include "service/completion.h"
-#include "service/keys.h"
 #include "service/orders.h"
 
 namespace expunge::server {
@@ -75,9 +75,9 @@ class App {
       AppOptions options);
   ~App();
 
-  void handle(HttpRequest request, std::shared_ptr<Exchange> exchange);
-  // For the transport: what could not be read.
-  static HttpResponse refusal(int status, const std::string& message);
+  // `admitted`: what stands before this server has checked who asks, and with which scope.
+  void handle(HttpRequest request, std::shared_ptr<Exchange> exchange,
+              std::optional<service::Scope> admitted = {});
 
   // For the routes.
   service::Session& session() { return session_; }
@@ -100,9 +100,7 @@ class App {
   void end_events();
 
  private:
-  base::Result<service::Scope> scope_of(const HttpRequest& request);
-  base::Status check_origin(const HttpRequest& request) const;
-  void dispatch(const Route& route, Call call);
+  void dispatch(const Route& route, Call call, std::optional<service::Scope> admitted);
   void watch_ledger();
 
   service::Session& session_;
@@ -111,8 +109,7 @@ class App {
   const std::vector<Route> routes_;
   const std::string model_id_;
   const int64_t created_;
-  std::mutex keys_mutex_;
-  service::Keys keys_;
+  Door door_;
   Metrics metrics_ = {};
   Proposals proposals_;
   Said said_;
@@ -136,9 +133,5 @@ class App {
 // A response, or an error as OpenAI's clients understand it.
 void respond(App& app, const Call& call, base::Result<base::Json> result);
 void fail(App& app, const Call& call, const base::Error& error);
-HttpResponse error_response(const base::Error& error);
-HttpResponse json_response(const base::Json& json);
-// One event of a stream; `name` "" for OpenAI's, which have none.
-std::string event(std::string_view name, const base::Json& data);
 
 }  // namespace expunge::server

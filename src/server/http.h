@@ -38,6 +38,7 @@ struct HttpResponse {
 // sent is dropped and `job` is cancelled.
 class Exchange {
  public:
+  explicit Exchange(base::Job job_of_request = base::Job()) : job(std::move(job_of_request)) {}
   virtual ~Exchange() = default;
   virtual void send(HttpResponse response) = 0;
   // The status line and headers of a text/event-stream; then its pieces, then its end.
@@ -63,6 +64,19 @@ struct HttpLimits {
 
 // Whether only this machine can reach an address.
 bool is_loopback(const std::string& host);
+
+// An exchange inside the program, for a handler that stands before another.
+class Tap final : public Exchange {
+ public:
+  using Exchange::Exchange;
+  std::function<void(HttpResponse)> on_response = [](const HttpResponse&) {};
+  std::function<bool(std::string)> on_piece = [](const std::string&) { return true; };
+  std::function<void()> on_begin = [] {}, on_end = [] {};
+  void send(HttpResponse response) override { on_response(std::move(response)); }
+  void begin_stream() override { on_begin(); }
+  bool write(std::string piece) override { return on_piece(std::move(piece)); }
+  void end() override { on_end(); }
+};
 
 class HttpServer {
  public:

@@ -17,7 +17,7 @@ std::span<const PageFile> page_files() { return kPageFiles; }
 void show_page(App&, Call call) {
   const auto files = page_files();
   const auto it = std::ranges::find(files, std::string_view(call.request.path), &PageFile::path);
-  if (it == files.end()) return call.exchange->send(App::refusal(404, "there is no such page"));
+  if (it == files.end()) return call.exchange->send(refusal(404, "there is no such page"));
   HttpResponse response{.body = std::string(it->bytes),
                         .content_type = std::string(it->content_type)};
   response.headers = {

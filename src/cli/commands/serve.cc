@@ -3,7 +3,7 @@
 
 #include "cli/access.h"
 #include "cli/layout.h"
-#include "server/app.h"
+#include "server/guard_setup.h"
 
 namespace expunge::cli {
 namespace {
@@ -17,6 +17,7 @@ struct ServeFlags {
   int port = 8080;
   std::vector<std::string> hosts;
   service::PlanOptions plan;
+  server::GuardSetup guard;
 };
 
 constexpr double kGrace_s = 20;  // in which streams may end
@@ -24,12 +25,12 @@ constexpr double kGrace_s = 20;  // in which streams may end
 // Takes Ctrl+C to the server while it runs: the first lets streams end, the second does not.
 class Stopper {
  public:
-  Stopper(const base::Job& job, server::HttpServer& server, server::App& app)
-      : thread_([this, job, &server, &app] {
+  Stopper(const base::Job& job, server::HttpServer& server, server::App* app)
+      : thread_([this, job, &server, app] {
           bool told = false;
           while (!ended_) {
             if (!told && job.cancelled()) {
-              app.end_events();
+              if (app) app->end_events();
               server.stop(kGrace_s);
               told = true;
             }
@@ -46,41 +47,89 @@ class Stopper {
   std::thread thread_;
 };
 
-Result<Answer> serve(const ServeFlags& o, Context& context) {
+// A line for the operator, from any thread.
+void say(const std::string& text) { fmt::print(stderr, "{}\n", printable(text)); }
+
+Result<bool> is_guarded(const ServeFlags& o) {
+  if (!o.guard.upstream.empty() || !o.guard.targets.empty()) return true;
+  const std::string store = TRY(base::data_dir()) + "/guard.db";
+  if (!std::filesystem::exists(store)) return false;
+  return !TRY(TRY(guard::Store::open(store)).list()).empty();
+}
+
+// The model of this program, if there shall be one.
+struct Local {
+  std::unique_ptr<service::Session> session;
+  std::optional<service::IntentReader> reader;
+  std::unique_ptr<server::App> app;
+};
+Result<Local> open_local(const ServeFlags& o, bool is_loopback, Context& context) {
+  Local local;
+  if (!o.guard.upstream.empty() && !context.globals.given("--model")) return local;
+  local.session = TRY(open_session(context, journal::Mode::kReadWrite));
+  local.reader = TRY(service::IntentReader::make(o.watchdog, *local.session));
+  local.app = std::make_unique<server::App>(
+      *local.session, *local.reader, TRY(service::Keys::open()),
+      server::AppOptions{
+          .is_loopback = is_loopback, .hosts = o.hosts, .watchdog = o.watchdog, .plan = o.plan});
+  return local;
+}
+
+void announce(const ServeFlags& o, const std::string& url, const Local& local, bool guards,
+              size_t n_targets, Terminal& t) {
+  t.clear_progress();
+  const std::string what = o.guard.upstream.empty() ? local.app->model_id() : o.guard.upstream;
+  t.line("{} {} {}", t.paint(Tone::kGood, url), guards ? "guards" : "serves", printable(what));
+  if (guards)
+    t.line("{}", t.paint(Tone::kDim, fmt::format("{} target{} kept out of what it says; 'expunge "
+                                                 "guard add' takes more.",
+                                                 n_targets, n_targets == 1 ? " is" : "s are")));
+  t.line("{}",
+         t.paint(Tone::kDim, (o.guard.upstream.empty() ? "The page is there; clients" : "Clients") +
+                                 (" of OpenAI's API take " + url + "/v1. Ctrl+C ends it.")));
+}
+
+Result<Answer> serve(ServeFlags o, Context& context) {
   const bool is_loopback = server::is_loopback(o.host);
-  service::Keys keys = TRY(service::Keys::open());
-  if (!is_loopback && keys.empty())
+  if (!is_loopback && TRY(service::Keys::open()).empty())
     return fail(Code::kRefused,
                 fmt::format("'{}' is more than this machine, and no key exists", o.host),
                 "make one with 'expunge key create --scope admin', or listen on 127.0.0.1");
-  std::unique_ptr<server::App> app;  // the transport calls it once it runs
-  server::HttpLimits limits;
+  if (o.guard.upstream.empty())
+    TRY(refuse(context, {"--upstream-timeout"}, "there is no --upstream"));
+  server::Handler handler;  // the transport calls it once it runs
   // The port is taken first: whoever connects meanwhile waits.
   const auto http = TRY(server::HttpServer::listen(
-      o.host, static_cast<uint16_t>(o.port), limits,
-      [&app](server::HttpRequest request, std::shared_ptr<server::Exchange> exchange) {
-        app->handle(std::move(request), std::move(exchange));
+      o.host, static_cast<uint16_t>(o.port), {},
+      [&handler](server::HttpRequest request, std::shared_ptr<server::Exchange> exchange) {
+        handler(std::move(request), std::move(exchange));
       },
-      server::App::refusal));
-  const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
-  const auto reader = TRY(service::IntentReader::make(o.watchdog, *session));
-  app = std::make_unique<server::App>(
-      *session, reader, std::move(keys),
-      server::AppOptions{
-          .is_loopback = is_loopback, .hosts = o.hosts, .watchdog = o.watchdog, .plan = o.plan});
+      [](int status, const std::string& message) { return server::refusal(status, message); }));
+  const bool guards = TRY(is_guarded(o));
+  Local local = TRY(open_local(o, is_loopback, context));
+  std::unique_ptr<server::GuardedServer> guarded;
+  if (guards) {
+    o.guard.is_loopback = is_loopback, o.guard.hosts = o.hosts;
+    guarded = TRY(server::GuardedServer::make(o.guard, local.app.get(), say));
+    handler = [g = guarded.get()](auto request, auto exchange) {
+      g->handle(std::move(request), std::move(exchange));
+    };
+  } else {
+    handler = [app = local.app.get()](auto request, auto exchange) {
+      app->handle(std::move(request), std::move(exchange));
+    };
+  }
   const std::string shown = o.host.find(':') == o.host.npos ? o.host : "[" + o.host + "]";
   const std::string url = fmt::format("http://{}:{}", shown, http->port());
   Terminal& t = context.terminal;
-  t.clear_progress();
-  t.line("{} serves {}", t.paint(Tone::kGood, url), printable(app->model_id()));
-  t.line("{}", t.paint(Tone::kDim, "The page is there; clients of OpenAI's API take " + url +
-                                       "/v1. Ctrl+C ends it."));
+  announce(o, url, local, guards, guards ? guarded->n_targets() : 0, t);
   TRY(t.finish());
   {
-    const Stopper stopper(context.job, *http, *app);
+    const Stopper stopper(context.job, *http, local.app.get());
     http->run();
   }
-  app.reset();
+  guarded.reset();
+  local.app.reset();
   t.note("Ended.");
   return Answer{{{"url", url}}};
 }
@@ -103,6 +152,19 @@ Action declare_serve(Arguments& cli) {
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->take_all();
+  cli.add_option("--upstream", o->guard.upstream,
+                 "guard this server of OpenAI's API; its key: $EXPUNGE_UPSTREAM_KEY")
+      ->type_name("URL");
+  cli.add_option("--targets", o->guard.targets,
+                 "names to keep out of what is said, a JSON line each, besides 'guard add'")
+      ->type_name("FILE");
+  cli.add_option("--agents", o->guard.agents,
+                 "who cleans drafts ($EXPUNGE_API_KEY); default: the model, else the upstream")
+      ->type_name("URL");
+  cli.add_option("--agents-model", o->guard.model, "its name there (default)")->type_name("NAME");
+  cli.add_option("--upstream-timeout", o->guard.timeout_s, "seconds without a byte (120)")
+      ->type_name("S")
+      ->range(1, 3600);
   return [o](Context& context) { return serve(*o, context); };
 }
 
@@ -171,6 +233,7 @@ extern const Command command_serve, command_key;
 const Command command_serve{
     "serve", "the model, requests to forget and a page over HTTP",
     "Examples:\n  expunge serve\n  expunge serve -m model.gguf --port 9000\n"
+    "  expunge serve --upstream http://localhost:11434 --targets names.jsonl\n"
     "With keys ('expunge key create') every request needs one, and --host may be any\n"
     "address.",
     declare_serve};
