@@ -1,4 +1,4 @@
-// The operator's list of targets, in SQLite; several processes may read and write it.
+// The operator's list of targets, in SQLite; several processes and threads may read and write it.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@ namespace expunge::guard {
 
 class Store {
  public:
-  // Made if it is not there, readable by its owner alone. Errors: kInvalid (not such a file, of a
-  // newer version), kUnavailable (locked), as files do.
+  // Made if it is not there, readable by its owner alone. Errors: kCorrupt (not such a file),
+  // kUnsupported (of a newer version), kConflict (locked by another process for 5 s), kIo.
   static base::Result<Store> open(const std::string& path);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
