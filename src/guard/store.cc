@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "base/files.h"
 #include "base/sqlite.h"
 
 namespace expunge::guard {
@@ -113,6 +114,8 @@ struct Store::Handle {
                 "put it back, or start again");
   }
 };
+
+Result<std::string> default_path() { return TRY(base::data_dir()) + "/guard.db"; }
 
 Store::Store(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
 Store::Store(Store&&) noexcept = default;

@@ -11,6 +11,9 @@ struct sqlite3;
 
 namespace expunge::guard {
 
+// data_dir()/guard.db
+base::Result<std::string> default_path();
+
 class Store {
  public:
   // Made if it is not there, readable by its owner alone. Errors: kCorrupt (not such a file),
