@@ -76,19 +76,23 @@ Result<Target> read_row(const Statement& row) {
   return target;
 }
 
+// Not an upsert, which uses up an id where it replaces.
 Result<int64_t> put(sqlite3* db, const Target& target) {
   const std::string aliases = base::dump_json(target.aliases);
-  Statement s = TRY(Statement::make(
-      db,
-      "INSERT INTO targets (name, aliases, mode, scope, expires) VALUES (?1, ?2, ?3, ?4, ?5) "
-      "ON CONFLICT (name) DO UPDATE SET name = ?1, aliases = ?2, mode = ?3, scope = ?4, "
-      "expires = ?5 RETURNING id",
-      std::string_view(target.name), std::string_view(aliases), name(target.mode),
-      std::string_view(target.scope), std::string_view(target.expires)));
-  TRY(s.step());
-  const int64_t id = s.integer(0);
-  TRY(s.step());  // or the commit would meet a statement that still runs
-  return id;
+  for (const char* sql :
+       {"UPDATE targets SET name = ?1, aliases = ?2, mode = ?3, scope = ?4, expires = ?5 "
+        "WHERE name = ?1 RETURNING id",
+        "INSERT INTO targets (name, aliases, mode, scope, expires) VALUES (?1, ?2, ?3, ?4, ?5) "
+        "RETURNING id"}) {
+    Statement s = TRY(Statement::make(
+        db, sql, std::string_view(target.name), std::string_view(aliases), name(target.mode),
+        std::string_view(target.scope), std::string_view(target.expires)));
+    if (!TRY(s.step())) continue;
+    const int64_t id = s.integer(0);
+    TRY(s.step());  // or the commit would meet a statement that still runs
+    return id;
+  }
+  return fail(Code::kInternal, "a target was neither replaced nor added");
 }
 
 Status commit_change(sqlite3* db, Transaction transaction) {

@@ -59,6 +59,7 @@ TEST_F(StoreTest, ANameThatIsThereIsReplacedAndKeepsItsId) {
   EXPECT_EQ(store.add(changed).value(), 1);
   EXPECT_THAT(names(store), ElementsAre("BASIL mahfouz", "Nikolai Abilov"));
   EXPECT_EQ(store.list().value()[0].mode, Mode::kIdk);
+  EXPECT_EQ(store.add(named("Aysha")).value(), 3);
 }
 
 TEST_F(StoreTest, WhatIsRemovedIsGoneAndItsIdStaysFree) {
