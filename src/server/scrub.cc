@@ -26,6 +26,23 @@ void collect(const Json& json, std::string& words) {
   }
 }
 
+// Texts of a message's parts go on with one another: a name may be put together from them.
+void collect_content(const Json& content, std::string& texts, std::string& others) {
+  if (content.is_string()) texts += content.get_ref<const std::string&>();
+  if (!content.is_array()) return;
+  for (const Json& part : content) {
+    if (!part.is_object()) {
+      collect(part, texts);
+      continue;
+    }
+    for (const auto& [name, value] : part.items())
+      if (name == "text" && value.is_string())
+        texts += value.get_ref<const std::string&>();
+      else
+        collect(value, others);
+  }
+}
+
 std::string text_field(const Json& object, const char* name) {
   const Json* field = given(object, name);
   return field && field->is_string() ? field->get<std::string>() : "";
@@ -77,10 +94,24 @@ std::string words_of(const Json& json) {
 }
 
 std::string words_of_request(const Json& body) {
-  std::string words;
+  std::string words, contents, users;
   for (const auto& [name, value] : body.items())
-    if (name != "model") collect(value, words);
-  return words;
+    if (name != "model" && name != "messages") collect(value, words);
+  for (const Json& message : body.value("messages", Json::array())) {
+    if (!message.is_object()) {
+      collect(message, words);
+      continue;
+    }
+    std::string content;
+    for (const auto& [name, value] : message.items())
+      if (name == "content")
+        collect_content(value, content, words);
+      else
+        collect(value, words);
+    contents += content + "\n";
+    if (text_field(message, "role") == "user") users += content + "\n";
+  }
+  return words + contents + (users == contents ? "" : users);
 }
 
 std::string query_of(Kind kind, const Json& body) {

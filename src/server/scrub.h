@@ -14,7 +14,8 @@ namespace expunge::server {
 
 // Every string of a value, names of fields too, a line each.
 std::string words_of(const base::Json& json);
-// Of a request, whoever is to be asked: its messages, tools, prompts, … but not the model's name.
+// Of a request: its messages, tools, prompts, … but not the model's name. At the end stand the
+// messages' texts without anything between, and those of the user alone.
 std::string words_of_request(const base::Json& body);
 // The words of the last message, or of the prompt.
 std::string query_of(Kind kind, const base::Json& body);

@@ -189,8 +189,7 @@ class Guarding(Cli):
                                   (("--upstream", "http://a@b"), cli.USAGE),
                                   (("--upstream", self.upstream.url, "--targets", "nowhere"), cli.IO)):
             done = self.run_it("serve", "--port", "0", *arguments, status=status)
-            self.assertTrue(done.stderr.startswith("expunge: error:") or "error" in done.stderr, done.stderr)
-            self.assert_fits(done.stderr)
+            self.assertIn("error: ", done.stderr)
 
 
 if __name__ == "__main__":
