@@ -25,6 +25,8 @@ void drop_touched_turns(base::Json& body, const guard::Scanner& scanner);
 // The request as it goes on. Errors: kInvalid for what cannot be read: lists of token ids.
 base::Result<base::Json> forwarded(Kind kind, const base::Json& body);
 
+// The known counts of a reply's or a chunk's usage; nothing if it has none.
+std::optional<base::Json> clean_usage(const base::Json& reply);
 // A reply's known fields. Errors: kUnavailable: it is not such a reply.
 base::Result<base::Json> clean_reply(Kind kind, const base::Json& reply);
 // The reply with this text in place of all it says, n times.
