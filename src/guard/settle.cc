@@ -58,8 +58,9 @@ class Settling {
     hold_ = encoded_from(tail_);
     const View view{.text = std::string(tail_)};
     letters(view, true);
-    for (const Reader read : {read_escapes, read_markup, read_drawn, read_rot47})
-      if (const auto other = read(view)) letters(*other, read != read_rot47 && read != read_drawn);
+    for (const Reader read : {read_escapes, read_markup, read_drawn, read_joined, read_rot47})
+      if (const auto other = read(view))
+        letters(*other, read == read_escapes || read == read_markup);
     return hold_;
   }
 
@@ -119,15 +120,8 @@ class Settling {
   }
 
   void interleaved(const View& view, std::span<const Unit> units) {
-    std::vector<Unit> read;
-    for (const Unit& unit : units)
-      if (unit.kind == Kind::kLetter || unit.kind == Kind::kDigit) read.push_back(unit);
-    for (const size_t stride : {2, 3})
-      for (size_t phase = 0; phase < stride; ++phase) {
-        std::vector<Unit> every;
-        for (size_t i = phase; i < read.size(); i += stride) every.push_back(read[i]);
-        begun(view, every, Reads::kDigits, index_.plain);
-      }
+    for (const std::vector<Unit>& every : stride(view.text, units))
+      begun(view, every, Reads::kDigits, index_.plain);
   }
 
   void spelled(const View& view, std::span<const Unit> units) {
