@@ -196,10 +196,11 @@ class Collector {
     add(each_letter(reversed(words), turned), Form::kTurned, 5);
     for (const size_t shift : {0, 2})
       add(each_letter(words, [&](char32_t c) { return key(c, shift); }), Form::kKeys, 6);
+    for (Words changed : {words, letters.plain}) {
+      for (auto& word : changed) word = pig_latin(word);
+      add(changed, Form::kPigLatin, 6);
+    }
     Words changed = words;
-    for (auto& word : changed) word = pig_latin(word);
-    add(changed, Form::kPigLatin, 6);
-    changed = words;
     for (auto& word : changed) std::erase_if(word, is_vowel);
     std::erase_if(changed, [](const auto& word) { return word.empty(); });
     add(changed, Form::kNoVowels, 6);

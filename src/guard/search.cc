@@ -60,7 +60,14 @@ void Search::letters(const View& view, bool fuzzy) {
   if (has(units, Kind::kSign)) pass(view, units, Reads::kSigns, fuzzy);
   if (has(units, Kind::kMark)) pass(view, units, Reads::kMarks, false);
   if (has(units, Kind::kDigit)) pass(view, units, Reads::kLetters, false);
-  shifted(view, units);
+  std::vector<uint32_t> latin, ascii;
+  for (size_t i = 0; i < units.size(); ++i) {
+    if (units[i].kind != Kind::kLetter || !is_latin(units[i])) continue;
+    latin.push_back(uint32_t(i));
+    if (units[i].is_ascii) ascii.push_back(uint32_t(i));
+  }
+  shifted(view, units, latin);
+  if (ascii.size() < latin.size()) shifted(view, units, ascii);
   squeezed(view, units);
   interleaved(view, units);
   picked(view, units);
@@ -135,21 +142,20 @@ void Search::report(const View& view, std::span<const Unit> units, uint32_t targ
 
 // A name of at least 8 letters under any shift of the alphabet, forwards or backwards, and under
 // any shift of the alphabet backwards: its neighbouring letters differ by the same.
-void Search::shifted(const View& view, std::span<const Unit> units) {
-  std::vector<uint32_t> latin;
-  for (size_t i = 0; i < units.size(); ++i)
-    if (units[i].kind == Kind::kLetter && is_latin(units[i])) latin.push_back(uint32_t(i));
+// Letters with accents are shifted, or left and then not `read`.
+void Search::shifted(const View& view, std::span<const Unit> units,
+                     const std::vector<uint32_t>& read) {
   uint32_t state = Automaton::kStart;
-  for (size_t i = 1; i < latin.size(); ++i) {
-    const char32_t a = units[latin[i - 1]].letter, b = units[latin[i]].letter;
+  for (size_t i = 1; i < read.size(); ++i) {
+    const char32_t a = units[read[i - 1]].letter, b = units[read[i]].letter;
     state = index_.steps.next(state, 'a' + (b + 26 - a) % 26);
     if (!index_.steps.ends(state)) continue;
     index_.steps.each(state, [&](uint32_t id) {
       const Pattern& pattern = index_.patterns[index_.step_patterns[id] / 2];
       const bool is_mirrored = index_.step_patterns[id] % 2;
       const size_t first = i + 1 - pattern.letters.size();
-      if (!is_mirrored && units[latin[first]].letter == pattern.letters[0]) return;  // not shifted
-      report(view, units, pattern.target, {latin[first], latin[i], "shifted"});
+      if (!is_mirrored && units[read[first]].letter == pattern.letters[0]) return;  // not shifted
+      report(view, units, pattern.target, {read[first], read[i], "shifted"});
     });
   }
 }

@@ -36,7 +36,7 @@ class Search {
   void pass(const View& view, std::span<const Unit> units, Reads which, bool fuzzy);
   void candidate(const View& view, std::span<const Unit> units, size_t at, Reads which,
                  uint32_t id);
-  void shifted(const View& view, std::span<const Unit> units);
+  void shifted(const View& view, std::span<const Unit> units, const std::vector<uint32_t>& read);
   void squeezed(const View& view, std::span<const Unit> units);
   void interleaved(const View& view, std::span<const Unit> units);
   void filled(const View& view, std::span<const Unit> units);

@@ -77,7 +77,7 @@ class Settling {
     if (fuzzy) last(view, units);
     shifted(view, units);
     interleaved(view, units);
-    if (view.spans.empty()) spelled(view, units);
+    if (view.spans.empty()) spelled_out(view, units);
   }
 
   // The longest beginning of a name at the end.
@@ -124,16 +124,21 @@ class Settling {
       begun(view, every, Reads::kDigits, index_.plain);
   }
 
-  void spelled(const View& view, std::span<const Unit> units) {
+  void spelled_out(const View& view, std::span<const Unit> units) {
     const Picks picks = pick(view.text, units);
     constexpr size_t kNear = 64;
     for (const auto* picked : {&picks.alone, &picks.alone_but_a, &picks.words}) {
       if (picked->empty() || picked->back().end + kNear < tail_.size()) continue;
-      if (picked->size() == 1 || picked->back().gap != Gap::kNone) {
-        if (is_word(picked->back())) continue;
-      }
-      begun(view, *picked, Reads::kLetters, index_.words);
+      std::span<const Unit> read = *picked;
+      spelled(view, read);
+      // The last may become another word.
+      if (read.back().end == tail_.size()) spelled(view, read.first(read.size() - 1));
     }
+  }
+
+  void spelled(const View& view, std::span<const Unit> read) {
+    const bool is_alone = read.size() == 1 || (read.size() > 1 && read.back().gap != Gap::kNone);
+    if (!is_alone || !is_word(read.back())) begun(view, read, Reads::kLetters, index_.words);
   }
 
   // "a dog", "I think": a letter that is a word of the sentence, not the first of a spelling.

@@ -67,10 +67,15 @@ std::optional<View> draw(const View& in, bool letters) {
   return std::move(out).take();
 }
 
-}  // namespace
+// Before the end or another word than signs.
+bool ends_sentence(std::string_view text, size_t after) {
+  while (after < text.size() && (text[after] == ' ' || text[after] == '"')) ++after;
+  return after == text.size() || dot_or_dash(static_cast<unsigned char>(text[after])) == '\0';
+}
 
-std::optional<View> read_morse(const View& in) {
-  View out{.disguise = "morse"};
+// `stops`: a dot that ends a sentence is none.
+size_t add_morse(const View& in, bool stops, View* result) {
+  View& out = *result;
   std::string signs;
   View::Span from{};
   size_t letters = 0, blanks = 0;
@@ -88,7 +93,8 @@ std::optional<View> read_morse(const View& in) {
     const size_t size = c.size ? c.size : 1;
     const View::Span span = in.span(at, at + size);
     at += size;
-    if (const char sign = dot_or_dash(c.code)) {
+    const bool is_stop = stops && c.code == '.' && ends_sentence(in.text, at);
+    if (const char sign = is_stop ? '\0' : dot_or_dash(c.code)) {
       from = signs.empty() ? span : View::Span{from.begin, span.end};
       signs += sign;
       blanks = 0;
@@ -101,7 +107,16 @@ std::optional<View> read_morse(const View& in) {
       out.add("\n", out.spans.back());
   }
   if (!signs.empty()) end_letter();
-  if (letters < 3) return std::nullopt;
+  if (!out.text.empty()) out.add("\n", out.spans.back());
+  return letters;
+}
+
+}  // namespace
+
+std::optional<View> read_morse(const View& in) {
+  View out{.disguise = "morse"};
+  if (add_morse(in, false, &out) < 3) return std::nullopt;
+  add_morse(in, true, &out);
   return out;
 }
 
