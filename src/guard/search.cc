@@ -91,7 +91,8 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
   const bool is_piece = id >= index_.patterns.size();
   const Piece* const piece = is_piece ? &index_.pieces[id - index_.patterns.size()] : nullptr;
   const Pattern& pattern = index_.patterns[piece ? piece->pattern : id];
-  if (hits_[pattern.target] && hits_[pattern.target]->begin <= where_.offset) return;
+  const auto& known = hits_[pattern.target];
+  if (known && known->begin <= where_.offset && known->disguise != "misspelled") return;
   if (pattern.form == Form::kSqueezed && !is_squeezed_) return;
   if (pattern.letters.size() < least_) return;
   std::optional<Place> place;
@@ -100,7 +101,8 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
     --comparisons_;
     place = fuzzy_at(pattern, *piece, units, at, which);
   } else {
-    const Manner manner{.is_cased = facts_.is_cased && !facts_.has_scope[pattern.target]};
+    const Manner manner{.is_cased =
+                            facts_.is_cased && as_.empty() && !facts_.has_scope[pattern.target]};
     place = match_at(pattern, units, at, which, manner);
     if (!place && manner.is_cased && !view.spans.empty()) {
       place = match_at(pattern, units, at, which, {.is_cased = true, .strict = true});
@@ -113,7 +115,6 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
     for (size_t i = place->first; i <= place->last; ++i)
       is_stretched = is_stretched || units[i].end - units[i].begin >= 3;
     if (!is_stretched) return;
-    place->disguise = "stretched";
   }
   report(view, units, pattern.target, *place);
 }
@@ -133,7 +134,10 @@ void Search::report(const View& view, std::span<const Unit> units, uint32_t targ
   const bool is_other =
       !view.disguise.empty() && !is_copied(view, units[place.first], units[place.last]);
   const Hit hit{target, where_.offset + std::min(a.begin, b.begin),
-                where_.offset + std::max(a.end, b.end), is_other ? view.disguise : place.disguise};
+                where_.offset + std::max(a.end, b.end),
+                is_other      ? view.disguise
+                : as_.empty() ? place.disguise
+                              : as_};
   if (hit.end <= where_.from) return;
   auto& known = hits_[target];
   const bool is_exact = known && hit.begin == known->begin && known->disguise == "misspelled";
@@ -183,8 +187,10 @@ void Search::squeezed(const View& view, std::span<const Unit> units) {
   const std::vector<Unit> out = squeeze(units);
   if (out.empty()) return;
   is_squeezed_ = true;
+  as_ = "stretched";
   pass(view, out, Reads::kDigits, false);
   is_squeezed_ = false;
+  as_ = {};
 }
 
 // "BxAxSxIxL": every second character, and every third, of those that are not blank.
@@ -229,7 +235,9 @@ void Search::filled(const View& view, std::span<const Unit> units) {
     for (; at < end; ++at)
       if (!is_filled || units[at].letter != filler) out.push_back(units[at]);
   }
+  as_ = "interleaved";
   if (any) pass(view, out, Reads::kDigits, false);
+  as_ = {};
 }
 
 void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
@@ -252,10 +260,12 @@ void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
 
 void Search::picked(const View& view, std::span<const Unit> units) {
   const Picks picks = pick(view.text, units);
+  as_ = "spelled out";
   pass(view, picks.alone, Reads::kLetters, false);
   if (picks.alone_but_a.size() < picks.alone.size())
     pass(view, picks.alone_but_a, Reads::kLetters, false);
   if (picks.words.size() >= 3) pass(view, picks.words, Reads::kLetters, false);
+  as_ = {};
   weak(view, picks.lines, 5, "first letters");
   weak(view, picks.sentences, 6, "first letters");
   weak(view, picks.firsts, 8, "first letters");
