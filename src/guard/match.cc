@@ -105,6 +105,7 @@ bool is_meant(const Pattern& pattern, const Layout& layout, size_t n) {
   if (is_unspaced(pattern.letters.front())) return layout.inner == 0 || n >= 5 || layout.is_even(n);
   if (n <= 4) return layout.inner == 0 || layout.is_even(n);
   if (layout.inner_blank == 0 || layout.is_even(n)) return true;
+  if (n < 8 && layout.stand_ins > 0) return false;
   return n >= 12 || !layout.all_common;
 }
 

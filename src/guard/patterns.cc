@@ -4,12 +4,16 @@
 #include <numeric>
 #include <set>
 
+#include "base/utf8.h"
 #include "guard/fold.h"
+#include "guard/views.h"
 
 namespace expunge::guard {
 namespace {
 
+// A hyphen in a word is where the name itself has a sign.
 using Words = std::vector<std::u32string>;
+constexpr char32_t kSign = '-';
 
 bool is_latin(char32_t c) { return c >= 'a' && c <= 'z'; }
 bool is_vowel(char32_t c) { return std::u32string_view(U"aeiou").find(c) != std::u32string::npos; }
@@ -17,26 +21,58 @@ bool is_latin(const std::u32string& word) {
   return std::any_of(word.begin(), word.end(), [](char32_t c) { return is_latin(c); });
 }
 
-Words words_of(std::string_view name) {
-  Words words;
+struct Letters {
+  Words folded;
+  Words plain;                      // without those that are not ASCII
+  std::vector<bool> is_ascii = {};  // of each folded letter
+};
+
+Letters letters_of(std::string_view name) {
+  Letters out;
   for (const Unit& unit : fold(name)) {
     if (unit.kind == Kind::kMark) continue;
-    if (words.empty() || (int(unit.gap) & int(Gap::kBlank)) || unit.letter == '@')
-      words.emplace_back();
-    words.back() += unit.letter;
+    if (unit.gap == Gap::kPunctuation && !out.folded.empty()) {
+      out.folded.back() += kSign;
+      out.plain.back() += kSign;
+      out.is_ascii.push_back(false);
+    }
+    if (out.folded.empty() || (int(unit.gap) & int(Gap::kBlank)) || unit.letter == '@') {
+      out.folded.emplace_back();
+      out.plain.emplace_back();
+    }
+    out.folded.back() += unit.letter;
+    if (unit.is_ascii) out.plain.back() += unit.letter;
+    out.is_ascii.push_back(unit.is_ascii);
   }
-  std::erase_if(words, [](const auto& word) { return word.empty(); });
-  return words;
+  std::erase_if(out.plain, [](const auto& word) { return word.empty(); });
+  return out;
 }
 
 Pattern join(const Words& words, uint32_t target, Form form) {
-  Pattern out{target, form, {}, {}, words.size() == 1};
+  Pattern out{target, form, {}, {}, words.size() == 1, false};
   for (const auto& word : words) {
-    out.breaks.push_back(1);
-    out.breaks.resize(out.letters.size() + word.size());
-    out.letters += word;
+    bool begins = true;
+    for (const char32_t c : word) {
+      if (c == kSign) {
+        begins = true;
+        continue;
+      }
+      out.letters += c;
+      out.breaks.push_back(begins);
+      begins = false;
+    }
   }
   return out;
+}
+
+// Ciphers leave letters with accents as they are, or not: both are looked for.
+template <class F>
+Words each_ascii(Letters letters, F&& map) {
+  size_t at = 0;
+  for (auto& word : letters.folded)
+    for (char32_t& c : word)
+      if (letters.is_ascii[at++] && is_latin(c)) c = map(c);
+  return letters.folded;
 }
 
 template <class F>
@@ -55,7 +91,8 @@ Words reversed(Words words) {
 char32_t rot13(char32_t c) { return (c - 'a' + 13) % 26 + 'a'; }
 char32_t atbash(char32_t c) { return 'z' - (c - 'a'); }
 char32_t turned(char32_t c) {
-  constexpr std::u32string_view kFrom = U"bdpqnu", kTo = U"qpdbun";
+  // As the letters that are drawn upside down are folded: that of c as an open o.
+  constexpr std::u32string_view kFrom = U"bdpqnucgfj", kTo = U"qpdbunobjr";
   const size_t at = kFrom.find(c);
   return at == kFrom.npos ? c : kTo[at];
 }
@@ -122,28 +159,32 @@ std::string spelled_out(std::string_view name) {
   return out;
 }
 
-// Greek and Cyrillic capitals are drawn like other Latin letters than the small ones.
+struct CaseRow {
+  char32_t upper, lower, count;
+};
+// Greek and Cyrillic letters, without their accents.
+constexpr CaseRow kCases[] = {{0x391, 0x3B1, 17}, {0x3A3, 0x3C2, 1},  {0x3A3, 0x3C3, 7},
+                              {0x391, 0x3AC, 1},  {0x395, 0x3AD, 1},  {0x397, 0x3AE, 1},
+                              {0x399, 0x3AF, 1},  {0x39F, 0x3CC, 1},  {0x3A5, 0x3CD, 1},
+                              {0x3A9, 0x3CE, 1},  {0x410, 0x430, 32}, {0x400, 0x450, 16}};
+
+// Their capitals are drawn like other Latin letters than the small ones, so both are looked for.
 std::string in_case(std::string_view name, bool upper) {
   std::string out;
-  for (size_t at = 0; at < name.size(); ++at) {
-    auto a = static_cast<unsigned char>(name[at]);
-    if (at + 1 == name.size() || (a != 0xCE && a != 0xCF && a != 0xD0 && a != 0xD1)) {
-      out += name[at];
-      continue;
+  for (size_t at = 0; at < name.size();) {
+    const base::Char read = base::char_at(name, at);
+    const size_t size = read.size ? read.size : 1;
+    const auto next = base::char_at(std::string(name.substr(at + size)) + " ", 0);
+    char32_t c = read.code;
+    for (const auto& [first_upper, first_lower, count] : kCases) {
+      const char32_t from = upper ? first_lower : first_upper;
+      if (read.code < from || read.code >= from + count) continue;
+      c = (upper ? first_upper : first_lower) + (read.code - from);
+      if (!upper && read.code == 0x3A3) c = next.code > 0x300 ? 0x3C3 : 0x3C2;  // a final sigma
+      break;
     }
-    const auto b = static_cast<unsigned char>(name[++at]);
-    uint32_t c = (a & 0x1FU) << 6 | (b & 0x3FU);
-    if (upper) {
-      if (c >= 0x3B1 && c <= 0x3C9 && c != 0x3C2) c -= 0x20;
-      if (c >= 0x430 && c <= 0x44F) c -= 0x20;
-      if (c >= 0x450 && c <= 0x45F) c -= 0x50;
-    } else {
-      if (c >= 0x391 && c <= 0x3A9) c += 0x20;
-      if (c >= 0x410 && c <= 0x42F) c += 0x20;
-      if (c >= 0x400 && c <= 0x40F) c += 0x50;
-    }
-    out += static_cast<char>(0xC0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3F));
+    out += c == read.code ? std::string(name.substr(at, size)) : utf8(c);
+    at += size;
   }
   return out;
 }
@@ -157,7 +198,8 @@ class Collector {
     if (pattern.letters.size() < at_least || !seen_.insert(pattern.letters).second) return;
     out_.push_back(std::move(pattern));
   }
-  void ciphers(const Words& words) {
+  void ciphers(const Letters& letters) {
+    const Words& words = letters.folded;
     const auto with_reverse = [&](const Words& changed, Form form, size_t least) {
       add(changed, form, least);
       add(reversed(changed), form, std::max<size_t>(least, 5));
@@ -168,20 +210,27 @@ class Collector {
     add(each, Form::kReversed, 3);
     if (std::none_of(words.begin(), words.end(), [](const auto& w) { return is_latin(w); })) return;
     with_reverse(each_letter(words, rot13), Form::kRot13, 4);
+    with_reverse(each_ascii(letters, rot13), Form::kRot13, 4);
     with_reverse(each_letter(words, atbash), Form::kAtbash, 5);
+    with_reverse(each_ascii(letters, atbash), Form::kAtbash, 5);
     add(each_letter(reversed(words), turned), Form::kTurned, 5);
     for (const size_t shift : {0, 2})
       add(each_letter(words, [&](char32_t c) { return key(c, shift); }), Form::kKeys, 6);
+    for (Words changed : {words, letters.plain}) {
+      for (auto& word : changed) word = pig_latin(word);
+      add(changed, Form::kPigLatin, 6);
+    }
     Words changed = words;
-    for (auto& word : changed) word = pig_latin(word);
-    add(changed, Form::kPigLatin, 6);
-    changed = words;
     for (auto& word : changed) std::erase_if(word, is_vowel);
     std::erase_if(changed, [](const auto& word) { return word.empty(); });
     add(changed, Form::kNoVowels, 6);
     changed = words;
     for (auto& word : changed) word = squeezed(word);
     add(changed, Form::kSqueezed, 3);
+  }
+  void mark_main(size_t count) {
+    for (size_t i = 0; i < std::min(count, out_.size()); ++i)
+      out_[i].is_main = i == 0 || !out_[i].is_one_word;
   }
   std::vector<Pattern> take() { return std::move(out_); }
 
@@ -202,14 +251,22 @@ std::string_view name(Form form) {
 
 std::vector<Pattern> patterns(std::string_view name, uint32_t target) {
   Collector out(target);
-  std::set<Words> spellings;
+  std::set<Words> known;
+  std::vector<Letters> spellings;
   for (const std::string& spelled :
        {std::string(name), spelled_out(name), in_case(name, true), in_case(name, false)}) {
-    Words words = words_of(spelled);
-    if (!words.empty() && spellings.insert(words).second)
-      for (const Words& order : orders(words)) out.add(order, Form::kPlain, 2);
+    const Letters letters = letters_of(spelled);
+    if (letters.folded.empty() || !known.insert(letters.folded).second) continue;
+    for (const Words& order : orders(letters.folded)) out.add(order, Form::kPlain, 2);
+    out.mark_main(spellings.empty() ? 2 : 0);
+    spellings.push_back(letters);
   }
-  for (const Words& words : spellings) out.ciphers(words);
+  for (const Letters& letters : spellings) {
+    // Programs that know no accents leave those letters out.
+    if (letters.plain != letters.folded) out.add(letters.plain, Form::kPlain, 6);
+    out.ciphers(letters);
+    if (letters.plain != letters.folded) out.add(reversed(letters.plain), Form::kReversed, 6);
+  }
   return out.take();
 }
 
