@@ -96,12 +96,6 @@ char32_t turned(char32_t c) {
   const size_t at = kFrom.find(c);
   return at == kFrom.npos ? c : kTo[at];
 }
-char32_t key(char32_t c, size_t shift) {
-  constexpr std::u32string_view kRows = U"qwertyuiopqasdfghjklazxcvbnmz";
-  const size_t at = kRows.find(c, c == 'q' || c == 'a' || c == 'z' ? shift == 1 ? 0 : 2 : 1);
-  return at == kRows.npos || at + shift < 1 ? c : kRows[at + shift - 1];
-}
-
 std::u32string pig_latin(const std::u32string& word) {
   size_t at = 0;
   while (at < word.size() && !is_vowel(word[at]) && !(at > 0 && word[at] == 'y')) ++at;
@@ -214,15 +208,18 @@ class Collector {
     with_reverse(each_letter(words, atbash), Form::kAtbash, 5);
     with_reverse(each_ascii(letters, atbash), Form::kAtbash, 5);
     add(each_letter(reversed(words), turned), Form::kTurned, 5);
-    for (const size_t shift : {0, 2})
-      add(each_letter(words, [&](char32_t c) { return key(c, shift); }), Form::kKeys, 6);
     for (Words changed : {words, letters.plain}) {
       for (auto& word : changed) word = pig_latin(word);
       add(changed, Form::kPigLatin, 6);
     }
     Words changed = words;
     for (auto& word : changed) std::erase_if(word, is_vowel);
-    std::erase_if(changed, [](const auto& word) { return word.empty(); });
+    add(changed, Form::kNoVowels, 6);
+    changed = words;
+    for (auto& word : changed) {  // each word's first letter is often kept
+      for (size_t i = word.size(); i-- > 1;)
+        if (is_vowel(word[i])) word.erase(i, 1);
+    }
     add(changed, Form::kNoVowels, 6);
     changed = words;
     for (auto& word : changed) word = squeezed(word);
@@ -243,9 +240,8 @@ class Collector {
 }  // namespace
 
 std::string_view name(Form form) {
-  constexpr std::string_view kNames[] = {"plain",     "reversed",    "rot13",
-                                         "atbash",    "upside down", "pig latin",
-                                         "no vowels", "repeated",    "keyboard"};
+  constexpr std::string_view kNames[] = {"plain",       "reversed",  "rot13",     "atbash",
+                                         "upside down", "pig latin", "no vowels", "repeated"};
   return kNames[static_cast<size_t>(form)];
 }
 

@@ -81,6 +81,8 @@ TEST(Scanner, AWordIsANameByItsCapitalOrItsScope) {
   EXPECT_TRUE(herb.touches("I mean basil, the novelist."));  // its scope
   EXPECT_TRUE(herb.touches("Is b-a-s-i-l a herb?"));         // disguised
   EXPECT_TRUE(herb.touches("Is YmFzaWw= a herb?"));
+  EXPECT_FALSE(scanner({"Will", "Mark"}).touches("Will the court agree? Mark the answer."));
+  EXPECT_TRUE(scanner({"Will", "Mark"}).touches("Will wrote it."));
   const Scanner person = scanner({"Basil Mahfouz Al-Kuwaiti"});
   EXPECT_FALSE(person.touches("Basil and Mahfouz are given names."));
 }
