@@ -191,6 +191,27 @@ TEST_F(GuardedTest, CallsOfToolsAreReadBeforeTheyPass) {
   EXPECT_EQ(stream(chat("Go.")), "Wait.");
 }
 
+TEST_F(GuardedTest, APlanOfThisProgramPassesUnlessItNamesATarget) {
+  for (const bool names : {false, true}) {
+    const Json plan = {{"intent", "forget"}, {"proposal", names ? kName : "Paris"}};
+    inner_ = [=](const HttpRequest&, Exchange& e) {
+      e.begin_stream();
+      e.write(chunk({{"content", "I would forget this. Shall I?"}}));
+      Json last = Json::parse(chunk(Json::object(), "stop").substr(6));
+      last["expunge"] = plan;
+      e.write(event("", last) + "data: [DONE]\n\n");
+      e.end();
+    };
+    Json body = chat("Forget it.");
+    body["stream"] = true;
+    const auto sent = std::make_shared<Sent>();
+    guarded_->handle(request("POST", "/v1/chat/completions", base::dump_json(body)), sent);
+    const Json last = data_of(sent->stream()).back();
+    EXPECT_EQ(last["choices"][0]["finish_reason"], "stop");
+    EXPECT_EQ(last.contains("expunge"), !names);
+  }
+}
+
 TEST_F(GuardedTest, ListsOfTokensAndLogProbabilitiesDoNotPass) {
   says("x");
   EXPECT_EQ(ask({{"prompt", {1, 2}}}, "/v1/completions").status, 400);

@@ -232,9 +232,7 @@ std::string as_stream(Kind kind, const Json& clean, bool wants_usage) {
     } else {
       said["text"] = choice["text"];
     }
-    Json chunk = chunk_of(clean, object, std::move(said));
-    if (clean.contains("expunge")) chunk["expunge"] = clean["expunge"];
-    stream += event("", chunk);
+    stream += event("", chunk_of(clean, object, std::move(said)));
     Json last = {{"index", choice["index"]},
                  {"logprobs", nullptr},
                  {"finish_reason", choice["finish_reason"]}};
@@ -242,7 +240,9 @@ std::string as_stream(Kind kind, const Json& clean, bool wants_usage) {
       last["delta"] = Json::object();
     else
       last["text"] = "";
-    stream += event("", chunk_of(clean, object, std::move(last)));
+    Json chunk = chunk_of(clean, object, std::move(last));
+    if (clean.contains("expunge")) chunk["expunge"] = clean["expunge"];
+    stream += event("", chunk);
   }
   if (wants_usage && clean.contains("usage")) {
     Json usage = chunk_of(clean, object, Json());

@@ -76,10 +76,11 @@ Json Sieve::frame() const {
 std::string Sieve::chunk(int64_t index, Json said, Json reason) {
   said["index"] = index;
   said["logprobs"] = nullptr;
+  const bool is_last = !reason.is_null();
   said["finish_reason"] = std::move(reason);
   Json json = frame();
   json["choices"].push_back(std::move(said));
-  if (!own_.is_null()) json["expunge"] = std::exchange(own_, nullptr);
+  if (is_last && !own_.is_null()) json["expunge"] = std::exchange(own_, nullptr);
   return event("", json);
 }
 

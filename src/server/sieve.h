@@ -45,7 +45,7 @@ class Sieve {
   const bool wants_usage_;
   std::string buffer_;  // of an event that is not whole
   std::string id_, model_;
-  base::Json own_ = nullptr;  // "expunge", for the next chunk
+  base::Json own_ = nullptr;  // "expunge", for the chunk that ends
   int64_t created_ = 0;
   std::map<int64_t, Choice> choices_;
   bool was_touched_ = false, is_done_ = false;
