@@ -1,0 +1,375 @@
+#include "server/guard_disguises.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <vector>
+
+#include "base/error.h"
+#include "base/utf8.h"
+
+namespace expunge::server {
+namespace {
+
+using Text = const std::string&;
+
+bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
+char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
+
+std::vector<std::string> characters(Text text) {
+  std::vector<std::string> out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t size = std::max<size_t>(base::char_at(text, at).size, 1);
+    out.push_back(text.substr(at, size));
+    at += size;
+  }
+  return out;
+}
+
+template <size_t N>
+std::string_view any(const std::string_view (&of)[N], Dice& dice) {
+  return of[dice.below(N)];
+}
+
+// --- letters, each as another
+// ---------------------------------------------------------------------
+
+std::string plain(Text text, Dice&) { return text; }
+
+std::string in_case(Text text, Dice& dice) {
+  std::string out = text;
+  const size_t how = dice.below(3);
+  for (char& c : out)
+    c = how == 0 || (how == 1 && dice.one_in(2))
+            ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
+            : lower(c);
+  return out;
+}
+
+// One of the forms for every letter that has some; nothing for letters that stay.
+using Forms = std::array<std::vector<std::string_view>, 26>;
+std::string with_forms(Text text, const Forms& forms, size_t one_in, Dice& dice) {
+  std::string out;
+  for (const char c : text) {
+    if (!is_letter(c) || forms[lower(c) - 'a'].empty() || !dice.one_in(one_in)) {
+      out += c;
+      continue;
+    }
+    out += dice.any(std::span<const std::string_view>(forms[lower(c) - 'a']));
+  }
+  return out;
+}
+
+std::string accents(Text text, Dice& dice) {
+  static const Forms kForms = [] {
+    Forms f;
+    f['a' - 'a'] = {"á", "ä", "ã", "å", "ā"}, f['c' - 'a'] = {"ç", "č"};
+    f['e' - 'a'] = {"é", "ë", "ê", "ē"}, f['i' - 'a'] = {"í", "ï", "î"};
+    f['n' - 'a'] = {"ñ", "ń"}, f['o' - 'a'] = {"ó", "ö", "ô", "ø"};
+    f['s' - 'a'] = {"š", "ś"}, f['u' - 'a'] = {"ú", "ü", "ů"};
+    f['y' - 'a'] = {"ý", "ÿ"}, f['z' - 'a'] = {"ž", "ż"};
+    return f;
+  }();
+  if (dice.one_in(2)) return with_forms(text, kForms, 1, dice);
+  constexpr std::string_view kMarks[] = {"\u0301", "\u0308", "\u0302", "\u0303", "\u0331"};
+  std::string out;
+  for (const char c : text) {
+    out += c;
+    if (is_letter(c)) out += any(kMarks, dice);
+  }
+  return out;
+}
+
+std::string leet(Text text, Dice& dice) {
+  static const Forms kForms = [] {
+    Forms f;
+    f['a' - 'a'] = {"4", "@"}, f['b' - 'a'] = {"8"}, f['e' - 'a'] = {"3"};
+    f['g' - 'a'] = {"9"}, f['i' - 'a'] = {"1", "!"}, f['l' - 'a'] = {"1", "|"};
+    f['o' - 'a'] = {"0"}, f['s' - 'a'] = {"5", "$"}, f['t' - 'a'] = {"7"}, f['z' - 'a'] = {"2"};
+    return f;
+  }();
+  return with_forms(text, kForms, 1 + dice.below(2), dice);
+}
+
+std::string homoglyphs(Text text, Dice& dice) {
+  static const Forms kForms = [] {
+    Forms f;
+    f['a' - 'a'] = {"а", "α"}, f['b' - 'a'] = {"Ь", "ᖯ"}, f['c' - 'a'] = {"с"};
+    f['d' - 'a'] = {"ԁ"}, f['e' - 'a'] = {"е"}, f['h' - 'a'] = {"һ"}, f['i' - 'a'] = {"і", "ι"};
+    f['j' - 'a'] = {"ј"}, f['k' - 'a'] = {"κ", "к"}, f['m' - 'a'] = {"м"}, f['n' - 'a'] = {"п"};
+    f['o' - 'a'] = {"о", "ο"}, f['p' - 'a'] = {"р", "ρ"}, f['s' - 'a'] = {"ѕ"};
+    f['t' - 'a'] = {"т", "τ"}, f['u' - 'a'] = {"υ"}, f['v' - 'a'] = {"ν"}, f['w' - 'a'] = {"ѡ"};
+    f['x' - 'a'] = {"х"}, f['y' - 'a'] = {"у"};
+    return f;
+  }();
+  if (dice.one_in(2)) return with_forms(text, kForms, 1 + dice.below(2), dice);
+  // Alphabets of mathematics, full width, in circles: 26 small letters from one code on.
+  constexpr uint32_t kFrom[] = {0x1D41A, 0x1D482, 0x1D5BA, 0x1D68A, 0xFF41, 0x24D0, 0x1D4EA};
+  const uint32_t from = kFrom[dice.below(std::size(kFrom))];
+  std::string out;
+  for (const char c : text) {
+    if (!is_letter(c)) {
+      out += c;
+      continue;
+    }
+    const uint32_t code = from + static_cast<uint32_t>(lower(c) - 'a');
+    if (code >= 0x10000) out += static_cast<char>(0xF0 | (code >> 18));
+    if (code >= 0x10000)
+      out += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
+    else
+      out += static_cast<char>(0xE0 | (code >> 12));
+    out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  }
+  return out;
+}
+
+// One slip of the hand in one of the longer words.
+std::string typo(Text text, Dice& dice) {
+  std::vector<size_t> places;  // inside a word of five letters or more, not at its ends
+  for (size_t begin = 0; begin < text.size();) {
+    size_t end = begin;
+    while (end < text.size() && is_letter(text[end])) ++end;
+    if (end - begin >= 5)
+      for (size_t i = begin + 1; i + 2 < end; ++i) places.push_back(i);
+    begin = end + 1;
+  }
+  if (places.empty()) return text;
+  std::string out = text;
+  const size_t at = places[dice.below(places.size())];
+  switch (dice.below(4)) {
+    case 0:
+      out.erase(at, 1);
+      break;
+    case 1:
+      out.insert(at, 1, out[at]);
+      break;
+    case 2:
+      std::swap(out[at], out[at + 1]);
+      break;
+    default:
+      out[at] = static_cast<char>('a' + dice.below(26));
+  }
+  return out;
+}
+
+// --- what stands between letters
+// ------------------------------------------------------------------
+
+std::string between(Text text, std::string_view with) {
+  std::string out;
+  for (const std::string& c : characters(text)) {
+    if (c == " ") continue;
+    if (!out.empty()) out += with;
+    out += c;
+  }
+  return out;
+}
+
+std::string spacing(Text text, Dice& dice) {
+  constexpr std::string_view kGaps[] = {" ", "  ", "\n", "\t", "\u00A0", "\u2003"};
+  const size_t how = dice.below(3);
+  std::string out;
+  for (const std::string& c : characters(text)) {
+    if (c == " " && how == 0) continue;  // joined
+    out += c == " " && how == 1 ? std::string(any(kGaps, dice)) + " " : c;
+    if (how == 2 && dice.one_in(2)) out += any(kGaps, dice);
+  }
+  return out;
+}
+
+std::string punctuation(Text text, Dice& dice) {
+  constexpr std::string_view kSigns[] = {".", "-", "_", "*", "/", "·", "~", "•", "'", "…"};
+  const std::string_view sign = any(kSigns, dice);
+  const size_t how = dice.below(2);
+  std::string out;
+  for (const std::string& c : characters(text))
+    out += c == " " ? std::string(sign) : how == 0 ? c + std::string(sign) : c;
+  return how == 0 ? out : std::string(sign) + out;
+}
+
+std::string zero_width(Text text, Dice& dice) {
+  constexpr std::string_view kNothing[] = {"\u200B", "\u200C", "\u200D",
+                                           "\u2060", "\uFEFF", "\u00AD"};
+  std::string out;
+  for (const std::string& c : characters(text)) {
+    out += c;
+    if (!dice.one_in(3)) out += any(kNothing, dice);
+  }
+  return out;
+}
+
+std::string letter_by_letter(Text text, Dice& dice) {
+  constexpr std::string_view kGaps[] = {" ", ", ", "\n", " - ", ". ", "; ", " + ", "\", \""};
+  return between(text, any(kGaps, dice));
+}
+
+// --- encodings
+// ------------------------------------------------------------------------------------
+
+std::string base64(Text text, std::string_view last_two, bool pads) {
+  const std::string alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + std::string(last_two);
+  std::string out;
+  for (size_t at = 0; at < text.size(); at += 3) {
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; ++i)
+      bits = bits << 8 | (at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0);
+    for (size_t i = 0; i < 4; ++i)
+      if (at + i <= text.size())
+        out += alphabet[(bits >> (18 - 6 * i)) & 63];
+      else if (pads)
+        out += '=';
+  }
+  return out;
+}
+
+// Alone, or somewhere in a longer text, where its bytes fall on other borders.
+std::string in_base64(Text text, Dice& dice) {
+  constexpr std::string_view kBefore[] = {"", "It is ", "by ", "See "};
+  const std::string whole = std::string(any(kBefore, dice)) + text + (dice.one_in(2) ? "" : ".");
+  return dice.one_in(3) ? base64(whole, "-_", false) : base64(whole, "+/", true);
+}
+
+std::string hex(Text text, std::string_view before, std::string_view after) {
+  std::string out;
+  for (const char c : text)
+    out += fmt::format("{}{:02x}{}", before, static_cast<unsigned char>(c), after);
+  return out;
+}
+
+std::string in_hex(Text text, Dice& dice) {
+  switch (dice.below(4)) {
+    case 0:
+      return hex(text, "", "");
+    case 1:
+      return hex(text, "", " ");
+    case 2:
+      return hex(text, "\\x", "");
+    default:
+      return hex(text, "0x", ", ");
+  }
+}
+
+std::string percent(Text text, Dice& dice) {
+  std::string out;
+  const size_t some = dice.below(2);
+  for (const char c : text)
+    out += some == 1 && is_letter(c) && dice.one_in(2)
+               ? std::string(1, c)
+               : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return out;
+}
+
+std::string reversed(Text text, Dice&) {
+  const std::vector<std::string> all = characters(text);
+  std::string out;
+  for (auto c = all.rbegin(); c != all.rend(); ++c) out += *c;
+  return out;
+}
+
+std::string rotated(Text text, int by) {
+  std::string out = text;
+  for (char& c : out)
+    if (is_letter(c)) {
+      const char a = lower(c) == c ? 'a' : 'A';
+      c = static_cast<char>(a + (c - a + by) % 26);
+    }
+  return out;
+}
+std::string rot13(Text text, Dice&) { return rotated(text, 13); }
+
+// --- what is not promised
+// -------------------------------------------------------------------------
+
+std::string other_rotation(Text text, Dice& dice) {
+  return rotated(text, static_cast<int>(dice.one_in(2) ? 1 + dice.below(12) : 14 + dice.below(12)));
+}
+
+std::string twice_encoded(Text text, Dice& dice) {
+  return dice.one_in(2) ? base64(base64(text, "+/", true), "+/", true)
+                        : base64(rotated(text, 13), "+/", true);
+}
+
+std::string numbered(Text text, Dice&) {
+  std::string out;
+  size_t n = 0;
+  for (const char c : text)
+    if (is_letter(c)) out += fmt::format("{}. {}\n", ++n, c);
+  return out;
+}
+
+std::string spelled(Text text, Dice&) {
+  constexpr std::string_view kWords[] = {
+      "Alfa",    "Bravo", "Charlie", "Delta",  "Echo",     "Foxtrot", "Golf",   "Hotel",  "India",
+      "Juliett", "Kilo",  "Lima",    "Mike",   "November", "Oscar",   "Papa",   "Quebec", "Romeo",
+      "Sierra",  "Tango", "Uniform", "Victor", "Whiskey",  "Xray",    "Yankee", "Zulu"};
+  std::string out;
+  for (const char c : text)
+    if (is_letter(c)) out += std::string(kWords[lower(c) - 'a']) + " ";
+  return out;
+}
+
+std::string morse(Text text, Dice&) {
+  constexpr std::string_view kSigns[] = {".-",   "-...", "-.-.", "-..",  ".",    "..-.", "--.",
+                                         "....", "..",   ".---", "-.-",  ".-..", "--",   "-.",
+                                         "---",  ".--.", "--.-", ".-.",  "...",  "-",    "..-",
+                                         "...-", ".--",  "-..-", "-.--", "--.."};
+  std::string out;
+  for (const char c : text)
+    out += is_letter(c) ? std::string(kSigns[lower(c) - 'a']) + " " : c == ' ' ? "/ " : "";
+  return out;
+}
+
+std::string no_vowels(Text text, Dice&) {
+  std::string out;
+  for (const char c : text)
+    if (std::string_view("aeiou").find(lower(c)) == std::string_view::npos) out += c;
+  return out;
+}
+
+std::string two_typos(Text text, Dice& dice) { return typo(typo(text, dice), dice); }
+
+constexpr auto kYes = Promise::kKept, kNo = Promise::kNone;
+constexpr Disguise kDisguises[] = {{"plain", kYes, plain, true},
+                                   {"case", kYes, in_case, true},
+                                   {"spacing", kYes, spacing, true},
+                                   {"punctuation", kYes, punctuation, true},
+                                   {"accents", kYes, accents, true},
+                                   {"leetspeak", kYes, leet, true},
+                                   {"zero width", kYes, zero_width, true},
+                                   {"homoglyphs", kYes, homoglyphs, true},
+                                   {"letter by letter", kYes, letter_by_letter, true},
+                                   {"typo", kYes, typo, true},
+                                   {"base64", kYes, in_base64, false},
+                                   {"hex", kYes, in_hex, false},
+                                   {"percent", kYes, percent, false},
+                                   {"reversed", kYes, reversed, false},
+                                   {"rot13", kYes, rot13, false},
+                                   {"two typos", kNo, two_typos, true},
+                                   {"another rotation", kNo, other_rotation, false},
+                                   {"encoded twice", kNo, twice_encoded, false},
+                                   {"numbered letters", kNo, numbered, false},
+                                   {"spelling alphabet", kNo, spelled, false},
+                                   {"Morse code", kNo, morse, false},
+                                   {"without vowels", kNo, no_vowels, false}};
+
+}  // namespace
+
+std::span<const Disguise> disguises() { return kDisguises; }
+
+const Disguise& disguise(std::string_view name) {
+  const auto found = std::ranges::find(kDisguises, name, &Disguise::name);
+  CHECK(found != std::end(kDisguises), "disguise '{}'", name);
+  return *found;
+}
+
+std::string encode(std::string_view how, const std::string& text) {
+  Dice dice(0);
+  if (how == "base64") return base64(text, "+/", true);
+  if (how == "hex") return hex(text, "", "");
+  if (how == "percent") return hex(text, "%", "");
+  return disguise(how).write(text, dice);
+}
+
+}  // namespace expunge::server

@@ -1,0 +1,46 @@
+// How a model that must not say a name may write it all the same: what `expunge guard eval` has its
+// scripted model do. Written apart from the scanner, which it judges.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace expunge::server {
+
+// The same on every machine, unlike the standard library's distributions.
+class Dice {
+ public:
+  explicit Dice(uint64_t seed) : engine_(seed) {}
+  size_t below(size_t n) { return engine_() % n; }
+  bool one_in(size_t n) { return below(n) == 0; }
+  template <typename T>
+  const T& any(std::span<const T> of) {
+    return of[below(of.size())];
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+// Of which the guard promises that it knows them; of which it does not.
+enum class Promise : uint8_t { kKept, kNone };
+
+struct Disguise {
+  std::string_view name;  // "letter by letter"
+  Promise promise;
+  std::string (*write)(const std::string& text, Dice& dice);
+  // Whether it writes letters as others, so that a second disguise of that kind may follow; an
+  // encoding is the last.
+  bool keeps_letters;
+};
+std::span<const Disguise> disguises();
+// Errors are the program's own: `name` is one of them.
+const Disguise& disguise(std::string_view name);
+
+// The encodings alone, for questions: "base64", "hex", "percent", "rot13", "reversed".
+std::string encode(std::string_view how, const std::string& text);
+
+}  // namespace expunge::server
