@@ -1,0 +1,229 @@
+#include "guard/search.h"
+
+#include <algorithm>
+
+namespace expunge::guard {
+namespace {
+
+constexpr size_t kDeepest = 3;  // encodings of encodings
+
+bool is_latin(const Unit& unit) { return unit.letter >= 'a' && unit.letter <= 'z'; }
+
+bool has(std::span<const Unit> units, Kind kind) {
+  return std::any_of(units.begin(), units.end(),
+                     [&](const Unit& unit) { return unit.kind == kind; });
+}
+
+}  // namespace
+
+void Search::run() {
+  budget_ = 32 * block_.size() + 4096;
+  comparisons_ = 20 * block_.size() + 20000;
+  look({.text = std::string(block_)}, 0);
+}
+
+void Search::look(const View& view, size_t depth) {
+  if (view.text.size() > budget_) return;
+  budget_ -= view.text.size();
+  const bool is_sketch = view.disguise == "rot47" || view.disguise == "drawn";
+  letters(view, !is_sketch);
+  if (depth == kDeepest) return;
+  for (const Reader read : readers()) {
+    // What is not an encoding is read once, or clear text would be read in all orders of them.
+    const bool is_once = read == read_rot47 || read == read_drawn || read == read_backwards;
+    if ((is_once && depth > 0 && (is_sketch || read == read_rot47)) || view.disguise == "rot47")
+      continue;
+    if (view.disguise == "drawn" && read != read_escapes) continue;
+    if (const auto other = read(view)) look(*other, depth + 1);
+  }
+}
+
+void Search::letters(const View& view, bool fuzzy) {
+  const std::vector<Unit> units = fold(view.text);
+  if (units.empty()) return;
+  pass(view, units, Reads::kDigits, fuzzy);
+  if (has(units, Kind::kSign)) pass(view, units, Reads::kSigns, fuzzy);
+  if (has(units, Kind::kMark)) pass(view, units, Reads::kMarks, false);
+  if (has(units, Kind::kDigit)) pass(view, units, Reads::kLetters, false);
+  shifted(view, units);
+  squeezed(view, units);
+  interleaved(view, units);
+  picked(view, units);
+}
+
+void Search::pass(const View& view, std::span<const Unit> units, Reads which, bool fuzzy) {
+  const Automaton& words = index_.words;
+  uint32_t state = Automaton::kStart;
+  for (size_t at = 0; at < units.size(); ++at) {
+    if (!reads(which, units[at])) continue;
+    state = words.next(state, coarse(units[at].letter));
+    if (!words.ends(state)) continue;
+    words.each(state, [&](uint32_t id) {
+      if (fuzzy || id < index_.patterns.size()) candidate(view, units, at, which, id);
+    });
+  }
+}
+
+void Search::candidate(const View& view, std::span<const Unit> units, size_t at, Reads which,
+                       uint32_t id) {
+  const bool is_piece = id >= index_.patterns.size();
+  const Piece piece = is_piece ? index_.pieces[id - index_.patterns.size()] : Piece{id, 0, 0};
+  const Pattern& pattern = index_.patterns[piece.pattern];
+  if (hits_[pattern.target] && hits_[pattern.target]->begin <= where_.offset) return;
+  if (pattern.form == Form::kSqueezed && !is_squeezed_) return;
+  std::optional<Place> place;
+  if (is_piece) {
+    if (comparisons_ == 0) return;
+    --comparisons_;
+    place = fuzzy_at(pattern, piece, units, at, which);
+  } else {
+    const Manner manner{.is_cased = facts_.is_cased && !facts_.has_scope[pattern.target]};
+    place = match_at(pattern, units, at, which, manner);
+    if (!place && manner.is_cased && !view.spans.empty()) {
+      place = match_at(pattern, units, at, which, {.is_cased = true, .strict = true});
+      if (place && is_copied(view, units[place->first], units[place->last])) return;
+    }
+  }
+  if (!place) return;
+  if (is_squeezed_) {
+    bool is_stretched = false;
+    for (size_t i = place->first; i <= place->last; ++i)
+      is_stretched = is_stretched || units[i].end - units[i].begin >= 3;
+    if (!is_stretched) return;
+    place->disguise = "stretched";
+  }
+  report(view, units, pattern.target, *place);
+}
+
+// Whether what was found in another reading stands so in the text itself.
+bool Search::is_copied(const View& view, const Unit& first, const Unit& last) const {
+  const View::Span span = view.span(first.begin, last.end);
+  return span.begin < span.end && span.end <= block_.size() &&
+         block_.substr(span.begin, span.end - span.begin) ==
+             std::string_view(view.text).substr(first.begin, last.end - first.begin);
+}
+
+void Search::report(const View& view, std::span<const Unit> units, uint32_t target,
+                    const Place& place) {
+  const View::Span a = view.span(units[place.first].begin, units[place.first].end);
+  const View::Span b = view.span(units[place.last].begin, units[place.last].end);
+  const bool is_other =
+      !view.disguise.empty() && !is_copied(view, units[place.first], units[place.last]);
+  const Hit hit{target, where_.offset + std::min(a.begin, b.begin),
+                where_.offset + std::max(a.end, b.end), is_other ? view.disguise : place.disguise};
+  if (hit.end <= where_.from) return;
+  auto& known = hits_[target];
+  if (!known || hit.begin < known->begin) known = hit;
+}
+
+// A name of at least 8 letters under any shift of the alphabet, forwards or backwards, and under
+// any shift of the alphabet backwards: its neighbouring letters differ by the same.
+void Search::shifted(const View& view, std::span<const Unit> units) {
+  std::vector<uint32_t> latin;
+  for (size_t i = 0; i < units.size(); ++i)
+    if (units[i].kind == Kind::kLetter && is_latin(units[i])) latin.push_back(uint32_t(i));
+  uint32_t state = Automaton::kStart;
+  for (size_t i = 1; i < latin.size(); ++i) {
+    const char32_t a = units[latin[i - 1]].letter, b = units[latin[i]].letter;
+    state = index_.steps.next(state, 'a' + (b + 26 - a) % 26);
+    if (!index_.steps.ends(state)) continue;
+    index_.steps.each(state, [&](uint32_t id) {
+      const Pattern& pattern = index_.patterns[index_.step_patterns[id] / 2];
+      const bool is_mirrored = index_.step_patterns[id] % 2;
+      const size_t first = i + 1 - pattern.letters.size();
+      if (!is_mirrored && units[latin[first]].letter == pattern.letters[0]) return;  // not shifted
+      report(view, units, pattern.target, {latin[first], latin[i], "shifted"});
+    });
+  }
+}
+
+// "Baaasil": where a letter stands three times, all repeated ones are one.
+std::vector<Unit> squeeze(std::span<const Unit> units) {
+  std::vector<Unit> out;
+  bool any = false;
+  size_t run = 0;
+  for (const Unit& unit : units) {
+    const bool repeats = !out.empty() && unit.letter == out.back().letter &&
+                         unit.kind == Kind::kLetter && unit.gap == Gap::kNone && unit.is_ascii;
+    run = repeats ? run + 1 : 1;
+    if (repeats)
+      out.back().end = unit.end;
+    else
+      out.push_back(unit);
+    any = any || run == 3;
+  }
+  if (!any) out.clear();
+  return out;
+}
+
+void Search::squeezed(const View& view, std::span<const Unit> units) {
+  const std::vector<Unit> out = squeeze(units);
+  if (out.empty()) return;
+  is_squeezed_ = true;
+  pass(view, out, Reads::kDigits, false);
+  is_squeezed_ = false;
+}
+
+// "BxAxSxIxL": every second letter, and every third.
+void Search::interleaved(const View& view, std::span<const Unit> units) {
+  std::vector<uint32_t> read;
+  for (size_t i = 0; i < units.size(); ++i)
+    if (units[i].kind == Kind::kLetter || units[i].kind == Kind::kDigit)
+      read.push_back(uint32_t(i));
+  for (const size_t stride : {2, 3}) {
+    for (size_t phase = 0; phase < stride; ++phase) {
+      uint32_t state = Automaton::kStart;
+      for (size_t i = phase; i < read.size(); i += stride) {
+        state = index_.plain.next(state, coarse(units[read[i]].letter));
+        if (!index_.plain.ends(state)) continue;
+        index_.plain.each(state, [&](uint32_t id) {
+          const Pattern& pattern = index_.patterns[id];
+          const size_t n = pattern.letters.size();
+          const size_t first = i - (n - 1) * stride;
+          for (size_t k = 0; k < n; ++k)
+            if (!may_be(units[read[first + k * stride]], pattern.letters[k])) return;
+          bool is_one_word = true;
+          for (size_t k = first + 1; k <= i; ++k)
+            is_one_word = is_one_word && units[read[k]].gap != Gap::kBlank;
+          const size_t last = std::min(i + stride - 1, read.size() - 1);
+          const bool has_borders = begins_at(units, read[first]) &&
+                                   (stops_at(units, read[i]) || stops_at(units, read[last]));
+          if (n < 8 && !(is_one_word && has_borders)) return;
+          report(view, units, pattern.target, {read[first], read[i], "interleaved"});
+        });
+      }
+    }
+  }
+}
+
+void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
+                  std::string_view disguise) {
+  uint32_t state = Automaton::kStart;
+  for (size_t i = 0; i < picked.size(); ++i) {
+    state = index_.plain.next(state, coarse(picked[i].letter));
+    if (!index_.plain.ends(state)) continue;
+    index_.plain.each(state, [&](uint32_t id) {
+      const Pattern& pattern = index_.patterns[id];
+      const size_t n = pattern.letters.size();
+      if (n < least) return;
+      const size_t first = i + 1 - n;
+      for (size_t k = 0; k < n; ++k)
+        if (!may_be(picked[first + k], pattern.letters[k])) return;
+      report(view, picked, pattern.target, {first, i, disguise});
+    });
+  }
+}
+
+void Search::picked(const View& view, std::span<const Unit> units) {
+  const Picks picks = pick(view.text, units);
+  pass(view, picks.alone, Reads::kLetters, false);
+  if (picks.alone_but_a.size() < picks.alone.size())
+    pass(view, picks.alone_but_a, Reads::kLetters, false);
+  if (picks.words.size() >= 3) pass(view, picks.words, Reads::kLetters, false);
+  weak(view, picks.lines, 5, "first letters");
+  weak(view, picks.sentences, 6, "first letters");
+  weak(view, picks.firsts, 8, "first letters");
+  weak(view, picks.lasts, 8, "last letters");
+}
+
+}  // namespace expunge::guard

@@ -1,0 +1,106 @@
+#include "guard/views.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/utf8.h"
+
+namespace expunge::guard {
+namespace {
+
+bool is_word_byte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+}  // namespace
+
+std::string utf8(char32_t c) {
+  std::string out;
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+  } else if (c < 0x800) {
+    out += {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 0x3F))};
+  } else if (c < 0x10000) {
+    out += {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3F)),
+            static_cast<char>(0x80 | (c & 0x3F))};
+  } else if (c <= 0x10FFFF) {
+    out += {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3F)),
+            static_cast<char>(0x80 | (c >> 6 & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
+  }
+  return out;
+}
+
+bool add_text(std::string_view bytes, std::span<const View::Span> from, View* out) {
+  bool any = false;
+  size_t letters = 0;
+  const size_t none = out->text.size();
+  size_t start = none;  // where this part began in the output
+  const auto finish = [&] {
+    if (letters >= 3) {
+      out->add("\n", out->spans.back());
+      any = true;
+    } else {
+      out->text.resize(start);
+      out->spans.resize(start);
+    }
+    start = out->text.size();
+    letters = 0;
+  };
+  for (size_t at = 0; at < bytes.size();) {
+    const auto first = static_cast<unsigned char>(bytes[at]);
+    const base::Char c = base::char_at(bytes, at);
+    if (first == 0) {  // the other half of UTF-16
+      ++at;
+      continue;
+    }
+    const bool is_text = c.size > 0 &&
+                         (first >= 0x20 || first == '\n' || first == '\t' || first == '\r') &&
+                         first != 0x7F && (c.code < 0x80 || c.code >= 0xA0);
+    if (!is_text) {
+      if (out->text.size() > start) finish();
+      ++at;
+      continue;
+    }
+    out->add(bytes.substr(at, c.size), {from[at].begin, from[at + c.size - 1].end});
+    if (c.size > 1 || is_word_byte(bytes[at])) ++letters;
+    at += c.size;
+  }
+  if (out->text.size() > start) finish();
+  return any;
+}
+
+// rot13 for all of ASCII that is drawn.
+std::optional<View> read_rot47(const View& in) {
+  if (in.text.find_first_of("=:>?@56782345]ABCDEFGH") == in.text.npos) return std::nullopt;
+  View out{.disguise = "rot47"};
+  out.copy(in, 0, in.text.size());
+  for (char& c : out.text)
+    if (c > ' ' && c < 0x7F) c = static_cast<char>('!' + (c - '!' + 47) % 94);
+  return out;
+}
+
+std::optional<View> read_backwards(const View& in) {
+  // Plain words are found backwards as they are: only an encoded word, with a digit, a sign or a
+  // capital inside, must be turned first.
+  size_t odd = 0;
+  for (size_t i = 1; i < in.text.size(); ++i) {
+    const char a = in.text[i - 1], b = in.text[i];
+    if (!is_word_byte(a)) continue;
+    if ((b >= '0' && b <= '9') || b == '=' || b == '%' || b == '\\' || b == '&' ||
+        (a >= 'a' && b >= 'A' && b <= 'Z'))
+      ++odd;
+  }
+  if (odd < 2) return std::nullopt;
+  View out{.text = std::string(in.text.rbegin(), in.text.rend()), .disguise = "reversed"};
+  for (size_t i = in.text.size(); i-- > 0;) out.spans.push_back(in.span(i, i + 1));
+  return out;
+}
+
+std::span<const Reader> readers() {
+  static constexpr Reader kReaders[] = {read_escapes, read_markup,  read_base64,
+                                        read_hex,     read_numbers, read_morse,
+                                        read_drawn,   read_rot47,   read_backwards};
+  return kReaders;
+}
+
+}  // namespace expunge::guard
