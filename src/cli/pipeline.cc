@@ -17,7 +17,7 @@ extern const Command command_generate, command_score;
 extern const Command command_export, command_bench, command_methods;
 extern const Command command_finetune, command_unlearn, command_sweep;
 extern const Command command_eval, command_metrics, command_suites;
-extern const Command command_serve, command_key;
+extern const Command command_serve, command_key, command_guard;
 
 namespace {
 
@@ -31,7 +31,7 @@ const CommandGroup kGroups[] = {
     {"The model as it is", {&command_generate, &command_score}},
     {"Train", {&command_finetune, &command_unlearn, &command_sweep, &command_methods}},
     {"Measure", {&command_eval, &command_metrics, &command_suites, &command_bench}},
-    {"Serve", {&command_serve, &command_key}},
+    {"Serve", {&command_serve, &command_key, &command_guard}},
     {"Ship", {&command_export}},
 };
 

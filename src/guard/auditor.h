@@ -34,8 +34,10 @@ struct Audit {
   size_t calls = 0, prompt_tokens = 0, reply_tokens = 0;
 };
 
-// `touched` are indices of the scanner's targets. Errors of the agents end in a decline with the
-// reason; only kCancelled is an error.
+// `touched` are indices of the scanner's targets, at least one. Three calls where one variant is
+// kept, else four, however many targets there are: one writes all variants, one scores them. Errors
+// of the agents and a deadline that passes end in a decline with the reason; only a job that was
+// cancelled is an error, kCancelled.
 base::Result<Audit> audit(const Ask& ask, const Scanner& scanner, std::span<const size_t> touched,
                           const std::string& query, const std::string& draft,
                           const AuditOptions& options, const base::Job& job);

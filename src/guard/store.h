@@ -1,4 +1,4 @@
-// The operator's list of targets, in SQLite; several processes may read and write it.
+// The operator's list of targets, in SQLite; several processes and threads may read and write it.
 #pragma once
 
 #include <memory>
@@ -11,10 +11,13 @@ struct sqlite3;
 
 namespace expunge::guard {
 
+// data_dir()/guard.db
+base::Result<std::string> default_path();
+
 class Store {
  public:
-  // Made if it is not there, readable by its owner alone. Errors: kInvalid (not such a file, of a
-  // newer version), kUnavailable (locked), as files do.
+  // Made if it is not there, readable by its owner alone. Errors: kCorrupt (not such a file),
+  // kUnsupported (of a newer version), kConflict (locked by another process for 5 s), kIo.
   static base::Result<Store> open(const std::string& path);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;

@@ -2,11 +2,13 @@
 
 namespace expunge::journal {
 
+using base::Statement;
+
 base::Status insert_rest(sqlite3* db, int64_t entry, std::string_view factors) {
   for (size_t at = kPartBytes, part = 1; at < factors.size(); at += kPartBytes, ++part) {
-    Statement s =
-        TRY(Statement::make(db, "INSERT INTO parts VALUES (?1, ?2, ?3)", entry,
-                            static_cast<int64_t>(part), Blob{factors.substr(at, kPartBytes)}));
+    Statement s = TRY(Statement::make(db, "INSERT INTO parts VALUES (?1, ?2, ?3)", entry,
+                                      static_cast<int64_t>(part),
+                                      base::Blob{factors.substr(at, kPartBytes)}));
     TRY(s.step());
   }
   return {};

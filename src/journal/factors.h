@@ -2,7 +2,7 @@
 // since SQLite keeps a row in memory and accepts none of more than 1 GB.
 #pragma once
 
-#include "journal/sqlite.h"
+#include "base/sqlite.h"
 
 namespace expunge::journal {
 

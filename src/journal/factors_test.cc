@@ -15,7 +15,7 @@ class FactorsTest : public JournalTest {
   base::Status sql(const char* change) const {
     sqlite3* db = nullptr;
     CHECK(sqlite3_open(path().c_str(), &db) == SQLITE_OK);
-    auto done = run(db, change, "change the journal");
+    auto done = base::run_sql(db, change, "change the journal");
     sqlite3_close(db);
     return done;
   }

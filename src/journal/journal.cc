@@ -23,52 +23,12 @@ namespace {
 
 namespace fs = std::filesystem;
 using base::Code;
+using base::Database;
 using base::fail;
+using base::open_database;
 using base::Result;
-
-// Only its owner may read a journal, whatever the umask was and whoever copied it: it contains what
-// was to be forgotten. SQLite gives its log and index the file's mode.
-void keep_secret(const std::string& path) {
-  for (const char* part : {"", "-wal", "-shm"}) {
-    const std::string file = path + part;
-    struct stat info {};
-    if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 0077) != 0)
-      ::chmod(file.c_str(), info.st_mode & 0700);
-  }
-}
-
-base::Status touch(const std::string& path) {
-  if (const fs::path folder = fs::path(path).parent_path(); !folder.empty())
-    TRY(base::make_dirs(folder.string()));
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return fail(Code::kIo, fmt::format("cannot open the journal {}: {}", path, strerror(errno)),
-                errno == ENOSPC
-                    ? "the disk is full: free some space and try again"
-                    : "check the permissions, or set EXPUNGE_HOME to a folder that can be written");
-  ::close(fd);
-  return {};
-}
-
-Result<sqlite3*> connect(const std::string& path, int flags, bool immutable = false) {
-  std::string uri = "file:";
-  for (const char c : path) {
-    if (c == '%' || c == '?' || c == '#')
-      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
-    else
-      uri += c;
-  }
-  if (immutable) uri += "?immutable=1";
-  sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(uri.c_str(), &db, flags | SQLITE_OPEN_URI, nullptr);
-  if (code == SQLITE_OK) {
-    sqlite3_extended_result_codes(db, 1);
-    return db;
-  }
-  auto error = sql_error(db, "open the journal " + path);
-  sqlite3_close_v2(db);
-  return error;
-}
+using base::Statement;
+using base::Transaction;
 
 tl::unexpected<base::Error> no_journal(const std::string& path) {
   return fail(Code::kNotFound, fmt::format("there is no journal at {}", path),
@@ -81,13 +41,13 @@ bool is_missing(const std::string& path) {
 
 // Reading in write-ahead mode needs to write the index next to the file. In a folder where that is
 // impossible, a journal whose log is empty can still be read as a file that does not change.
-Result<sqlite3*> connect_read_only(const std::string& path) {
+Result<Database> connect_read_only(const std::string& path) {
   const std::string folder = fs::path(path).parent_path().string();
   const bool can_index =
       ::faccessat(AT_FDCWD, folder.empty() ? "." : folder.c_str(), W_OK, AT_EACCESS) == 0;
   struct stat log {};
   const bool has_log = ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
-  return connect(path, SQLITE_OPEN_READONLY, !can_index && !has_log);
+  return open_database(path, SQLITE_OPEN_READONLY, can_index || has_log ? "" : "immutable=1");
 }
 
 base::Status check_model(const ModelIdentity& recorded, const ModelIdentity& given,
@@ -104,28 +64,23 @@ base::Status check_model(const ModelIdentity& recorded, const ModelIdentity& giv
 }
 
 // The journal of a model for which nothing was recorded, in memory.
-Result<sqlite3*> connect_empty(const ModelIdentity& model) {
-  sqlite3* db = TRY(connect(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX));
-  if (const base::Status made = create(db, model); !made) {
-    sqlite3_close_v2(db);
-    return tl::unexpected(made.error());
-  }
+Result<Database> connect_empty(const ModelIdentity& model) {
+  Database db = TRY(open_database(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX));
+  TRY(create(db.get(), model));
   return db;
 }
 
-Result<sqlite3*> connect(const std::string& path, const ModelIdentity& model,
+Result<Database> connect(const std::string& path, const ModelIdentity& model,
                          const OpenOptions& options) {
   const Mode mode = options.mode;
-  if (mode == Mode::kReadWrite) TRY(touch(path));
+  if (mode == Mode::kReadWrite) TRY(base::make_secret_file(path));
   const bool missing = is_missing(path);
-  if (writes(mode) && !missing) return connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX);
+  if (writes(mode) && !missing)
+    return open_database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX);
   if (!missing) {
-    sqlite3* db = TRY(connect_read_only(path));
-    sqlite3_busy_timeout(db, options.busy_timeout_ms);
-    auto created = is_created(db);
-    if (created && *created) return db;
-    sqlite3_close_v2(db);
-    if (!created) return tl::unexpected(std::move(created.error()).at(path));
+    Database db = TRY(connect_read_only(path));
+    sqlite3_busy_timeout(db.get(), options.busy_timeout_ms);
+    if (TRY_AT(path, is_created(db.get()))) return db;
   }
   if (mode == Mode::kReadOrEmpty) return connect_empty(model);
   return no_journal(path);
@@ -238,7 +193,7 @@ Result<Journal> Journal::open(const std::string& path, const ModelIdentity& mode
   if (journal.options_.expunge.empty()) journal.options_.expunge = base::kVersion;
   if (journal.options_.libtorch.empty()) journal.options_.libtorch = edit::libtorch_version();
   const bool writing = writes(options.mode);
-  journal.db_.reset(TRY(connect(path, model, options)));
+  journal.db_.reset(TRY(connect(path, model, options)).release());
   sqlite3* db = journal.db_.get();
   if (writing && sqlite3_db_readonly(db, "main") == 1)
     return fail(Code::kIo, fmt::format("the journal {} is read-only", path),
@@ -248,7 +203,7 @@ Result<Journal> Journal::open(const std::string& path, const ModelIdentity& mode
   TRY_AT(path, check_format(db, path));
   journal.model_ = TRY_AT(path, read_model(db));
   TRY(check_model(journal.model_, model, path));
-  if (writing) keep_secret(path);
+  if (writing) base::keep_secret(path);
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) {
     journal.device_ = info.st_dev;

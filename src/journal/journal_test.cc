@@ -8,9 +8,9 @@
 
 #include <csignal>
 
+#include "base/sqlite.h"
 #include "base/version.h"
 #include "edit/version.h"
-#include "journal/sqlite.h"
 
 namespace expunge::journal {
 namespace {

@@ -9,6 +9,9 @@ namespace {
 
 using base::Code;
 using base::fail;
+using base::run_sql;
+using base::Statement;
+using base::Transaction;
 
 base::Status empty_log(sqlite3* db) {
   Statement s = TRY(Statement::make(db, "PRAGMA wal_checkpoint(TRUNCATE)"));
@@ -23,8 +26,8 @@ base::Status empty_log(sqlite3* db) {
 // a page may contain old rows in its free space: the log is emptied and the file rewritten.
 base::Status scrub(sqlite3* db) {
   TRY(empty_log(db));
-  TRY(run(db, "VACUUM", "rewrite the journal"));
-  TRY(run(db, "UPDATE state SET scrub = 0", "rewrite the journal"));
+  TRY(run_sql(db, "VACUUM", "rewrite the journal"));
+  TRY(run_sql(db, "UPDATE state SET scrub = 0", "rewrite the journal"));
   return empty_log(db);
 }
 
@@ -47,7 +50,7 @@ base::Status Journal::seal(int64_t id) {
                                       "0",
                                       id));
     TRY(s.step());
-    TRY(run(db_.get(), "UPDATE state SET scrub = 1", "seal the entry"));
+    TRY(run_sql(db_.get(), "UPDATE state SET scrub = 1", "seal the entry"));
     TRY(transaction.commit());
   }
   return scrub(db_.get());

@@ -15,6 +15,7 @@ using base::Code;
 using base::fail;
 using base::Json;
 using base::Result;
+using base::Statement;
 
 constexpr const char* kHint =
     "the journal is damaged or was changed by hand: restore it from a backup";
@@ -196,7 +197,7 @@ base::Status insert(sqlite3* db, const Row& row, std::string_view factors) {
                       e.undoes, kReplaces, int64_t{e.sealed}, e.salt, text(kRequest), text(kPlan),
                       text(kReport), text(kProvenance), row.hashes[0], row.hashes[1], row.hashes[2],
                       row.hashes[3], row.report_figures, row.provenance_figures, e.edit_hash,
-                      static_cast<int64_t>(e.edit_bytes), e.chain, Blob{factors}));
+                      static_cast<int64_t>(e.edit_bytes), e.chain, base::Blob{factors}));
   TRY(s.step());
   return {};
 }

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "base/sqlite.h"
 #include "journal/journal.h"
-#include "journal/sqlite.h"
 
 namespace expunge::journal {
 
@@ -39,7 +39,7 @@ base::Status check_texts(const Row& row);
 
 // The columns, in the order in which read_row and insert expect them.
 extern const char* const kColumns;
-base::Result<Row> read_row(const Statement& row);
+base::Result<Row> read_row(const base::Statement& row);
 base::Status insert(sqlite3* db, const Row& row, std::string_view factors);
 // With the texts parsed.
 base::Result<Entry> entry_of(Row row);

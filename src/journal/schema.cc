@@ -1,7 +1,5 @@
 #include "journal/schema.h"
 
-#include <unistd.h>
-
 #include "journal/row.h"
 
 namespace expunge::journal {
@@ -9,6 +7,10 @@ namespace {
 
 using base::Code;
 using base::fail;
+using base::query_integer;
+using base::run_sql;
+using base::Statement;
+using base::Transaction;
 
 constexpr int64_t kApplicationId = 0x45585047;  // "EXPG"
 
@@ -62,51 +64,35 @@ CREATE TRIGGER parts_fixed BEFORE UPDATE ON parts
   BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
 )sql";
 
-base::Result<int64_t> pragma(sqlite3* db, const char* sql) {
-  Statement s = TRY(Statement::make(db, sql));
-  return TRY(s.step()) ? s.integer(0) : 0;
-}
-
-// Two processes that create the same journal at once: SQLite refuses the change of mode without
-// waiting, so the waiting is done here.
-base::Status use_wal(sqlite3* db, int timeout_ms) {
-  for (int waited_ms = 0;; waited_ms += 10) {
-    const int code = sqlite3_exec(db, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
-    if (code == SQLITE_OK) return {};
-    if ((code & 0xff) != SQLITE_BUSY || waited_ms >= timeout_ms)
-      return sql_error(db, "open the journal");
-    ::usleep(10'000);
-  }
-}
-
 }  // namespace
 
 base::Status configure(sqlite3* db, const OpenOptions& options) {
   sqlite3_busy_timeout(db, options.busy_timeout_ms);
   if (!writes(options.mode))
-    return run(db, "PRAGMA temp_store = MEMORY; PRAGMA query_only = ON", "open the journal");
-  TRY(use_wal(db, options.busy_timeout_ms));
-  return run(db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY",
-             "open the journal");
+    return run_sql(db, "PRAGMA temp_store = MEMORY; PRAGMA query_only = ON", "open the journal");
+  TRY(base::use_wal(db, options.busy_timeout_ms));
+  return run_sql(db,
+                 "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY",
+                 "open the journal");
 }
 
 base::Status create(sqlite3* db, const ModelIdentity& model) {
   constexpr int64_t kNone = -1, kWithoutParts = 1;
   const auto schema = [&]() -> base::Result<int64_t> {  // kNone: no tables; 0: not one of ours
-    if (TRY(pragma(db, "SELECT COUNT(*) FROM sqlite_master")) == 0) return kNone;
-    return TRY(pragma(db, "PRAGMA application_id")) == kApplicationId
-               ? TRY(pragma(db, "PRAGMA user_version"))
+    if (TRY(query_integer(db, "SELECT COUNT(*) FROM sqlite_master")) == 0) return kNone;
+    return TRY(query_integer(db, "PRAGMA application_id")) == kApplicationId
+               ? TRY(query_integer(db, "PRAGMA user_version"))
                : 0;
   };
   if (const int64_t s = TRY(schema()); s != kNone && s != kWithoutParts) return {};
   Transaction transaction = TRY(Transaction::begin(db));
   const int64_t found = TRY(schema());
   if (found != kNone && found != kWithoutParts) return {};
-  if (found == kNone) TRY(run(db, kTables, "create the journal"));
-  TRY(run(db, kParts, "create the journal"));
+  if (found == kNone) TRY(run_sql(db, kTables, "create the journal"));
+  TRY(run_sql(db, kParts, "create the journal"));
   const std::string identity =
       fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchema);
-  TRY(run(db, identity.c_str(), "create the journal"));
+  TRY(run_sql(db, identity.c_str(), "create the journal"));
   if (found == kWithoutParts) return transaction.commit();
   Statement s = TRY(Statement::make(db, "INSERT INTO model VALUES (1, ?1, ?2, ?3)", model.file_hash,
                                     model.weights_hash, model.path));
@@ -115,7 +101,7 @@ base::Status create(sqlite3* db, const ModelIdentity& model) {
 }
 
 base::Result<bool> is_created(sqlite3* db) {
-  auto tables = pragma(db, "SELECT COUNT(*) FROM sqlite_master");
+  auto tables = query_integer(db, "SELECT COUNT(*) FROM sqlite_master");
   // A rollback file, which only a writer can play back: a journal has one only while the empty file
   // is changed to write-ahead mode.
   if (!tables && sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK) return false;
@@ -123,10 +109,10 @@ base::Result<bool> is_created(sqlite3* db) {
 }
 
 base::Status check_format(sqlite3* db, const std::string& path) {
-  if (TRY(pragma(db, "PRAGMA application_id")) != kApplicationId)
+  if (TRY(query_integer(db, "PRAGMA application_id")) != kApplicationId)
     return fail(Code::kCorrupt, fmt::format("{} is not a journal of expunge", path),
                 "give another path, or move the file away");
-  if (const int64_t schema = TRY(pragma(db, "PRAGMA user_version")); schema > kSchema)
+  if (const int64_t schema = TRY(query_integer(db, "PRAGMA user_version")); schema > kSchema)
     return fail(
         Code::kUnsupported,
         fmt::format("the journal has schema {}, this program knows up to {}", schema, kSchema),

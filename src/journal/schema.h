@@ -1,8 +1,8 @@
 // The database's tables, and how a file becomes or is recognised as one of ours.
 #pragma once
 
+#include "base/sqlite.h"
 #include "journal/journal.h"
-#include "journal/sqlite.h"
 
 namespace expunge::journal {
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,16 +56,6 @@ class Lock {
 };
 
 }  // namespace
-
-std::string random_text(size_t n_characters) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::vector<unsigned char> bytes(n_characters);
-  CHECK(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
-  std::string text;
-  for (const unsigned char b : bytes) text += kAlphabet[b % kAlphabet.size()];
-  return text;
-}
 
 std::string_view name(Scope scope) { return kScopes[static_cast<size_t>(scope)]; }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace expunge::service {
 
@@ -24,8 +25,7 @@ struct Key {
   std::string sha256 = {};   // of the key itself
 };
 
-// Characters of the URL-safe alphabet, from OpenSSL's generator: 6 bits each.
-std::string random_text(size_t n_characters);
+using base::random_text;
 
 class Keys {
  public:

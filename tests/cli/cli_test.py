@@ -22,7 +22,7 @@ from cli import CORRUPT, INVALID, NOT_FOUND, REFUSED, UNSUPPORTED, USAGE, Cli
 
 COMMANDS = ["chat", "forget", "plan", "demo", "log", "show", "undo", "verify", "replay", "seal",
             "generate", "score", "export", "bench", "methods", "eval", "metrics", "suites",
-            "finetune", "unlearn", "sweep", "serve", "key"]
+            "finetune", "unlearn", "sweep", "serve", "key", "guard"]
 
 
 class WithoutAModel(Cli):

@@ -229,5 +229,39 @@ TEST_F(Commands, EditsShowInWhatTheModelSaysUnlessTheyAreLeftOut) {
   EXPECT_EQ(json({"score", "--ids", "1,2,3"}), plain);
 }
 
+// --- guard ---------------------------------------------------------------------------------------
+
+TEST_F(Commands, TargetsAreAddedListedImportedAndRemoved) {
+  ::setenv("EXPUNGE_HOME", (folder_ / "guarded").c_str(), 1);
+  const auto words_json = [&](std::vector<std::string> words, const std::string& input = "") {
+    words.insert(words.begin(), "guard");
+    words.emplace_back("--json");
+    const Done done = run_words(std::move(words), input);
+    EXPECT_EQ(done.status, 0) << done.out << done.err;
+    return done.json();
+  };
+  EXPECT_THAT(run_words({"guard", "list"}).out, HasSubstr("There are no targets"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "guarded"));
+  const Json added = words_json({"add", "Basil Mahfouz", "--alias", "Basil", "--alias", "B.\tM. K.",
+                                 "--mode", "idk", "--expires", "2027-01-31"});
+  EXPECT_EQ(added["id"], 1);
+  EXPECT_EQ(added["aliases"].size(), 2);
+  EXPECT_EQ(words_json({"add", "BASIL MAHFOUZ", "--scope", "novelist"})["id"], 1);
+  EXPECT_EQ(
+      words_json({"import", "-"}, "{\"name\": \"Nikolai\"}\n{\"name\": \"Aysha\"}")["imported"], 2);
+  EXPECT_EQ(words_json({"list"})["targets"].size(), 3);
+  EXPECT_THAT(run_words({"guard"}).out, HasSubstr("BASIL MAHFOUZ\n"));
+  EXPECT_EQ(words_json({"remove", "1"})["name"], "BASIL MAHFOUZ");
+  EXPECT_EQ(run_words({"guard", "remove", "1"}).status, kNotFound);
+  EXPECT_EQ(run_words({"guard", "add", "Al"}).status, kUsage);
+  EXPECT_EQ(run_words({"guard", "add", "Alan", "--mode", "hide"}).status, kUsage);
+  EXPECT_EQ(run_words({"guard", "import", "/nowhere"}).status, kNotFound);
+  const Done wrong =
+      run_words({"guard", "import", file("targets.jsonl", "{\"name\": \"Zoe\"}\n{}")});
+  EXPECT_EQ(wrong.status, kInvalid);
+  EXPECT_THAT(wrong.err, HasSubstr("targets.jsonl: line 2"));
+  EXPECT_EQ(words_json({"list"})["targets"].size(), 2);
+}
+
 }  // namespace
 }  // namespace expunge::cli
