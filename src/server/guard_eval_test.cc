@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "server/guard_script.h"
+#include "server/responses.h"
 
 namespace expunge::server {
 namespace {

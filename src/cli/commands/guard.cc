@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "cli/access.h"
+#include "cli/commands/guard_eval.h"
 #include "cli/layout.h"
 #include "guard/store.h"
 
@@ -16,7 +17,7 @@ using guard::Store;
 using guard::Target;
 
 struct GuardFlags {
-  bool adds = false, lists = false, removes = false, imports = false;
+  bool adds = false, lists = false, removes = false, imports = false, evaluates = false;
   std::string name, mode = "rewrite", scope, expires, file;
   std::vector<std::string> aliases;
   int64_t id = 0;
@@ -104,7 +105,10 @@ Action declare_guard(Arguments& cli) {
   remove->add_option("id", o->id, "of the target")->type_name("")->required();
   Arguments* import = cli.add_subcommand("import", o->imports, "add what a file lists");
   import->add_option("file", o->file, "JSON lines; - is stdin")->type_name("")->required();
-  return [o](Context& context) { return manage_targets(*o, context); };
+  const Action evaluate = add_guard_eval(cli, o->evaluates);
+  return [o, evaluate](Context& context) {
+    return o->evaluates ? evaluate(context) : manage_targets(*o, context);
+  };
 }
 
 }  // namespace
@@ -113,7 +117,8 @@ extern const Command command_guard;
 const Command command_guard{
     "guard", "names that are kept out of what a model says",
     "Examples:\n  expunge guard add 'Basil Mahfouz' --alias Basil --scope 'novelist, Kuwait'\n"
-    "  expunge guard list\n  expunge guard remove 1\n  expunge guard import targets.jsonl",
+    "  expunge guard list\n  expunge guard remove 1\n  expunge guard import targets.jsonl\n"
+    "  expunge guard eval --out build/guard",
     declare_guard, kNoCommon};
 
 }  // namespace expunge::cli
