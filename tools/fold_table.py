@@ -27,7 +27,7 @@ READ_AS |= {c.upper(): r for c, r in list(READ_AS.items()) if "а" <= c <= "ӿ"}
 READ_AS |= {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŋ": "n",
             "ə": "e", "ɛ": "e", "ɔ": "o", "ʃ": "s", "ʒ": "z", "ı": "i", "ɑ": "a", "ɪ": "i", "ʟ": "l",
             "ɩ": "i", "ĸ": "k", "ƿ": "p", "ʌ": "v", "ɯ": "m", "ɐ": "a", "ɥ": "h", "ʍ": "w", "ſ": "s",
-            "ы": "bi", "Ы": "bi", "ю": "io", "Ю": "io", "ẞ": "ss", "ß": "ss", "ƽ": "5", "ʔ": "?"}
+            "ы": "bi", "Ы": "bi", "ю": "io", "Ю": "io", "ẞ": "ss", "ß": "ss", "ƽ": "5", "ϲ": "c", "Ϲ": "c"}
 READ_AS |= {c.upper(): r for c, r in list(READ_AS.items())
             if len(c.upper()) == 1 and ord(c) < 0x300 and c not in "ſßı"}
 BRAILLE = dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", "abcdefghijklmnopqrstuvwxyz"))

@@ -32,7 +32,6 @@ void Automaton::build() {
     for (const auto& [symbol, to] : edges) {
       symbols_.push_back(symbol);
       targets_.push_back(to);
-      if (i == kStart && symbol < from_start_.size()) from_start_[symbol] = to;
     }
     state.last_edge = static_cast<uint32_t>(symbols_.size());
     state.first_id = static_cast<uint32_t>(ids_.size());
@@ -52,10 +51,16 @@ void Automaton::build() {
       queue.push_back(targets_[e]);
     }
   }
+  for (const uint32_t state : queue) {
+    if (states_[state].depth > kNear) break;
+    std::array<uint32_t, 26> row;
+    for (char32_t c = 0; c < 26; ++c) row[c] = next(state, 'a' + c);
+    states_[state].row = static_cast<uint32_t>(rows_.size());
+    rows_.push_back(row);
+  }
 }
 
 uint32_t Automaton::child(uint32_t state, char32_t symbol) const {
-  if (state == kStart && symbol < from_start_.size()) return from_start_[symbol];
   const char32_t* const first = symbols_.data() + states_[state].first_edge;
   const char32_t* const last = symbols_.data() + states_[state].last_edge;
   const char32_t* found = first;
@@ -68,6 +73,8 @@ uint32_t Automaton::child(uint32_t state, char32_t symbol) const {
 
 uint32_t Automaton::next(uint32_t state, char32_t symbol) const {
   while (true) {
+    const uint32_t row = states_[state].row;
+    if (row != kNone && symbol - 'a' < 26) return rows_[row][symbol - 'a'];
     const uint32_t to = child(state, symbol);
     if (to != kStart || state == kStart) return to;
     state = states_[state].fail;

@@ -30,13 +30,14 @@ class Automaton {
   }
 
  private:
-  static constexpr uint32_t kNone = ~0U;
+  static constexpr uint32_t kNone = ~0U, kNear = 3;
   struct State {
     uint32_t first_edge = 0, last_edge = 0;
     uint32_t first_id = 0, last_id = 0;
     uint32_t fail = 0;
     uint32_t output = kNone;  // the nearest state on the way of failures where a word ends
     uint32_t depth = 0;
+    uint32_t row = kNone;
   };
   struct Node {  // while it is built
     std::vector<std::pair<char32_t, uint32_t>> edges = {};
@@ -49,7 +50,8 @@ class Automaton {
   std::vector<char32_t> symbols_;
   std::vector<uint32_t> targets_;
   std::vector<uint32_t> ids_;
-  std::array<uint32_t, 128> from_start_ = {};
+  // Where a to z lead from the states near the start, which a clear text seldom leaves.
+  std::vector<std::array<uint32_t, 26>> rows_;
 };
 
 }  // namespace expunge::guard

@@ -79,34 +79,28 @@ void read_runs(const View& in, Alphabet alphabet, bool joined, View* out) {
 }
 
 // The text with each word that is the encoding of text replaced, for names that are so in part.
-bool replace_words(const View& in, View* out) {
+std::optional<View> replace_words(const View& in) {
   const std::array<int8_t, 256> table = digits(Alphabet::kBase64);
-  const auto is_digit = [&](size_t at) {
-    return at < in.text.size() && table[static_cast<unsigned char>(in.text[at])] >= 0;
-  };
-  bool any = false;
+  Patch out(in, "base64");
   for (size_t at = 0; at < in.text.size();) {
     size_t end = at;
     Digits word;
-    for (; is_digit(end); ++end) {
-      word.values.push_back(static_cast<uint8_t>(table[static_cast<unsigned char>(in.text[end])]));
+    for (; end < in.text.size(); ++end) {
+      const int8_t value = table[static_cast<unsigned char>(in.text[end])];
+      if (value < 0) break;
+      word.values.push_back(static_cast<uint8_t>(value));
       word.from.push_back(in.span(end, end + 1));
     }
+    const size_t size = end - at;
     View part;
-    if (end - at >= 4 && (end - at) % 4 != 1) decode(word, 0, 6, &part);
-    const bool is_whole = part.text.size() == (end - at) * 6 / 8 + 1;
-    if (is_whole) {
-      part.text.pop_back();
-      while (end < in.text.size() && in.text[end] == '=') ++end;
-      out->add(part.text, in.span(at, end));
-      any = true;
-    } else if (end > at) {
-      out->copy(in, at, end);
-    }
-    if (!is_whole && end == at) out->copy(in, at, ++end);
-    at = end;
+    if (size >= 4 && size % 4 != 1 && count_odd(std::string_view(in.text).substr(at, size)) > 0)
+      decode(word, 0, 6, &part);
+    const bool is_whole = part.text.size() == size * 6 / 8 + 1;
+    while (is_whole && end < in.text.size() && in.text[end] == '=') ++end;
+    if (is_whole) out.replace(at, end, std::string_view(part.text).substr(0, part.text.size() - 1));
+    at = end + 1;
   }
-  return any;
+  return std::move(out).take();
 }
 
 bool has_capitals(std::string_view text, size_t least) {
@@ -125,16 +119,20 @@ bool is_one_case(std::string_view text) {
 
 std::optional<View> read_base64(const View& in) {
   View out{.disguise = "base64"};
-  if (replace_words(in, &out))
-    out.add("\n", out.spans.back());
-  else
-    out = {.disguise = "base64"};
-  if (!is_one_case(in.text)) {
+  const size_t odd = count_odd(in.text);
+  const bool one_case = is_one_case(in.text);
+  if (odd > 0 && !one_case) {
+    if (auto words = replace_words(in)) {
+      out = std::move(*words);
+      out.add("\n", out.spans.back());
+    }
     read_runs(in, Alphabet::kBase64, false, &out);
-    read_runs(in, Alphabet::kBase64, true, &out);
-    read_runs(in, Alphabet::kLetters64, true, &out);
+    if (odd > 1) {
+      read_runs(in, Alphabet::kBase64, true, &out);
+      read_runs(in, Alphabet::kLetters64, true, &out);
+    }
   }
-  if (has_capitals(in.text, 8) || is_one_case(in.text)) {
+  if (has_capitals(in.text, 8) || (one_case && odd > 0)) {
     read_runs(in, Alphabet::kBase32, false, &out);
     read_runs(in, Alphabet::kBase32, true, &out);
   }

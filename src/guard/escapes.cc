@@ -162,27 +162,14 @@ Escape markup_at(std::string_view s) {
 template <class At>
 std::optional<View> replace(const View& in, std::string_view starts, At&& at_start,
                             std::string_view disguise) {
-  if (in.text.find_first_of(starts) == in.text.npos) return std::nullopt;
-  View out{.disguise = disguise};
-  bool any = false;
+  Patch out(in, disguise);
   const std::string_view text = in.text;
-  for (size_t at = 0; at < text.size();) {
-    const size_t found = std::min(text.find_first_of(starts, at), text.size());
-    out.copy(in, at, found);
-    at = found;
-    if (at == text.size()) break;
+  for (size_t at = text.find_first_of(starts); at < text.size();) {
     const Escape escape = at_start(text.substr(at));
-    if (escape.size == 0) {
-      out.copy(in, at, at + 1);
-      ++at;
-      continue;
-    }
-    any = true;
-    out.add(escape.means, in.span(at, at + escape.size));
-    at += escape.size;
+    if (escape.size > 0) out.replace(at, at + escape.size, escape.means);
+    at = text.find_first_of(starts, at + std::max<size_t>(escape.size, 1));
   }
-  if (!any) return std::nullopt;
-  return out;
+  return std::move(out).take();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace expunge::guard {
 namespace {
@@ -11,7 +12,7 @@ constexpr size_t kMostUnits = 160;
 
 // A walk over the units that are read, away from the piece.
 struct Side {
-  std::array<uint32_t, kMostUnits> units;  // places
+  std::array<uint32_t, kMostUnits> units;  // places; as many as `size` are set
   size_t size = 0;
 };
 
@@ -38,6 +39,13 @@ std::vector<uint8_t> costs(const Pattern& pattern) {
     if (end - begin < 5) std::fill(out.begin() + long(begin), out.begin() + long(end), 2);
     begin = end;
   }
+  return out;
+}
+
+uint32_t bit(char32_t c) { return 1U << (coarse(c) & 31); }
+uint32_t letter_set(const Pattern& pattern) {
+  uint32_t out = 0;
+  for (const char32_t c : pattern.letters) out |= bit(c);
   return out;
 }
 
@@ -75,7 +83,7 @@ std::array<int, 3> align(size_t n, const Side& side, std::span<const Unit> units
 }  // namespace
 
 size_t allowed_edits(const Pattern& pattern) {
-  if (pattern.form != Form::kPlain) return 0;
+  if (!pattern.is_main) return 0;
   const size_t n = pattern.letters.size();
   return n >= 14 ? 2 : n >= 8 ? 1 : 0;
 }
@@ -84,9 +92,14 @@ std::vector<Piece> pieces(const Pattern& pattern, uint32_t index) {
   const size_t edits = allowed_edits(pattern), n = pattern.letters.size();
   std::vector<Piece> out;
   if (edits == 0 || n > 128) return out;
+  const std::u32string& letters = pattern.letters;
   for (size_t i = 0; i <= edits; ++i) {
     const size_t from = i * n / (edits + 1), to = (i + 1) * n / (edits + 1);
-    out.push_back({index, uint32_t(from), uint32_t(to - from)});
+    out.push_back({index, uint32_t(from), uint32_t(to - from), 0, letters.substr(from, to - from)});
+    if (to == n || letters[to - 1] == letters[to]) continue;
+    std::u32string swapped = letters.substr(to - 3, 6);
+    std::swap(swapped[2], swapped[3]);
+    out.push_back({index, uint32_t(to - 3), 2, uint32_t(swapped.size() - 2), swapped});
   }
   return out;
 }
@@ -94,6 +107,12 @@ std::vector<Piece> pieces(const Pattern& pattern, uint32_t index) {
 std::optional<Place> fuzzy_at(const Pattern& pattern, const Piece& piece,
                               std::span<const Unit> units, size_t last, Reads which) {
   const size_t n = pattern.letters.size(), most = allowed_edits(pattern);
+  for (size_t back = piece.back; back > 0; --back) {
+    do {
+      if (last == 0) return std::nullopt;
+      --last;
+    } while (!reads(which, units[last]));
+  }
   size_t first = last + 1;
   for (size_t i = piece.size; i-- > 0;) {
     do {
@@ -102,16 +121,21 @@ std::optional<Place> fuzzy_at(const Pattern& pattern, const Piece& piece,
     } while (!reads(which, units[first]));
     if (!may_be(units[first], pattern.letters[piece.offset + i])) return std::nullopt;
   }
+  const size_t end = piece.offset + piece.size;
+  const Side left = before(units, first, piece.offset + most, which);
+  const Side right = after(units, last, n - end + most, which);
+  uint32_t there = 0;
+  for (size_t i = piece.offset; i < end; ++i) there |= bit(pattern.letters[i]);
+  for (const Side* side : {&left, &right})
+    for (size_t i = 0; i < side->size; ++i) there |= bit(units[side->units[i]].letter);
+  if (std::popcount(letter_set(pattern) & ~there) > int(most)) return std::nullopt;
   const std::vector<uint8_t> cost = costs(pattern);
   const auto at = [&](size_t i) {
     return std::pair<char32_t, size_t>(pattern.letters[i], cost[i]);
   };
-  const Side left = before(units, first, piece.offset + most, which);
   const auto begins = align(
       piece.offset, left, units, [&](size_t i) { return at(piece.offset - 1 - i); },
       [&](size_t j) { return begins_at(units, j == 0 ? first : left.units[j - 1]); }, most);
-  const size_t end = piece.offset + piece.size;
-  const Side right = after(units, last, n - end + most, which);
   if (begins[0] < 0 && begins[1] < 0 && begins[2] < 0) return std::nullopt;
   const auto stops = align(
       n - end, right, units, [&](size_t i) { return at(end + i); },

@@ -95,10 +95,14 @@ constexpr Code kCodes[] = {character<10>, character<16>,    character<8>,
                            polybius,      letter_backwards, key_pressed};
 
 void read_code(const std::vector<Token>& tokens, Code code, View* out) {
-  std::string line;
-  std::vector<View::Span> from;
+  std::string line, bytes;
+  std::vector<View::Span> from, bytes_from;
   size_t letters = 0;
   const auto finish = [&] {
+    const bool is_utf8 = bytes.size() == bytes_from.size() && bytes.size() < line.size();
+    if (is_utf8) add_text(bytes, bytes_from, out);
+    bytes.clear();
+    bytes_from.clear();
     if (letters >= 3) {
       for (size_t i = 0; i < line.size(); ++i) out->add(line.substr(i, 1), from[i]);
       out->add("\n", from.back());
@@ -113,9 +117,12 @@ void read_code(const std::vector<Token>& tokens, Code code, View* out) {
     if (c == 0) continue;
     if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ++letters;
     if (c >= 0x80) ++letters;
-    const std::string bytes = utf8(c);
-    line += bytes;
-    from.insert(from.end(), bytes.size(), token.from);
+    const std::string read = utf8(c);
+    line += read;
+    from.insert(from.end(), read.size(), token.from);
+    if (c > 0xFF) continue;  // else perhaps a byte of several
+    bytes += static_cast<char>(c);
+    bytes_from.push_back(token.from);
   }
   finish();
 }

@@ -17,26 +17,46 @@ bool is_latin(const std::u32string& word) {
   return std::any_of(word.begin(), word.end(), [](char32_t c) { return is_latin(c); });
 }
 
-Words words_of(std::string_view name) {
-  Words words;
+struct Letters {
+  Words folded;
+  Words plain;                      // without those that are not ASCII
+  std::vector<bool> is_ascii = {};  // of each folded letter
+};
+
+Letters letters_of(std::string_view name) {
+  Letters out;
   for (const Unit& unit : fold(name)) {
     if (unit.kind == Kind::kMark) continue;
-    if (words.empty() || (int(unit.gap) & int(Gap::kBlank)) || unit.letter == '@')
-      words.emplace_back();
-    words.back() += unit.letter;
+    if (out.folded.empty() || (int(unit.gap) & int(Gap::kBlank)) || unit.letter == '@') {
+      out.folded.emplace_back();
+      out.plain.emplace_back();
+    }
+    out.folded.back() += unit.letter;
+    if (unit.is_ascii) out.plain.back() += unit.letter;
+    out.is_ascii.push_back(unit.is_ascii);
   }
-  std::erase_if(words, [](const auto& word) { return word.empty(); });
-  return words;
+  std::erase_if(out.plain, [](const auto& word) { return word.empty(); });
+  return out;
 }
 
 Pattern join(const Words& words, uint32_t target, Form form) {
-  Pattern out{target, form, {}, {}, words.size() == 1};
+  Pattern out{target, form, {}, {}, words.size() == 1, false};
   for (const auto& word : words) {
     out.breaks.push_back(1);
     out.breaks.resize(out.letters.size() + word.size());
     out.letters += word;
   }
   return out;
+}
+
+// Ciphers leave letters with accents as they are, or not: both are looked for.
+template <class F>
+Words each_ascii(Letters letters, F&& map) {
+  size_t at = 0;
+  for (auto& word : letters.folded)
+    for (char32_t& c : word)
+      if (letters.is_ascii[at++] && is_latin(c)) c = map(c);
+  return letters.folded;
 }
 
 template <class F>
@@ -55,7 +75,8 @@ Words reversed(Words words) {
 char32_t rot13(char32_t c) { return (c - 'a' + 13) % 26 + 'a'; }
 char32_t atbash(char32_t c) { return 'z' - (c - 'a'); }
 char32_t turned(char32_t c) {
-  constexpr std::u32string_view kFrom = U"bdpqnu", kTo = U"qpdbun";
+  // As the letters that are drawn upside down are folded: that of c as an open o.
+  constexpr std::u32string_view kFrom = U"bdpqnucgfj", kTo = U"qpdbunobjr";
   const size_t at = kFrom.find(c);
   return at == kFrom.npos ? c : kTo[at];
 }
@@ -157,7 +178,8 @@ class Collector {
     if (pattern.letters.size() < at_least || !seen_.insert(pattern.letters).second) return;
     out_.push_back(std::move(pattern));
   }
-  void ciphers(const Words& words) {
+  void ciphers(const Letters& letters) {
+    const Words& words = letters.folded;
     const auto with_reverse = [&](const Words& changed, Form form, size_t least) {
       add(changed, form, least);
       add(reversed(changed), form, std::max<size_t>(least, 5));
@@ -168,20 +190,27 @@ class Collector {
     add(each, Form::kReversed, 3);
     if (std::none_of(words.begin(), words.end(), [](const auto& w) { return is_latin(w); })) return;
     with_reverse(each_letter(words, rot13), Form::kRot13, 4);
+    with_reverse(each_ascii(letters, rot13), Form::kRot13, 4);
     with_reverse(each_letter(words, atbash), Form::kAtbash, 5);
+    with_reverse(each_ascii(letters, atbash), Form::kAtbash, 5);
     add(each_letter(reversed(words), turned), Form::kTurned, 5);
     for (const size_t shift : {0, 2})
       add(each_letter(words, [&](char32_t c) { return key(c, shift); }), Form::kKeys, 6);
+    for (Words changed : {words, letters.plain}) {
+      for (auto& word : changed) word = pig_latin(word);
+      add(changed, Form::kPigLatin, 6);
+    }
     Words changed = words;
-    for (auto& word : changed) word = pig_latin(word);
-    add(changed, Form::kPigLatin, 6);
-    changed = words;
     for (auto& word : changed) std::erase_if(word, is_vowel);
     std::erase_if(changed, [](const auto& word) { return word.empty(); });
     add(changed, Form::kNoVowels, 6);
     changed = words;
     for (auto& word : changed) word = squeezed(word);
     add(changed, Form::kSqueezed, 3);
+  }
+  void mark_main(size_t count) {
+    for (size_t i = 0; i < std::min(count, out_.size()); ++i)
+      out_[i].is_main = i == 0 || !out_[i].is_one_word;
   }
   std::vector<Pattern> take() { return std::move(out_); }
 
@@ -202,14 +231,22 @@ std::string_view name(Form form) {
 
 std::vector<Pattern> patterns(std::string_view name, uint32_t target) {
   Collector out(target);
-  std::set<Words> spellings;
+  std::set<Words> known;
+  std::vector<Letters> spellings;
   for (const std::string& spelled :
        {std::string(name), spelled_out(name), in_case(name, true), in_case(name, false)}) {
-    Words words = words_of(spelled);
-    if (!words.empty() && spellings.insert(words).second)
-      for (const Words& order : orders(words)) out.add(order, Form::kPlain, 2);
+    const Letters letters = letters_of(spelled);
+    if (letters.folded.empty() || !known.insert(letters.folded).second) continue;
+    for (const Words& order : orders(letters.folded)) out.add(order, Form::kPlain, 2);
+    out.mark_main(spellings.empty() ? 2 : 0);
+    spellings.push_back(letters);
   }
-  for (const Words& words : spellings) out.ciphers(words);
+  for (const Letters& letters : spellings) {
+    // Programs that know no accents leave those letters out.
+    if (letters.plain != letters.folded) out.add(letters.plain, Form::kPlain, 6);
+    out.ciphers(letters);
+    if (letters.plain != letters.folded) out.add(reversed(letters.plain), Form::kReversed, 6);
+  }
   return out.take();
 }
 

@@ -28,6 +28,7 @@ struct Pattern {
   std::u32string letters;
   std::vector<uint8_t> breaks;  // 1 where a word of the name begins, and at 0
   bool is_one_word;
+  bool is_main = false;  // as the name is given, or as a catalogue has it: may be misspelled
 };
 
 // Every pattern of a name, the plain ones first; none if it has no letters.

@@ -75,7 +75,7 @@ Index::Index(std::vector<Target> given) : targets(std::move(given)) {
     const auto made = guard::pieces(pattern, i);
     pieces.insert(pieces.end(), made.begin(), made.end());
     if (pattern.form != Form::kPlain && pattern.form != Form::kReversed) continue;
-    if (n >= 4) plain.add(all_coarse(pattern.letters), i);
+    if (n >= 5) plain.add(all_coarse(pattern.letters), i);
     const bool is_latin = std::all_of(pattern.letters.begin(), pattern.letters.end(),
                                       [](char32_t c) { return c >= 'a' && c <= 'z'; });
     if (n < 8 || !is_latin) continue;
@@ -84,11 +84,8 @@ Index::Index(std::vector<Target> given) : targets(std::move(given)) {
       step_patterns.push_back(i * 2 + mirrored);
     }
   }
-  for (uint32_t i = 0; i < pieces.size(); ++i) {
-    const Piece& piece = pieces[i];
-    const std::u32string_view letters = patterns[piece.pattern].letters;
-    words.add(all_coarse(letters.substr(piece.offset, piece.size)), uint32_t(patterns.size()) + i);
-  }
+  for (uint32_t i = 0; i < pieces.size(); ++i)
+    words.add(all_coarse(pieces[i].word), uint32_t(patterns.size()) + i);
   words.build();
   plain.build();
   steps.build();

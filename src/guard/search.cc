@@ -22,20 +22,35 @@ void Search::run() {
   look({.text = std::string(block_)}, 0);
 }
 
+// An encoding may hold another; what is only written in another way is read once, or clear text
+// would be read in every order of all ways.
 void Search::look(const View& view, size_t depth) {
   if (view.text.size() > budget_) return;
   budget_ -= view.text.size();
-  const bool is_sketch = view.disguise == "rot47" || view.disguise == "drawn";
-  letters(view, !is_sketch);
+  letters(view, true);
   if (depth == kDeepest) return;
-  for (const Reader read : readers()) {
-    // What is not an encoding is read once, or clear text would be read in all orders of them.
-    const bool is_once = read == read_rot47 || read == read_drawn || read == read_backwards;
-    if ((is_once && depth > 0 && (is_sketch || read == read_rot47)) || view.disguise == "rot47")
-      continue;
-    if (view.disguise == "drawn" && read != read_escapes) continue;
+  for (const Reader read :
+       {read_escapes, read_markup, read_base64, read_hex, read_numbers, read_morse})
     if (const auto other = read(view)) look(*other, depth + 1);
+  if (depth < 2) sketches(view);
+  if (depth > 0) return;
+  if (const auto backwards = read_backwards(view))
+    for (const Reader read : {read_escapes, read_base64, read_hex})
+      if (const auto other = read(*backwards)) look(*other, depth + 2);
+}
+
+// What clear text could spell by accident counts for longer names only.
+void Search::sketches(const View& view) {
+  if (const auto drawn = read_drawn(view)) pass(*drawn, fold(drawn->text), Reads::kDigits, false);
+  least_ = 8;
+  if (const auto drawn = read_joined(view)) pass(*drawn, fold(drawn->text), Reads::kDigits, false);
+  least_ = 6;
+  if (const auto other = read_rot47(view)) {
+    const std::vector<Unit> units = fold(other->text);
+    pass(*other, units, Reads::kLetters, false);
+    pass(*other, units, Reads::kSigns, false);
   }
+  least_ = 0;
 }
 
 void Search::letters(const View& view, bool fuzzy) {
@@ -45,7 +60,14 @@ void Search::letters(const View& view, bool fuzzy) {
   if (has(units, Kind::kSign)) pass(view, units, Reads::kSigns, fuzzy);
   if (has(units, Kind::kMark)) pass(view, units, Reads::kMarks, false);
   if (has(units, Kind::kDigit)) pass(view, units, Reads::kLetters, false);
-  shifted(view, units);
+  std::vector<uint32_t> latin, ascii;
+  for (size_t i = 0; i < units.size(); ++i) {
+    if (units[i].kind != Kind::kLetter || !is_latin(units[i])) continue;
+    latin.push_back(uint32_t(i));
+    if (units[i].is_ascii) ascii.push_back(uint32_t(i));
+  }
+  shifted(view, units, latin);
+  if (ascii.size() < latin.size()) shifted(view, units, ascii);
   squeezed(view, units);
   interleaved(view, units);
   picked(view, units);
@@ -67,15 +89,16 @@ void Search::pass(const View& view, std::span<const Unit> units, Reads which, bo
 void Search::candidate(const View& view, std::span<const Unit> units, size_t at, Reads which,
                        uint32_t id) {
   const bool is_piece = id >= index_.patterns.size();
-  const Piece piece = is_piece ? index_.pieces[id - index_.patterns.size()] : Piece{id, 0, 0};
-  const Pattern& pattern = index_.patterns[piece.pattern];
+  const Piece* const piece = is_piece ? &index_.pieces[id - index_.patterns.size()] : nullptr;
+  const Pattern& pattern = index_.patterns[piece ? piece->pattern : id];
   if (hits_[pattern.target] && hits_[pattern.target]->begin <= where_.offset) return;
   if (pattern.form == Form::kSqueezed && !is_squeezed_) return;
+  if (pattern.letters.size() < least_) return;
   std::optional<Place> place;
-  if (is_piece) {
+  if (piece) {
     if (comparisons_ == 0) return;
     --comparisons_;
-    place = fuzzy_at(pattern, piece, units, at, which);
+    place = fuzzy_at(pattern, *piece, units, at, which);
   } else {
     const Manner manner{.is_cased = facts_.is_cased && !facts_.has_scope[pattern.target]};
     place = match_at(pattern, units, at, which, manner);
@@ -113,26 +136,26 @@ void Search::report(const View& view, std::span<const Unit> units, uint32_t targ
                 where_.offset + std::max(a.end, b.end), is_other ? view.disguise : place.disguise};
   if (hit.end <= where_.from) return;
   auto& known = hits_[target];
-  if (!known || hit.begin < known->begin) known = hit;
+  const bool is_exact = known && hit.begin == known->begin && known->disguise == "misspelled";
+  if (!known || hit.begin < known->begin || is_exact) known = hit;
 }
 
 // A name of at least 8 letters under any shift of the alphabet, forwards or backwards, and under
 // any shift of the alphabet backwards: its neighbouring letters differ by the same.
-void Search::shifted(const View& view, std::span<const Unit> units) {
-  std::vector<uint32_t> latin;
-  for (size_t i = 0; i < units.size(); ++i)
-    if (units[i].kind == Kind::kLetter && is_latin(units[i])) latin.push_back(uint32_t(i));
+// Letters with accents are shifted, or left and then not `read`.
+void Search::shifted(const View& view, std::span<const Unit> units,
+                     const std::vector<uint32_t>& read) {
   uint32_t state = Automaton::kStart;
-  for (size_t i = 1; i < latin.size(); ++i) {
-    const char32_t a = units[latin[i - 1]].letter, b = units[latin[i]].letter;
+  for (size_t i = 1; i < read.size(); ++i) {
+    const char32_t a = units[read[i - 1]].letter, b = units[read[i]].letter;
     state = index_.steps.next(state, 'a' + (b + 26 - a) % 26);
     if (!index_.steps.ends(state)) continue;
     index_.steps.each(state, [&](uint32_t id) {
       const Pattern& pattern = index_.patterns[index_.step_patterns[id] / 2];
       const bool is_mirrored = index_.step_patterns[id] % 2;
       const size_t first = i + 1 - pattern.letters.size();
-      if (!is_mirrored && units[latin[first]].letter == pattern.letters[0]) return;  // not shifted
-      report(view, units, pattern.target, {latin[first], latin[i], "shifted"});
+      if (!is_mirrored && units[read[first]].letter == pattern.letters[0]) return;  // not shifted
+      report(view, units, pattern.target, {read[first], read[i], "shifted"});
     });
   }
 }
@@ -164,36 +187,49 @@ void Search::squeezed(const View& view, std::span<const Unit> units) {
   is_squeezed_ = false;
 }
 
-// "BxAxSxIxL": every second letter, and every third.
-void Search::interleaved(const View& view, std::span<const Unit> units) {
-  std::vector<uint32_t> read;
-  for (size_t i = 0; i < units.size(); ++i)
-    if (units[i].kind == Kind::kLetter || units[i].kind == Kind::kDigit)
-      read.push_back(uint32_t(i));
-  for (const size_t stride : {2, 3}) {
-    for (size_t phase = 0; phase < stride; ++phase) {
-      uint32_t state = Automaton::kStart;
-      for (size_t i = phase; i < read.size(); i += stride) {
-        state = index_.plain.next(state, coarse(units[read[i]].letter));
-        if (!index_.plain.ends(state)) continue;
-        index_.plain.each(state, [&](uint32_t id) {
-          const Pattern& pattern = index_.patterns[id];
-          const size_t n = pattern.letters.size();
-          const size_t first = i - (n - 1) * stride;
-          for (size_t k = 0; k < n; ++k)
-            if (!may_be(units[read[first + k * stride]], pattern.letters[k])) return;
-          bool is_one_word = true;
-          for (size_t k = first + 1; k <= i; ++k)
-            is_one_word = is_one_word && units[read[k]].gap != Gap::kBlank;
-          const size_t last = std::min(i + stride - 1, read.size() - 1);
-          const bool has_borders = begins_at(units, read[first]) &&
-                                   (stops_at(units, read[i]) || stops_at(units, read[last]));
-          if (n < 8 && !(is_one_word && has_borders)) return;
-          report(view, units, pattern.target, {read[first], read[i], "interleaved"});
-        });
-      }
+// "BxAxSxIxL": every second character, and every third, of those that are not blank.
+Strides stride(std::string_view text, std::span<const Unit> units) {
+  Strides out;
+  size_t position = 0, last = 0;
+  for (const Unit& unit : units) {
+    for (; last < unit.begin; ++last)
+      if (text[last] > ' ') ++position;
+    if (unit.kind != Kind::kMark) {
+      out[position % 2].push_back(unit);
+      out[2 + position % 3].push_back(unit);
     }
+    ++position;
+    last = unit.end;
   }
+  return out;
+}
+
+void Search::interleaved(const View& view, std::span<const Unit> units) {
+  for (const std::vector<Unit>& every : stride(view.text, units))
+    weak(view, every, 8, "interleaved");
+  filled(view, units);
+}
+
+// The same with one letter for all: words without the letter that is half of them.
+void Search::filled(const View& view, std::span<const Unit> units) {
+  std::vector<Unit> out;
+  bool any = false;
+  for (size_t at = 0; at < units.size();) {
+    std::array<uint16_t, 26> count = {};
+    size_t end = at;
+    do {
+      const char32_t c = units[end].letter;
+      if (c >= 'a' && c <= 'z' && count[c - 'a'] < 1000) ++count[c - 'a'];
+      ++end;
+    } while (end < units.size() && !(int(units[end].gap) & int(Gap::kBlank)));
+    const auto most = std::max_element(count.begin(), count.end());
+    const auto filler = static_cast<char32_t>('a' + (most - count.begin()));
+    const bool is_filled = *most >= 4 && *most * 5U >= (end - at) * 2;
+    any = any || is_filled;
+    for (; at < end; ++at)
+      if (!is_filled || units[at].letter != filler) out.push_back(units[at]);
+  }
+  if (any) pass(view, out, Reads::kDigits, false);
 }
 
 void Search::weak(const View& view, std::span<const Unit> picked, size_t least,

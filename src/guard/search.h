@@ -31,13 +31,15 @@ class Search {
 
  private:
   void look(const View& view, size_t depth);
+  void sketches(const View& view);
   void letters(const View& view, bool fuzzy);
   void pass(const View& view, std::span<const Unit> units, Reads which, bool fuzzy);
   void candidate(const View& view, std::span<const Unit> units, size_t at, Reads which,
                  uint32_t id);
-  void shifted(const View& view, std::span<const Unit> units);
+  void shifted(const View& view, std::span<const Unit> units, const std::vector<uint32_t>& read);
   void squeezed(const View& view, std::span<const Unit> units);
   void interleaved(const View& view, std::span<const Unit> units);
+  void filled(const View& view, std::span<const Unit> units);
   void weak(const View& view, std::span<const Unit> picked, size_t least,
             std::string_view disguise);
   void picked(const View& view, std::span<const Unit> units);
@@ -51,6 +53,7 @@ class Search {
   std::vector<std::optional<Hit>>& hits_;
   size_t budget_ = 0;         // bytes of other readings that may still be looked at
   size_t comparisons_ = 0;    // of misspelled names that may still be made
+  size_t least_ = 0;          // letters of a name that counts
   bool is_squeezed_ = false;  // letters that are repeated are one
 };
 
@@ -62,6 +65,9 @@ struct Picks {
   std::vector<Unit> lines, sentences;    // their first letters
 };
 Picks pick(std::string_view text, std::span<const Unit> units);
+// Every second character from the first and the second, every third from the first, …
+using Strides = std::array<std::vector<Unit>, 5>;
+Strides stride(std::string_view text, std::span<const Unit> units);
 // With every repeated letter once; empty if none stands three times.
 std::vector<Unit> squeeze(std::span<const Unit> units);
 

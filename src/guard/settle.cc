@@ -58,8 +58,9 @@ class Settling {
     hold_ = encoded_from(tail_);
     const View view{.text = std::string(tail_)};
     letters(view, true);
-    for (const Reader read : {read_escapes, read_markup, read_drawn, read_rot47})
-      if (const auto other = read(view)) letters(*other, read != read_rot47 && read != read_drawn);
+    for (const Reader read : {read_escapes, read_markup, read_drawn, read_joined, read_rot47})
+      if (const auto other = read(view))
+        letters(*other, read == read_escapes || read == read_markup);
     return hold_;
   }
 
@@ -76,7 +77,7 @@ class Settling {
     if (fuzzy) last(view, units);
     shifted(view, units);
     interleaved(view, units);
-    if (view.spans.empty()) spelled(view, units);
+    if (view.spans.empty()) spelled_out(view, units);
   }
 
   // The longest beginning of a name at the end.
@@ -119,27 +120,25 @@ class Settling {
   }
 
   void interleaved(const View& view, std::span<const Unit> units) {
-    std::vector<Unit> read;
-    for (const Unit& unit : units)
-      if (unit.kind == Kind::kLetter || unit.kind == Kind::kDigit) read.push_back(unit);
-    for (const size_t stride : {2, 3})
-      for (size_t phase = 0; phase < stride; ++phase) {
-        std::vector<Unit> every;
-        for (size_t i = phase; i < read.size(); i += stride) every.push_back(read[i]);
-        begun(view, every, Reads::kDigits, index_.plain);
-      }
+    for (const std::vector<Unit>& every : stride(view.text, units))
+      begun(view, every, Reads::kDigits, index_.plain);
   }
 
-  void spelled(const View& view, std::span<const Unit> units) {
+  void spelled_out(const View& view, std::span<const Unit> units) {
     const Picks picks = pick(view.text, units);
     constexpr size_t kNear = 64;
     for (const auto* picked : {&picks.alone, &picks.alone_but_a, &picks.words}) {
       if (picked->empty() || picked->back().end + kNear < tail_.size()) continue;
-      if (picked->size() == 1 || picked->back().gap != Gap::kNone) {
-        if (is_word(picked->back())) continue;
-      }
-      begun(view, *picked, Reads::kLetters, index_.words);
+      std::span<const Unit> read = *picked;
+      spelled(view, read);
+      // The last may become another word.
+      if (read.back().end == tail_.size()) spelled(view, read.first(read.size() - 1));
     }
+  }
+
+  void spelled(const View& view, std::span<const Unit> read) {
+    const bool is_alone = read.size() == 1 || (read.size() > 1 && read.back().gap != Gap::kNone);
+    if (!is_alone || !is_word(read.back())) begun(view, read, Reads::kLetters, index_.words);
   }
 
   // "a dog", "I think": a letter that is a word of the sentence, not the first of a spelling.

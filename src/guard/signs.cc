@@ -55,30 +55,27 @@ const Drawing* drawing_at(std::string_view s, bool letters) {
   return best;
 }
 
-bool draw(const View& in, bool letters, View* out) {
-  bool any = false;
-  for (size_t at = 0; at < in.text.size();) {
-    const char c = in.text[at];
-    const bool may_start =
-        std::string_view("|/\\()[]{}><_'`^!17vVrcpP").find(c) != std::string_view::npos;
-    const Drawing* const found =
-        may_start ? drawing_at(std::string_view(in.text).substr(at, 4), letters) : nullptr;
-    if (!found) {
-      out->copy(in, at, at + 1);
-      ++at;
-      continue;
-    }
-    any = true;
-    out->add(found->letter, in.span(at, at + found->signs.size()));
-    at += found->signs.size();
+std::optional<View> draw(const View& in, bool letters) {
+  Patch out(in, "drawn");
+  const std::string_view text = in.text, starts = letters ? "vVrcpP" : "|/\\()[]{}><_'`^!17";
+  for (size_t at = text.find_first_of(starts); at < text.size();) {
+    const Drawing* const found = drawing_at(text.substr(at, 4), letters);
+    const size_t size = found ? found->signs.size() : 1;
+    if (found) out.replace(at, at + size, found->letter);
+    at = text.find_first_of(starts, at + size);
   }
-  return any;
+  return std::move(out).take();
 }
 
-}  // namespace
+// Before the end or another word than signs.
+bool ends_sentence(std::string_view text, size_t after) {
+  while (after < text.size() && (text[after] == ' ' || text[after] == '"')) ++after;
+  return after == text.size() || dot_or_dash(static_cast<unsigned char>(text[after])) == '\0';
+}
 
-std::optional<View> read_morse(const View& in) {
-  View out{.disguise = "morse"};
+// `stops`: a dot that ends a sentence is none.
+size_t add_morse(const View& in, bool stops, View* result) {
+  View& out = *result;
   std::string signs;
   View::Span from{};
   size_t letters = 0, blanks = 0;
@@ -96,7 +93,8 @@ std::optional<View> read_morse(const View& in) {
     const size_t size = c.size ? c.size : 1;
     const View::Span span = in.span(at, at + size);
     at += size;
-    if (const char sign = dot_or_dash(c.code)) {
+    const bool is_stop = stops && c.code == '.' && ends_sentence(in.text, at);
+    if (const char sign = is_stop ? '\0' : dot_or_dash(c.code)) {
       from = signs.empty() ? span : View::Span{from.begin, span.end};
       signs += sign;
       blanks = 0;
@@ -109,19 +107,21 @@ std::optional<View> read_morse(const View& in) {
       out.add("\n", out.spans.back());
   }
   if (!signs.empty()) end_letter();
-  if (letters < 3) return std::nullopt;
+  if (!out.text.empty()) out.add("\n", out.spans.back());
+  return letters;
+}
+
+}  // namespace
+
+std::optional<View> read_morse(const View& in) {
+  View out{.disguise = "morse"};
+  if (add_morse(in, false, &out) < 3) return std::nullopt;
+  add_morse(in, true, &out);
   return out;
 }
 
-std::optional<View> read_drawn(const View& in) {
-  View signs{.disguise = "drawn"};
-  const bool has_signs =
-      in.text.find_first_of("|/\\()[]{}><_'`^!¥") != in.text.npos && draw(in, false, &signs);
-  View letters{.disguise = "drawn"};
-  const View& base = has_signs ? signs : in;
-  if (draw(base, true, &letters)) return letters;
-  if (has_signs) return signs;
-  return std::nullopt;
-}
+std::optional<View> read_drawn(const View& in) { return draw(in, false); }
+
+std::optional<View> read_joined(const View& in) { return draw(in, true); }
 
 }  // namespace expunge::guard

@@ -80,27 +80,51 @@ std::optional<View> read_rot47(const View& in) {
 }
 
 std::optional<View> read_backwards(const View& in) {
-  // Plain words are found backwards as they are: only an encoded word, with a digit, a sign or a
-  // capital inside, must be turned first.
-  size_t odd = 0;
-  for (size_t i = 1; i < in.text.size(); ++i) {
-    const char a = in.text[i - 1], b = in.text[i];
-    if (!is_word_byte(a)) continue;
-    if ((b >= '0' && b <= '9') || b == '=' || b == '%' || b == '\\' || b == '&' ||
-        (a >= 'a' && b >= 'A' && b <= 'Z'))
-      ++odd;
-  }
-  if (odd < 2) return std::nullopt;
+  // Plain words are found backwards as they are: only what is encoded must be turned first.
+  if (count_odd(in.text) == 0 && in.text.find_first_of("%\\&=;") == in.text.npos)
+    return std::nullopt;
   View out{.text = std::string(in.text.rbegin(), in.text.rend()), .disguise = "reversed"};
   for (size_t i = in.text.size(); i-- > 0;) out.spans.push_back(in.span(i, i + 1));
   return out;
 }
 
-std::span<const Reader> readers() {
-  static constexpr Reader kReaders[] = {read_escapes, read_markup,  read_base64,
-                                        read_hex,     read_numbers, read_morse,
-                                        read_drawn,   read_rot47,   read_backwards};
-  return kReaders;
+void Patch::replace(size_t first, size_t end, std::string_view means) {
+  constexpr size_t kNear = 160;  // a name that is replaced in part is not longer
+  if (!any_) {
+    copied_ = first - std::min(first, kNear);
+    any_ = true;
+  } else if (first > copied_ + 2 * kNear) {
+    out_.copy(in_, copied_, copied_ + kNear);
+    out_.add("\n", in_.span(copied_ + kNear, copied_ + kNear + 1));
+    copied_ = first - kNear;
+  }
+  out_.copy(in_, copied_, first);
+  out_.add(means, in_.span(first, end));
+  copied_ = end;
+}
+
+std::optional<View> Patch::take() && {
+  if (!any_) return std::nullopt;
+  out_.copy(in_, copied_, std::min(in_.text.size(), copied_ + 160));
+  return std::move(out_);
+}
+
+size_t count_odd(std::string_view text) {
+  size_t odd = 0;
+  for (size_t at = 0; at < text.size();) {
+    bool upper_inside = false, lower = false, digit = false, letter = false;
+    size_t end = at;
+    for (; end < text.size() && is_word_byte(text[end]); ++end) {
+      const char c = text[end];
+      digit = digit || c <= '9';
+      letter = letter || c > '9';
+      lower = lower || c >= 'a';
+      upper_inside = upper_inside || (end > at && c >= 'A' && c <= 'Z');
+    }
+    if (end - at >= 3 && ((upper_inside && lower) || (digit && letter))) ++odd;
+    at = end + 1;
+  }
+  return odd;
 }
 
 }  // namespace expunge::guard
