@@ -37,10 +37,5 @@ struct Disguise {
   bool keeps_letters;
 };
 std::span<const Disguise> disguises();
-// Errors are the program's own: `name` is one of them.
-const Disguise& disguise(std::string_view name);
-
-// The encodings alone, for questions: "base64", "hex", "percent", "rot13", "reversed".
-std::string encode(std::string_view how, const std::string& text);
 
 }  // namespace expunge::server

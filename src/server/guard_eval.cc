@@ -142,6 +142,7 @@ class Evaluation {
     for (const Disguise& d : disguises())
       if (d.promise == promise) all.push_back(&d);
     Counts by_disguise, by_channel;
+    for (const Channel channel : kChannels) by_channel.of(std::string(name(channel)));
     Count total;
     for (size_t i = 0; i < tries; ++i) {
       TRY(job_.check());
@@ -174,12 +175,13 @@ class Evaluation {
       if (d.keeps_letters) first.push_back(&d);
     }
     Counts by_second;
+    for (const Disguise* d : second) by_second.of(fmt::format("…, then {}", d->name));
     Count total;
     for (size_t i = 0; i < tries; ++i) {
       TRY(job_.check());
       job_.report("pairs of disguises", i, tries);
       const Disguise& a = *first[i % first.size()];
-      const Disguise& b = *second[dice_.below(second.size())];
+      const Disguise& b = *second[i / first.size() % second.size()];
       const Person& p = person(dice_.below(people_));
       const Try t{.person = &p,
                   .disguise = fmt::format("{}, {}", a.name, b.name),

@@ -1,7 +1,7 @@
 // The data of data/guard, and attacks filled with a person's name.
 #include <algorithm>
 
-#include "server/guard_disguises.h"
+#include "server/guard_encodings.h"
 #include "server/guard_eval.h"
 
 namespace expunge::server {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "server/guard_encodings.h"
 #include "server/guard_script.h"
 #include "server/responses.h"
 

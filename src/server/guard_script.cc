@@ -302,8 +302,8 @@ Result<std::unique_ptr<TriedGuard>> TriedGuard::make(const std::string& folder,
   std::unique_ptr<TriedGuard> guard(new TriedGuard());
   guard::Store store = TRY(guard::Store::open(folder + "/guard.db"));
   TRY(store.import(targets));
-  guard->list_ = TRY(GuardList::open(folder + "/guard.db", "", {}));
   const auto begin = std::chrono::steady_clock::now();
+  guard->list_ = TRY(GuardList::open(folder + "/guard.db", "", {}));
   guard->list_->now();
   guard->list_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   guard->door_ = std::make_unique<Door>(TRY(service::Keys::open(folder + "/keys.json")), true,
