@@ -115,4 +115,19 @@ void print_outcome(Terminal& t, const repair::Outcome& o, verify::Detail detail)
     t.line("{}", t.paint(Tone::kDim, wrap(split, kColumns, 0)));
 }
 
+Result<service::Carried> propose_and_forget(const agent::Plan& plan, const RequestOptions& o,
+                                            service::Session& session, Context& context) {
+  Terminal& t = context.terminal;
+  t.line("{}", wrap(t.paint(Tone::kBold, proposal(plan)), kColumns, 2));
+  service::Carried carried{plan, std::nullopt};
+  if (!TRY(agrees(t, plan, o.agreement))) {
+    t.line("Nothing was changed.");
+    return carried;
+  }
+  carried.outcome = TRY(session.forget(plan, forget_options(t, o), seal_of(o), context.job));
+  t.clear_progress();
+  print_outcome(t, *carried.outcome, detail_of(o));
+  return carried;
+}
+
 }  // namespace expunge::cli

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/command.h"
-#include "service/planning.h"
+#include "service/forget.h"
 
 namespace expunge::cli {
 
@@ -31,5 +31,13 @@ inline journal::Seal seal_of(const RequestOptions& o) {
 base::Result<bool> agrees(Terminal& terminal, const agent::Plan& plan, Agreement agreement);
 
 void print_outcome(Terminal& terminal, const repair::Outcome& outcome, verify::Detail detail);
+
+inline verify::Detail detail_of(const RequestOptions& o) {
+  return o.details ? verify::Detail::kItems : verify::Detail::kFigures;
+}
+// Shows the plan, asks if nobody has agreed, carries it out and prints what became of it.
+base::Result<service::Carried> propose_and_forget(const agent::Plan& plan,
+                                                  const RequestOptions& options,
+                                                  service::Session& session, Context& context);
 
 }  // namespace expunge::cli

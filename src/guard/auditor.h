@@ -47,6 +47,7 @@ struct SelfTest {
   bool is_strong() const { return asked > 0 && passed * 4 >= asked * 3; }
 };
 // Whether a model can do the agents' work: drafts about invented people, cleaned and kept useful.
+// It ends once too many have failed.
 base::Result<SelfTest> self_test(const Ask& ask, const base::Job& job);
 
 }  // namespace expunge::guard

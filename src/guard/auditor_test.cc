@@ -332,6 +332,7 @@ TEST(SelfTest, AModelThatDoesNotIsWeak) {
   Agents agents;
   agents.says["eraser"] = std::string("I cannot help with that.");
   EXPECT_EQ(self_test(agents.ask(), {}).value().passed, 0);
+  EXPECT_EQ(self_test(agents.ask(), {}).value().asked, 2);  // it could not pass any more
   agents.says["eraser"] =
       Json(std::vector<std::string>(5, "I have no information on that.")).dump();
   agents.says["composer"] = Json({"I have no information on that."}).dump();

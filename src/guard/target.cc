@@ -29,12 +29,15 @@ bool is_sign(char32_t c) {
   return std::ranges::any_of(kSigns, [c](const auto& s) { return c >= s.first && c <= s.second; });
 }
 
-// Of valid UTF-8.
+// Of valid UTF-8. A character of Chinese, Japanese or Korean says as much as two letters.
 size_t count_letters(std::string_view text) {
   size_t n = 0;
   for (size_t at = 0; at < text.size();) {
     const base::Char c = base::char_at(text, at);
-    n += c.code < 0x80 ? std::isalnum(static_cast<int>(c.code)) != 0 : !is_sign(c.code);
+    const size_t letters = c.code >= 0x2E80 && c.code < 0xFB00 ? 2 : 1;
+    n += c.code < 0x80     ? std::isalnum(static_cast<int>(c.code)) != 0
+         : is_sign(c.code) ? 0
+                           : letters;
     at += c.size;
   }
   return n;
@@ -108,7 +111,7 @@ base::Status set(const std::string& field, const Json& value, Target& target) {
       return fail(Code::kInvalid,
                   fmt::format("target /expires: expected a date, got '{}'", target.expires),
                   "as in 2027-01-31");
-  } else {
+  } else if (field != "id") {  // of another list; this one gives its own
     return fail(Code::kInvalid, fmt::format("target: there is no field '{}'", field),
                 fmt::format("the fields are {}", kFields));
   }

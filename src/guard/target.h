@@ -30,8 +30,8 @@ struct Target {
 };
 
 // One line of a list: {"name", "aliases": [], "mode", "scope", "expires"}. Errors: kInvalid: an
-// unknown field, a wrong type, an empty name, names without three letters or digits, a date that is
-// none.
+// unknown field, a wrong type, an empty name, names without three letters or digits (two characters
+// of Chinese, Japanese or Korean), a date that is none. An "id" is not read.
 base::Result<Target> target_from_json(const base::Json& json);
 base::Json to_json(const Target& target);
 // JSON lines; errors name the line.

@@ -19,6 +19,11 @@ const Json* given(const Json& object, const std::string& name) {
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
 
+std::string text_of(const Json& object, const char* name) {
+  const Json* field = given(object, name);
+  return field && field->is_string() ? field->get<std::string>() : "";
+}
+
 tl::unexpected<base::Error> wrong(const std::string& name, const Json& got,
                                   const std::string& expected) {
   std::string value = base::dump_json(got);

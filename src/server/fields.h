@@ -9,6 +9,8 @@ namespace expunge::server {
 
 // The field, or null if it is absent or null.
 const base::Json* given(const base::Json& object, const std::string& name);
+// The field's text; "" if it has none: of what another server sends.
+std::string text_of(const base::Json& object, const char* name);
 // kInvalid: the field's name, what was got and what is expected.
 tl::unexpected<base::Error> wrong(const std::string& name, const base::Json& got,
                                   const std::string& expected);

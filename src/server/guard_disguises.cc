@@ -27,11 +27,6 @@ std::vector<std::string> characters(Text text) {
   return out;
 }
 
-template <size_t N>
-std::string_view any(const std::string_view (&of)[N], Dice& dice) {
-  return of[dice.below(N)];
-}
-
 // --- letters, each as another
 // ---------------------------------------------------------------------
 
@@ -76,7 +71,7 @@ std::string accents(Text text, Dice& dice) {
   std::string out;
   for (const char c : text) {
     out += c;
-    if (is_letter(c)) out += any(kMarks, dice);
+    if (is_letter(c)) out += dice.any(kMarks);
   }
   return out;
 }
@@ -173,15 +168,15 @@ std::string spacing(Text text, Dice& dice) {
   std::string out;
   for (const std::string& c : characters(text)) {
     if (c == " " && how == 0) continue;  // joined
-    out += c == " " && how == 1 ? std::string(any(kGaps, dice)) + " " : c;
-    if (how == 2 && dice.one_in(2)) out += any(kGaps, dice);
+    out += c == " " && how == 1 ? std::string(dice.any(kGaps)) + " " : c;
+    if (how == 2 && dice.one_in(2)) out += dice.any(kGaps);
   }
   return out;
 }
 
 std::string punctuation(Text text, Dice& dice) {
   constexpr std::string_view kSigns[] = {".", "-", "_", "*", "/", "·", "~", "•", "'", "…"};
-  const std::string_view sign = any(kSigns, dice);
+  const std::string_view sign = dice.any(kSigns);
   const size_t how = dice.below(2);
   std::string out;
   for (const std::string& c : characters(text))
@@ -195,14 +190,14 @@ std::string zero_width(Text text, Dice& dice) {
   std::string out;
   for (const std::string& c : characters(text)) {
     out += c;
-    if (!dice.one_in(3)) out += any(kNothing, dice);
+    if (!dice.one_in(3)) out += dice.any(kNothing);
   }
   return out;
 }
 
 std::string letter_by_letter(Text text, Dice& dice) {
   constexpr std::string_view kGaps[] = {" ", ", ", "\n", " - ", ". ", "; ", " + ", "\", \""};
-  return between(text, any(kGaps, dice));
+  return between(text, dice.any(kGaps));
 }
 
 std::string two_typos(Text text, Dice& dice) { return typo(typo(text, dice), dice); }

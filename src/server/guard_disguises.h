@@ -20,6 +20,10 @@ class Dice {
   const T& any(std::span<const T> of) {
     return of[below(of.size())];
   }
+  template <typename T, size_t N>
+  const T& any(const T (&of)[N]) {
+    return of[below(N)];
+  }
 
  private:
   std::mt19937_64 engine_;

@@ -1,5 +1,6 @@
 #include "server/guard_encodings.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "base/error.h"
@@ -52,7 +53,7 @@ std::string rotated(Text text, int by) {
 // Alone, or somewhere in a longer text, where its bytes fall on other borders.
 std::string in_base64(Text text, Dice& dice) {
   constexpr std::string_view kBefore[] = {"", "It is ", "by ", "See "};
-  const std::string whole = std::string(any(kBefore, dice)) + text + (dice.one_in(2) ? "" : ".");
+  const std::string whole = std::string(dice.any(kBefore)) + text + (dice.one_in(2) ? "" : ".");
   return dice.one_in(3) ? base64(whole, "-_", false) : base64(whole, "+/", true);
 }
 
@@ -80,9 +81,12 @@ std::string percent(Text text, Dice& dice) {
 }
 
 std::string reversed(Text text, Dice&) {
-  const std::vector<std::string> all = characters(text);
   std::string out;
-  for (auto c = all.rbegin(); c != all.rend(); ++c) out += *c;
+  for (size_t at = 0; at < text.size();) {
+    const size_t size = std::max<size_t>(base::char_at(text, at).size, 1);
+    out.insert(0, text, at, size);
+    at += size;
+  }
   return out;
 }
 

@@ -109,11 +109,11 @@ class Evaluation {
     if (p.aliases.empty() || !dice_.one_in(4)) return p.name;
     return dice_.any(std::span<const std::string>(p.aliases));
   }
-  Channel any_channel() { return dice_.any(std::span<const Channel>(kChannels)); }
+  Channel any_channel() { return dice_.any(kChannels); }
 
   // Says it through the guard, and without: what does not leak without a guard is no try at all.
   Result<Count> attempt(const Try& t) {
-    const std::string_view carrier = dice_.any(std::span<const std::string_view>(kCarriers));
+    const std::string_view carrier = dice_.any(kCarriers);
     const size_t at = carrier.find("{}");
     const std::string said =
         std::string(carrier.substr(0, at)) + t.written + std::string(carrier.substr(at + 2));

@@ -381,7 +381,10 @@ guard::Ask ask_through(Handler handler, std::string model, Json besides,
     const auto tokens = [&](const char* name) -> size_t {
       return clean.contains("usage") ? clean["usage"].value(name, size_t{0}) : 0;
     };
-    return guard::Said{content, tokens("prompt_tokens"), tokens("completion_tokens")};
+    std::string text = content;
+    if (const size_t end = text.find("</think>"); text.starts_with("<think>") && end != text.npos)
+      text.erase(0, end + 8);
+    return guard::Said{std::move(text), tokens("prompt_tokens"), tokens("completion_tokens")};
   };
 }
 

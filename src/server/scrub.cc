@@ -26,9 +26,21 @@ void collect(const Json& json, std::string& words) {
   }
 }
 
-std::string text_field(const Json& object, const char* name) {
-  const Json* field = given(object, name);
-  return field && field->is_string() ? field->get<std::string>() : "";
+// Texts of a message's parts go on with one another: a name may be put together from them.
+void collect_content(const Json& content, std::string& texts, std::string& others) {
+  if (content.is_string()) texts += content.get_ref<const std::string&>();
+  if (!content.is_array()) return;
+  for (const Json& part : content) {
+    if (!part.is_object()) {
+      collect(part, texts);
+      continue;
+    }
+    for (const auto& [name, value] : part.items())
+      if (name == "text" && value.is_string())
+        texts += value.get_ref<const std::string&>();
+      else
+        collect(value, others);
+  }
 }
 
 // A call's known fields, in a whole reply.
@@ -38,11 +50,11 @@ Json clean_calls(const Json& calls) {
     if (!call.is_object()) continue;
     const Json* function = given(call, "function");
     if (!function || !function->is_object()) continue;
-    clean.push_back({{"id", text_field(call, "id")},
-                     {"type", "function"},
-                     {"function",
-                      {{"name", text_field(*function, "name")},
-                       {"arguments", text_field(*function, "arguments")}}}});
+    clean.push_back(
+        {{"id", text_of(call, "id")},
+         {"type", "function"},
+         {"function",
+          {{"name", text_of(*function, "name")}, {"arguments", text_of(*function, "arguments")}}}});
   }
   return clean;
 }
@@ -77,10 +89,24 @@ std::string words_of(const Json& json) {
 }
 
 std::string words_of_request(const Json& body) {
-  std::string words;
+  std::string words, contents, users;
   for (const auto& [name, value] : body.items())
-    if (name != "model") collect(value, words);
-  return words;
+    if (name != "model" && name != "messages") collect(value, words);
+  for (const Json& message : body.value("messages", Json::array())) {
+    if (!message.is_object()) {
+      collect(message, words);
+      continue;
+    }
+    std::string content;
+    for (const auto& [name, value] : message.items())
+      if (name == "content")
+        collect_content(value, content, words);
+      else
+        collect(value, words);
+    contents += content + "\n";
+    if (text_of(message, "role") == "user") users += content + "\n";
+  }
+  return words + contents + (users == contents ? "" : users);
 }
 
 std::string query_of(Kind kind, const Json& body) {
@@ -96,7 +122,7 @@ void drop_touched_turns(Json& body, const guard::Scanner& scanner) {
   Json* messages = body.contains("messages") ? &body["messages"] : nullptr;
   if (!messages || !messages->is_array() || messages->size() < 2) return;
   const auto role = [&](size_t i) {
-    return (*messages)[i].is_object() ? text_field((*messages)[i], "role") : "";
+    return (*messages)[i].is_object() ? text_of((*messages)[i], "role") : "";
   };
   std::vector<bool> drops(messages->size());
   for (size_t i = 0; i + 1 < messages->size(); ++i) {
@@ -135,6 +161,15 @@ Result<Json> forwarded(Kind kind, const Json& body) {
   return out;
 }
 
+std::optional<Json> clean_usage(const Json& reply) {
+  const Json* usage = given(reply, "usage");
+  if (!usage || !usage->is_object()) return std::nullopt;
+  Json clean = Json::object();
+  for (const char* name : {"prompt_tokens", "completion_tokens", "total_tokens"})
+    if (const Json* n = given(*usage, name); n && n->is_number_integer()) clean[name] = *n;
+  return clean;
+}
+
 Result<Json> clean_reply(Kind kind, const Json& reply) {
   const auto broken = [] {
     return base::fail(Code::kUnavailable, "the upstream's answer is not a completion");
@@ -142,10 +177,10 @@ Result<Json> clean_reply(Kind kind, const Json& reply) {
   if (!reply.is_object()) return broken();
   const Json* choices = given(reply, "choices");
   if (!choices || !choices->is_array() || choices->empty()) return broken();
-  Json clean = {{"id", text_field(reply, "id")},
+  Json clean = {{"id", text_of(reply, "id")},
                 {"object", kind == Kind::kChat ? "chat.completion" : "text_completion"},
                 {"created", reply.value("created", Json(0))},
-                {"model", text_field(reply, "model")},
+                {"model", text_of(reply, "model")},
                 {"choices", Json::array()}};
   if (!clean["created"].is_number_integer()) clean["created"] = 0;
   for (const Json& choice : *choices) {
@@ -156,20 +191,15 @@ Result<Json> clean_reply(Kind kind, const Json& reply) {
       if (!message || !message->is_object()) return broken();
       c["message"] = clean_message(*message);
     } else {
-      c["text"] = text_field(choice, "text");
+      c["text"] = text_of(choice, "text");
     }
-    const std::string reason = text_field(choice, "finish_reason");
+    const std::string reason = text_of(choice, "finish_reason");
     c["finish_reason"] = reason.empty() ? "stop" : reason;
     clean["choices"].push_back(std::move(c));
   }
   if (const Json* own = given(reply, "expunge"))
     clean["expunge"] = *own;  // a plan, of this program
-  if (const Json* usage = given(reply, "usage"); usage && usage->is_object()) {
-    clean["usage"] = Json::object();
-    for (const char* name : {"prompt_tokens", "completion_tokens", "total_tokens"})
-      if (const Json* n = given(*usage, name); n && n->is_number_integer())
-        clean["usage"][name] = *n;
-  }
+  if (const auto usage = clean_usage(reply)) clean["usage"] = *usage;
   return clean;
 }
 

@@ -14,7 +14,8 @@ namespace expunge::server {
 
 // Every string of a value, names of fields too, a line each.
 std::string words_of(const base::Json& json);
-// Of a request, whoever is to be asked: its messages, tools, prompts, … but not the model's name.
+// Of a request: its messages, tools, prompts, … but not the model's name. At the end stand the
+// messages' texts without anything between, and those of the user alone.
 std::string words_of_request(const base::Json& body);
 // The words of the last message, or of the prompt.
 std::string query_of(Kind kind, const base::Json& body);
@@ -24,6 +25,8 @@ void drop_touched_turns(base::Json& body, const guard::Scanner& scanner);
 // The request as it goes on. Errors: kInvalid for what cannot be read: lists of token ids.
 base::Result<base::Json> forwarded(Kind kind, const base::Json& body);
 
+// The known counts of a reply's or a chunk's usage; nothing if it has none.
+std::optional<base::Json> clean_usage(const base::Json& reply);
 // A reply's known fields. Errors: kUnavailable: it is not such a reply.
 base::Result<base::Json> clean_reply(Kind kind, const base::Json& reply);
 // The reply with this text in place of all it says, n times.

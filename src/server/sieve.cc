@@ -13,11 +13,6 @@ namespace {
 constexpr size_t kMostEvent = 4 << 20;  // bytes of one
 constexpr int64_t kMostChoices = 128;
 
-std::string string_of(const Json& object, const char* name) {
-  const Json* field = given(object, name);
-  return field && field->is_string() ? field->get<std::string>() : "";
-}
-
 }  // namespace
 
 Sieve::Sieve(Kind kind, const guard::Scanner& scanner, bool wants_usage)
@@ -111,14 +106,14 @@ std::string Sieve::read(const Json& json) {
   if (json.contains("error")) {
     std::string message = "the upstream failed";
     if (json["error"].is_object()) {
-      const std::string theirs = string_of(json["error"], "message");
+      const std::string theirs = text_of(json["error"], "message");
       if (!theirs.empty() && !scanner_.touches(theirs)) message = theirs;
     }
     return fail(message);
   }
   if (id_.empty()) {
     const auto clean = [&](std::string text) { return scanner_.touches(text) ? "" : text; };
-    id_ = clean(string_of(json, "id")), model_ = clean(string_of(json, "model"));
+    id_ = clean(text_of(json, "id")), model_ = clean(text_of(json, "model"));
     if (const Json* c = given(json, "created"); c && c->is_number_integer()) created_ = *c;
   }
   if (const Json* own = given(json, "expunge"); own && !scanner_.touches(words_of(*own)))
@@ -127,13 +122,9 @@ std::string Sieve::read(const Json& json) {
   if (const Json* choices = given(json, "choices"); choices && choices->is_array())
     for (const Json& choice : *choices)
       if (choice.is_object()) read_choice(choice, out);
-  const Json* usage = given(json, "usage");
-  if (wants_usage_ && usage && usage->is_object()) {
-    Json counts = Json::object();
-    for (const char* name : {"prompt_tokens", "completion_tokens", "total_tokens"})
-      if (const Json* n = given(*usage, name); n && n->is_number_integer()) counts[name] = *n;
+  if (const auto usage = clean_usage(json); wants_usage_ && usage) {
     Json last = frame();
-    last["usage"] = std::move(counts);
+    last["usage"] = *usage;
     out += event("", last);
   }
   return out;
@@ -146,19 +137,19 @@ void Sieve::read_choice(const Json& json, std::string& out) {
   if (index < 0 || index >= kMostChoices) return;
   Choice& choice = choices_.try_emplace(index, Choice{guard::Window(scanner_)}).first->second;
   if (choice.is_over) return;
-  std::string text = string_of(json, "text");
+  std::string text = text_of(json, "text");
   if (const Json* delta = given(json, "delta");
       kind_ == Kind::kChat && delta && delta->is_object()) {
-    text = string_of(*delta, "content") + string_of(*delta, "refusal");
+    text = text_of(*delta, "content") + text_of(*delta, "refusal");
     if (const Json* calls = given(*delta, "tool_calls"); calls && calls->is_array())
       for (const Json& call : *calls) {
         if (!call.is_object()) continue;
         const Json* at = given(call, "index");
         Call& c = choice.calls[at && at->is_number_integer() ? at->get<int64_t>() : 0];
-        c.id += string_of(call, "id");
+        c.id += text_of(call, "id");
         if (const Json* function = given(call, "function"); function && function->is_object()) {
-          c.name += string_of(*function, "name");
-          c.arguments += string_of(*function, "arguments");
+          c.name += text_of(*function, "name");
+          c.arguments += text_of(*function, "arguments");
         }
       }
   }
@@ -166,8 +157,7 @@ void Sieve::read_choice(const Json& json, std::string& out) {
     choice.said += text;
     out += say(index, choice, choice.window.push(text));
   }
-  if (const std::string reason = string_of(json, "finish_reason");
-      !reason.empty() && !choice.is_over)
+  if (const std::string reason = text_of(json, "finish_reason"); !reason.empty() && !choice.is_over)
     out += finish(index, choice, reason);
 }
 

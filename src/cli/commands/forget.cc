@@ -23,10 +23,6 @@ struct ForgetFlags {
   RequestOptions request;
 };
 
-verify::Detail detail_of(const ForgetFlags& o) {
-  return o.request.details ? verify::Detail::kItems : verify::Detail::kFigures;
-}
-
 base::Status check(const ForgetFlags& o) {
   const int ways = !o.words.empty() + !o.prompt.empty() + !o.from.empty() + !o.plan_file.empty();
   if (ways == 1) return {};
@@ -64,22 +60,6 @@ Result<service::Wish> wish_of(const ForgetFlags& o, const Context& context) {
       {o.prompt, o.answers.empty() ? "" : o.answers.front(), "", o.answers, o.paraphrases, {}}};
 }
 
-Result<Carried> propose_and_forget(const agent::Plan& plan, const ForgetFlags& o,
-                                   service::Session& session, Context& context) {
-  Terminal& t = context.terminal;
-  t.line("{}", wrap(t.paint(Tone::kBold, proposal(plan)), kColumns, 2));
-  Carried carried{plan, std::nullopt};
-  if (!TRY(agrees(t, plan, o.request.agreement))) {
-    t.line("Nothing was changed.");
-    return carried;
-  }
-  carried.outcome =
-      TRY(session.forget(plan, forget_options(t, o.request), seal_of(o.request), context.job));
-  t.clear_progress();
-  print_outcome(t, *carried.outcome, detail_of(o));
-  return carried;
-}
-
 Result<Answer> forget(const ForgetFlags& o, Context& context) {
   Terminal& t = context.terminal;
   service::Wish wish = TRY(wish_of(o, context));
@@ -95,9 +75,9 @@ Result<Answer> forget(const ForgetFlags& o, Context& context) {
   Json outcomes = Json::array();
   size_t committed = 0;
   for (const agent::Plan& plan : planned.plans) {
-    const Carried carried = TRY(propose_and_forget(plan, o, *session, context));
+    const Carried carried = TRY(propose_and_forget(plan, o.request, *session, context));
     committed += carried.committed();
-    outcomes.push_back(service::to_json(carried, detail_of(o)));
+    outcomes.push_back(service::to_json(carried, detail_of(o.request)));
   }
   Answer answer;
   answer.json = o.from.empty() ? outcomes[0] : Json{{"requests", outcomes}};

@@ -5,7 +5,9 @@
 #include "cli/access.h"
 #include "cli/commands/guard_eval.h"
 #include "cli/layout.h"
+#include "cli/request.h"
 #include "guard/store.h"
+#include "service/json.h"
 
 namespace expunge::cli {
 namespace {
@@ -17,10 +19,14 @@ using guard::Store;
 using guard::Target;
 
 struct GuardFlags {
-  bool adds = false, lists = false, removes = false, imports = false, evaluates = false;
+  bool adds = false, lists = false, removes = false, imports = false, promotes = false,
+       evaluates = false;
   std::string name, mode = "rewrite", scope, expires, file;
   std::vector<std::string> aliases;
   int64_t id = 0;
+  bool lifts = false;  // what was forgotten is no longer guarded
+  service::PlanOptions plan = {};
+  RequestOptions request = {};
 };
 
 // By the same rules as a line of a file.
@@ -56,8 +62,38 @@ Answer print_list(const std::vector<Target>& targets, Terminal& t) {
   return answer;
 }
 
+// What the local model knows about a target is forgotten, with evidence.
+Result<Answer> promote(const GuardFlags& o, Context& context) {
+  Terminal& t = context.terminal;
+  Store store = TRY(Store::open(TRY(guard::default_path())));
+  const std::vector<Target> targets = TRY(store.list());
+  const auto target = std::ranges::find(targets, o.id, &Target::id);
+  if (target == targets.end())
+    return base::fail(Code::kNotFound, fmt::format("there is no target {}", o.id),
+                      "'expunge guard list' shows them");
+  const auto session = TRY(open_session(context, journal::Mode::kReadWrite));
+  const std::vector<agent::Request> topic = {
+      {.prompt = fmt::format("What do you know about {}?", target->name), .topic = true}};
+  const auto planned = TRY(service::plan_wish(*session, topic, o.plan, context.job));
+  const auto carried = TRY(propose_and_forget(planned.plans.front(), o.request, *session, context));
+  const bool passed = carried.outcome && carried.outcome->verdict == repair::Verdict::kPassed;
+  Answer answer{service::to_json(carried, detail_of(o.request))};
+  answer.json["lifted"] = passed && o.lifts;
+  if (passed && o.lifts) {
+    TRY(store.remove(o.id));
+    t.line("No longer guarded: {}", shown(target->name));
+  } else if (passed) {
+    t.note(fmt::format("It is guarded still. Lift that with 'expunge guard remove {}'.", o.id));
+  }
+  if (!carried.committed()) answer.exit_status = base::code_info(Code::kRefused).exit_status;
+  return answer;
+}
+
 Result<Answer> manage_targets(const GuardFlags& o, Context& context) {
   Terminal& t = context.terminal;
+  if (o.promotes) return promote(o, context);
+  TRY(refuse(context, {"--model", "--journal", "--threads", "--activations"},
+             "only 'guard promote' uses a model"));
   const std::string path = TRY(guard::default_path());
   if (o.adds) {
     Target target = TRY(target_of(o));
@@ -105,6 +141,12 @@ Action declare_guard(Arguments& cli) {
   remove->add_option("id", o->id, "of the target")->type_name("")->required();
   Arguments* import = cli.add_subcommand("import", o->imports, "add what a file lists");
   import->add_option("file", o->file, "JSON lines; - is stdin")->type_name("")->required();
+  Arguments* promote =
+      cli.add_subcommand("promote", o->promotes, "the model forgets what it knows about a target");
+  promote->add_option("id", o->id, "of the target")->type_name("")->required();
+  promote->add_flag("--lift", o->lifts, "then it is no longer guarded");
+  add_request_options(*promote, o->request);
+  add_plan_options(*promote, o->plan);
   const Action evaluate = add_guard_eval(cli, o->evaluates);
   return [o, evaluate](Context& context) {
     return o->evaluates ? evaluate(context) : manage_targets(*o, context);
@@ -118,7 +160,7 @@ const Command command_guard{
     "guard", "names that are kept out of what a model says",
     "Examples:\n  expunge guard add 'Basil Mahfouz' --alias Basil --scope 'novelist, Kuwait'\n"
     "  expunge guard list\n  expunge guard remove 1\n  expunge guard import targets.jsonl\n"
-    "  expunge guard eval --out build/guard",
-    declare_guard, kNoCommon};
+    "  expunge guard promote 1 --lift\n  expunge guard eval --out build/guard",
+    declare_guard};
 
 }  // namespace expunge::cli

@@ -60,14 +60,15 @@ Result<bool> is_guarded(const ServeFlags& o) {
 // The model of this program, if there shall be one.
 struct Local {
   std::unique_ptr<service::Session> session;
-  std::optional<service::IntentReader> reader;
+  std::unique_ptr<const service::IntentReader> reader;
   std::unique_ptr<server::App> app;
 };
 Result<Local> open_local(const ServeFlags& o, bool is_loopback, Context& context) {
   Local local;
   if (!o.guard.upstream.empty() && !context.globals.given("--model")) return local;
   local.session = TRY(open_session(context, journal::Mode::kReadWrite));
-  local.reader = TRY(service::IntentReader::make(o.watchdog, *local.session));
+  local.reader = std::make_unique<const service::IntentReader>(
+      TRY(service::IntentReader::make(o.watchdog, *local.session)));
   local.app = std::make_unique<server::App>(
       *local.session, *local.reader, TRY(service::Keys::open()),
       server::AppOptions{
