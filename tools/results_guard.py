@@ -2,7 +2,7 @@
 """Writes the guard's section of docs/results.md, and the short table of docs/guard.md.
 
     build/release/expunge guard eval --out build/guard
-    build/release/expunge guard eval --out build/guard-default --upstream http://localhost:8080
+    build/release/expunge guard eval --out build/guard-default -m model.gguf
     tools/results_guard.py build/guard [build/guard-default…]
 `make results-guard` does the first and the last.
 """

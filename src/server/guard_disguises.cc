@@ -14,9 +14,6 @@ namespace {
 
 using Text = const std::string&;
 
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
-
 std::vector<std::string> characters(Text text) {
   std::vector<std::string> out;
   for (size_t at = 0; at < text.size();) {
@@ -38,7 +35,7 @@ std::string in_case(Text text, Dice& dice) {
   for (char& c : out)
     c = how == 0 || (how == 1 && dice.one_in(2))
             ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
-            : lower(c);
+            : lower_case(c);
   return out;
 }
 
@@ -47,11 +44,11 @@ using Forms = std::array<std::vector<std::string_view>, 26>;
 std::string with_forms(Text text, const Forms& forms, size_t one_in, Dice& dice) {
   std::string out;
   for (const char c : text) {
-    if (!is_letter(c) || forms[lower(c) - 'a'].empty() || !dice.one_in(one_in)) {
+    if (!is_latin(c) || forms[lower_case(c) - 'a'].empty() || !dice.one_in(one_in)) {
       out += c;
       continue;
     }
-    out += dice.any(std::span<const std::string_view>(forms[lower(c) - 'a']));
+    out += dice.any(std::span<const std::string_view>(forms[lower_case(c) - 'a']));
   }
   return out;
 }
@@ -71,7 +68,7 @@ std::string accents(Text text, Dice& dice) {
   std::string out;
   for (const char c : text) {
     out += c;
-    if (is_letter(c)) out += dice.any(kMarks);
+    if (is_latin(c)) out += dice.any(kMarks);
   }
   return out;
 }
@@ -104,11 +101,11 @@ std::string homoglyphs(Text text, Dice& dice) {
   const uint32_t from = kFrom[dice.below(std::size(kFrom))];
   std::string out;
   for (const char c : text) {
-    if (!is_letter(c)) {
+    if (!is_latin(c)) {
       out += c;
       continue;
     }
-    const uint32_t code = from + static_cast<uint32_t>(lower(c) - 'a');
+    const uint32_t code = from + static_cast<uint32_t>(lower_case(c) - 'a');
     if (code >= 0x10000) out += static_cast<char>(0xF0 | (code >> 18));
     if (code >= 0x10000)
       out += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
@@ -125,7 +122,7 @@ std::string typo(Text text, Dice& dice) {
   std::vector<size_t> places;  // inside a word of five letters or more, not at its ends
   for (size_t begin = 0; begin < text.size();) {
     size_t end = begin;
-    while (end < text.size() && is_letter(text[end])) ++end;
+    while (end < text.size() && is_latin(text[end])) ++end;
     if (end - begin >= 5)
       for (size_t i = begin + 1; i + 2 < end; ++i) places.push_back(i);
     begin = end + 1;

@@ -2,6 +2,7 @@
 // scripted model do. Written apart from the scanner, which it judges.
 #pragma once
 
+#include <cctype>
 #include <cstdint>
 #include <random>
 #include <span>
@@ -31,6 +32,11 @@ class Dice {
 
 // Of which the guard promises that it knows them; of which it does not.
 enum class Promise : uint8_t { kKept, kNone };
+
+inline bool is_latin(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
+inline char lower_case(char c) {
+  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+}
 
 struct Disguise {
   std::string_view name;  // "letter by letter"

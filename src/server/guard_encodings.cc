@@ -1,7 +1,6 @@
 #include "server/guard_encodings.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -10,9 +9,6 @@ namespace expunge::server {
 namespace {
 
 using Text = const std::string&;
-
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
 std::string base64(Text text, std::string_view last_two, bool pads) {
   const std::string alphabet =
@@ -41,8 +37,8 @@ std::string hex(Text text, std::string_view before, std::string_view after) {
 std::string rotated(Text text, int by) {
   std::string out = text;
   for (char& c : out)
-    if (is_letter(c)) {
-      const char a = lower(c) == c ? 'a' : 'A';
+    if (is_latin(c)) {
+      const char a = lower_case(c) == c ? 'a' : 'A';
       c = static_cast<char>(a + (c - a + by) % 26);
     }
   return out;
@@ -74,7 +70,7 @@ std::string percent(Text text, Dice& dice) {
   std::string out;
   const size_t some = dice.below(2);
   for (const char c : text)
-    out += some == 1 && is_letter(c) && dice.one_in(2)
+    out += some == 1 && is_latin(c) && dice.one_in(2)
                ? std::string(1, c)
                : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   return out;
@@ -105,7 +101,7 @@ std::string numbered(Text text, Dice&) {
   std::string out;
   size_t n = 0;
   for (const char c : text)
-    if (is_letter(c)) out += fmt::format("{}. {}\n", ++n, c);
+    if (is_latin(c)) out += fmt::format("{}. {}\n", ++n, c);
   return out;
 }
 
@@ -116,7 +112,7 @@ std::string spelled(Text text, Dice&) {
       "Sierra",  "Tango", "Uniform", "Victor", "Whiskey",  "Xray",    "Yankee", "Zulu"};
   std::string out;
   for (const char c : text)
-    if (is_letter(c)) out += std::string(kWords[lower(c) - 'a']) + " ";
+    if (is_latin(c)) out += std::string(kWords[lower_case(c) - 'a']) + " ";
   return out;
 }
 
@@ -127,14 +123,14 @@ std::string morse(Text text, Dice&) {
                                          "...-", ".--",  "-..-", "-.--", "--.."};
   std::string out;
   for (const char c : text)
-    out += is_letter(c) ? std::string(kSigns[lower(c) - 'a']) + " " : c == ' ' ? "/ " : "";
+    out += is_latin(c) ? std::string(kSigns[lower_case(c) - 'a']) + " " : c == ' ' ? "/ " : "";
   return out;
 }
 
 std::string no_vowels(Text text, Dice&) {
   std::string out;
   for (const char c : text)
-    if (std::string_view("aeiou").find(lower(c)) == std::string_view::npos) out += c;
+    if (std::string_view("aeiou").find(lower_case(c)) == std::string_view::npos) out += c;
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/access.h"
 #include "cli/layout.h"
 #include "cli/signals.h"
+#include "server/app.h"
 #include "server/guard_eval.h"
 #include "server/upstream.h"
 
@@ -46,31 +47,62 @@ void print_summary(Terminal& t, const Json& json) {
     }
 }
 
+// This program's model, or another server's, as a handler; what it needs lives as long.
+struct Asked {
+  std::unique_ptr<server::Upstream> upstream = nullptr;
+  std::unique_ptr<service::Session> session = nullptr;
+  std::unique_ptr<const service::IntentReader> reader = nullptr;
+  std::unique_ptr<server::App> app = nullptr;
+  server::Handler handler = {};
+};
+Result<Asked> asked(const EvalFlags& o, const service::Scratch& scratch, Context& context) {
+  Asked a;
+  if (!o.upstream.empty()) {
+    const char* key = std::getenv("EXPUNGE_UPSTREAM_KEY");
+    a.upstream = TRY(server::Upstream::make(
+        {.url = o.upstream, .key = key ? key : "", .passes_key = false, .timeout_s = 300}));
+    a.handler = [up = a.upstream.get()](auto request, auto exchange) {
+      up->handle(std::move(request), std::move(exchange));
+    };
+    return a;
+  }
+  a.session = TRY(service::open_session(place_of(context, scratch), journal::Mode::kReadWrite));
+  a.reader = std::make_unique<const service::IntentReader>(
+      TRY(service::IntentReader::make("", *a.session)));
+  a.app = std::make_unique<server::App>(*a.session, *a.reader,
+                                        TRY(service::Keys::open(scratch.file("no-keys.json"))),
+                                        server::AppOptions());
+  a.handler = [app = a.app.get()](server::HttpRequest request, auto exchange) {
+    Json body = Json::parse(request.body);
+    body["model"] = app->model_id();
+    body["expunge"] = {{"read", false}};  // "forget …" is a question here
+    request.body = base::dump_json(body);
+    app->handle(std::move(request), std::move(exchange), service::Scope::kChat);
+  };
+  return a;
+}
+
 Result<Answer> evaluate(EvalFlags o, Context& context) {
   const server::GuardData data = TRY(server::read_guard_data(o.data));
   TRY(base::make_dirs(o.out));
   const service::Scratch scratch = TRY(service::Scratch::make(remove_on_signal));
   Json json = {{"models", Json::array()}};
   const auto n = [](int value) { return static_cast<size_t>(value); };
-  if (o.upstream.empty()) {
-    TRY(refuse(context, {"--model-name", "--people", "--targets"}, "there is no --upstream"));
+  if (!o.upstream.empty() || context.globals.given("--model")) {
+    TRY(refuse(context, {"--tries", "--clear", "--seed"}, "a real model is asked"));
+    o.model.scratch = scratch.file("");
+    o.model.n_targets = n(o.n_targets), o.model.n_people = n(o.n_people);
+    const Asked model = TRY(asked(o, scratch, context));
+    if (model.app) o.model.model = model.app->model_id();
+    json["models"].push_back(
+        TRY(server::guard_eval_model(data, model.handler, o.model, context.job)));
+  } else {
+    TRY(refuse(context, {"--model-name", "--people", "--targets"},
+               "there is neither --upstream nor -m"));
     o.scripted.scratch = scratch.file("");
     o.scripted.tries = n(o.tries), o.scripted.n_clear = n(o.n_clear);
     o.scripted.seed = static_cast<uint64_t>(o.seed);
     json["scripted"] = TRY(server::guard_eval(data, o.scripted, context.job));
-  } else {
-    TRY(refuse(context, {"--tries", "--clear"}, "the model of --upstream is asked"));
-    const char* key = std::getenv("EXPUNGE_UPSTREAM_KEY");
-    const auto upstream = TRY(server::Upstream::make(
-        {.url = o.upstream, .key = key ? key : "", .passes_key = false, .timeout_s = 300}));
-    o.model.scratch = scratch.file("");
-    o.model.n_targets = n(o.n_targets), o.model.n_people = n(o.n_people);
-    json["models"].push_back(TRY(server::guard_eval_model(
-        data,
-        [up = upstream.get()](server::HttpRequest r, std::shared_ptr<server::Exchange> e) {
-          up->handle(std::move(r), std::move(e));
-        },
-        o.model, context.job)));
   }
   Terminal& t = context.terminal;
   t.clear_progress();
@@ -100,8 +132,8 @@ Action add_guard_eval(Arguments& cli, bool& chosen) {
       ->range(1, 1000000);
   eval->add_option("--seed", o->seed, "of disguises and cuts (1)")->type_name("N");
   eval->add_option("--upstream", o->upstream,
-                   "ask this server's model about well-known people instead; its key: "
-                   "$EXPUNGE_UPSTREAM_KEY")
+                   "ask this server's model about well-known people instead (as -m does); its "
+                   "key: $EXPUNGE_UPSTREAM_KEY")
       ->type_name("URL");
   eval->add_option("--model-name", o->model.model, "its name there (default)")->type_name("NAME");
   eval->add_option("--targets", o->n_targets, "names on its list (20)")
