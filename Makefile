@@ -16,8 +16,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 CACHE := $(or $(EXPUNGE_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/expunge,$(HOME)/.cache/expunge))
 FUZZ_SECONDS ?= 300
-SANITIZED := base text agent tensor_files
-FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan fuzz_surgeon fuzz_template fuzz_http
+SANITIZED := base text agent guard tensor_files
+FUZZERS := fuzz_gguf fuzz_safetensors fuzz_plan fuzz_surgeon fuzz_template fuzz_http fuzz_guard
 
 # Configures build/$(1) when that has not been done, or LibTorch has moved. deps.sh links the cargo and
 # the rustc that it chose into $(CACHE)/bin.

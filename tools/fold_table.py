@@ -46,7 +46,7 @@ NAMED = re.compile(r"(?:LATIN|MODIFIER|PARENTHESIZED|CIRCLED|SQUARED|CROSSED|NEG
 def invisible(code):
     char = chr(code)
     return (ud.category(char) == "Cf" or code in INVISIBLE or 0xFE00 <= code <= 0xFE0F
-            or 0xE0100 <= code <= 0xE01EF or any(a <= code <= b for a, b in DROPPED_MARKS))
+            or 0xE0100 <= code <= 0xE01EF)
 
 
 def confusable(char):
@@ -67,6 +67,8 @@ def read(char, depth=0):
         return READ_AS[char]
     if char in BRAILLE:
         return BRAILLE[char]
+    if any(a <= code <= b for a, b in DROPPED_MARKS):
+        return ""
     named = NAMED.match(ud.name(char, ""))
     if named and "HEX" not in ud.name(char):
         return named[1].lower()

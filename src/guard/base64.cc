@@ -103,6 +103,14 @@ std::optional<View> replace_words(const View& in) {
   return std::move(out).take();
 }
 
+// Letters and digits that stand alone, as when what is encoded is spelled out.
+size_t count_single(std::string_view text) {
+  size_t out = 0;
+  for (size_t i = 0; i < text.size(); ++i)
+    out += (i == 0 || text[i - 1] == ' ') && text[i] > ' ' &&
+           (i + 1 == text.size() || text[i + 1] == ' ');
+  return out;
+}
 bool has_capitals(std::string_view text, size_t least) {
   size_t run = 0;
   for (const char c : text) {
@@ -119,7 +127,7 @@ bool is_one_case(std::string_view text) {
 
 std::optional<View> read_base64(const View& in) {
   View out{.disguise = "base64"};
-  const size_t odd = count_odd(in.text);
+  const size_t odd = std::max(count_odd(in.text), count_single(in.text) / 8 * 2);
   const bool one_case = is_one_case(in.text);
   if (odd > 0 && !one_case) {
     if (auto words = replace_words(in)) {

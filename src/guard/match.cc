@@ -105,6 +105,7 @@ bool is_meant(const Pattern& pattern, const Layout& layout, size_t n) {
   if (is_unspaced(pattern.letters.front())) return layout.inner == 0 || n >= 5 || layout.is_even(n);
   if (n <= 4) return layout.inner == 0 || layout.is_even(n);
   if (layout.inner_blank == 0 || layout.is_even(n)) return true;
+  if (n < 8 && layout.stand_ins > 0) return false;
   return n >= 12 || !layout.all_common;
 }
 
@@ -129,6 +130,21 @@ std::string_view describe(const Pattern& pattern, const Layout& layout) {
   if (layout.stand_ins > 0) return "leet";
   if (layout.inner > 0) return "spaced";
   return layout.all_ascii ? "plain" : "look-alike";
+}
+
+// "Will the court …", "Mark the answer": a name that is a common word, as a verb before its object.
+bool is_verb(const Pattern& pattern, std::span<const Unit> units, size_t first, size_t last) {
+  static const std::unordered_set<std::u32string_view> kObjects = {
+      U"the", U"a",   U"an",   U"any",  U"all",  U"each",  U"it",    U"he",    U"she", U"they",
+      U"we",  U"you", U"this", U"that", U"your", U"there", U"these", U"those", U"i"};
+  if (!pattern.is_one_word || !is_common(pattern.letters)) return false;
+  if (first > 0 && units[first].gap != Gap::kBoth) return false;
+  std::u32string next;
+  for (size_t i = last + 1; i < units.size() && units[i].kind == Kind::kLetter; ++i) {
+    if (units[i].gap != (next.empty() ? Gap::kBlank : Gap::kNone) || next.size() > 5) break;
+    next += units[i].letter;
+  }
+  return kObjects.contains(next);
 }
 
 }  // namespace
@@ -175,7 +191,7 @@ std::optional<Place> match_at(const Pattern& pattern, std::span<const Unit> unit
     return std::nullopt;
   const bool ordinary = pattern.is_one_word && pattern.form == Form::kPlain &&
                         layout.stand_ins == 0 && layout.inner == 0 && layout.all_ascii &&
-                        layout.all_lower;
+                        (layout.all_lower || is_verb(pattern, units, at, last));
   if (ordinary && manner.is_cased && !manner.strict) return std::nullopt;
   return Place{at, last, describe(pattern, layout)};
 }

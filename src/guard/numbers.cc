@@ -39,7 +39,7 @@ std::vector<Token> tokens(const View& in) {
     if (word.size() <= 16 && std::all_of(word.begin(), word.end(), is_hex)) {
       out.push_back({word, in.span(at, end), !broken && at - last_end <= 4});
       broken = false;
-    } else {
+    } else if (text.substr(end, 1) != "(") {  // "chr(66)+chr(97)"
       broken = true;
     }
     last_end = at = end;
@@ -83,6 +83,10 @@ char32_t polybius(std::string_view digits) {  // row and column of a square with
   const auto index = static_cast<char32_t>((digits[0] - '1') * 5 + digits[1] - '1');
   return 'a' + index + (index >= 9);
 }
+char32_t tapped(std::string_view digits) {  // the same with J and without K
+  const char32_t c = polybius(digits);
+  return c == 'k' ? 'j' : c;
+}
 char32_t key_pressed(std::string_view digits) {  // of a telephone: 222 is C
   constexpr std::string_view kKeys[] = {"abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"};
   if (digits.empty() || digits[0] < '2' || digits[0] > '9') return 0;
@@ -90,9 +94,9 @@ char32_t key_pressed(std::string_view digits) {  // of a telephone: 222 is C
   if (digits.size() > key.size() || digits.find_first_not_of(digits[0]) != digits.npos) return 0;
   return static_cast<unsigned char>(key[digits.size() - 1]);
 }
-constexpr Code kCodes[] = {character<10>, character<16>,    character<8>,
-                           character<2>,  letter_from_1,    letter_from_0,
-                           polybius,      letter_backwards, key_pressed};
+constexpr Code kCodes[] = {character<10>,    character<16>, character<8>, character<2>,
+                           letter_from_1,    letter_from_0, polybius,     tapped,
+                           letter_backwards, key_pressed};
 
 void read_code(const std::vector<Token>& tokens, Code code, View* out) {
   std::string line, bytes;

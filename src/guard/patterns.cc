@@ -4,12 +4,16 @@
 #include <numeric>
 #include <set>
 
+#include "base/utf8.h"
 #include "guard/fold.h"
+#include "guard/views.h"
 
 namespace expunge::guard {
 namespace {
 
+// A hyphen in a word is where the name itself has a sign.
 using Words = std::vector<std::u32string>;
+constexpr char32_t kSign = '-';
 
 bool is_latin(char32_t c) { return c >= 'a' && c <= 'z'; }
 bool is_vowel(char32_t c) { return std::u32string_view(U"aeiou").find(c) != std::u32string::npos; }
@@ -27,6 +31,11 @@ Letters letters_of(std::string_view name) {
   Letters out;
   for (const Unit& unit : fold(name)) {
     if (unit.kind == Kind::kMark) continue;
+    if (unit.gap == Gap::kPunctuation && !out.folded.empty()) {
+      out.folded.back() += kSign;
+      out.plain.back() += kSign;
+      out.is_ascii.push_back(false);
+    }
     if (out.folded.empty() || (int(unit.gap) & int(Gap::kBlank)) || unit.letter == '@') {
       out.folded.emplace_back();
       out.plain.emplace_back();
@@ -42,9 +51,16 @@ Letters letters_of(std::string_view name) {
 Pattern join(const Words& words, uint32_t target, Form form) {
   Pattern out{target, form, {}, {}, words.size() == 1, false};
   for (const auto& word : words) {
-    out.breaks.push_back(1);
-    out.breaks.resize(out.letters.size() + word.size());
-    out.letters += word;
+    bool begins = true;
+    for (const char32_t c : word) {
+      if (c == kSign) {
+        begins = true;
+        continue;
+      }
+      out.letters += c;
+      out.breaks.push_back(begins);
+      begins = false;
+    }
   }
   return out;
 }
@@ -80,12 +96,6 @@ char32_t turned(char32_t c) {
   const size_t at = kFrom.find(c);
   return at == kFrom.npos ? c : kTo[at];
 }
-char32_t key(char32_t c, size_t shift) {
-  constexpr std::u32string_view kRows = U"qwertyuiopqasdfghjklazxcvbnmz";
-  const size_t at = kRows.find(c, c == 'q' || c == 'a' || c == 'z' ? shift == 1 ? 0 : 2 : 1);
-  return at == kRows.npos || at + shift < 1 ? c : kRows[at + shift - 1];
-}
-
 std::u32string pig_latin(const std::u32string& word) {
   size_t at = 0;
   while (at < word.size() && !is_vowel(word[at]) && !(at > 0 && word[at] == 'y')) ++at;
@@ -143,28 +153,32 @@ std::string spelled_out(std::string_view name) {
   return out;
 }
 
-// Greek and Cyrillic capitals are drawn like other Latin letters than the small ones.
+struct CaseRow {
+  char32_t upper, lower, count;
+};
+// Greek and Cyrillic letters, without their accents.
+constexpr CaseRow kCases[] = {{0x391, 0x3B1, 17}, {0x3A3, 0x3C2, 1},  {0x3A3, 0x3C3, 7},
+                              {0x391, 0x3AC, 1},  {0x395, 0x3AD, 1},  {0x397, 0x3AE, 1},
+                              {0x399, 0x3AF, 1},  {0x39F, 0x3CC, 1},  {0x3A5, 0x3CD, 1},
+                              {0x3A9, 0x3CE, 1},  {0x410, 0x430, 32}, {0x400, 0x450, 16}};
+
+// Their capitals are drawn like other Latin letters than the small ones, so both are looked for.
 std::string in_case(std::string_view name, bool upper) {
   std::string out;
-  for (size_t at = 0; at < name.size(); ++at) {
-    auto a = static_cast<unsigned char>(name[at]);
-    if (at + 1 == name.size() || (a != 0xCE && a != 0xCF && a != 0xD0 && a != 0xD1)) {
-      out += name[at];
-      continue;
+  for (size_t at = 0; at < name.size();) {
+    const base::Char read = base::char_at(name, at);
+    const size_t size = read.size ? read.size : 1;
+    const auto next = base::char_at(std::string(name.substr(at + size)) + " ", 0);
+    char32_t c = read.code;
+    for (const auto& [first_upper, first_lower, count] : kCases) {
+      const char32_t from = upper ? first_lower : first_upper;
+      if (read.code < from || read.code >= from + count) continue;
+      c = (upper ? first_upper : first_lower) + (read.code - from);
+      if (!upper && read.code == 0x3A3) c = next.code > 0x300 ? 0x3C3 : 0x3C2;  // a final sigma
+      break;
     }
-    const auto b = static_cast<unsigned char>(name[++at]);
-    uint32_t c = (a & 0x1FU) << 6 | (b & 0x3FU);
-    if (upper) {
-      if (c >= 0x3B1 && c <= 0x3C9 && c != 0x3C2) c -= 0x20;
-      if (c >= 0x430 && c <= 0x44F) c -= 0x20;
-      if (c >= 0x450 && c <= 0x45F) c -= 0x50;
-    } else {
-      if (c >= 0x391 && c <= 0x3A9) c += 0x20;
-      if (c >= 0x410 && c <= 0x42F) c += 0x20;
-      if (c >= 0x400 && c <= 0x40F) c += 0x50;
-    }
-    out += static_cast<char>(0xC0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3F));
+    out += c == read.code ? std::string(name.substr(at, size)) : utf8(c);
+    at += size;
   }
   return out;
 }
@@ -194,15 +208,18 @@ class Collector {
     with_reverse(each_letter(words, atbash), Form::kAtbash, 5);
     with_reverse(each_ascii(letters, atbash), Form::kAtbash, 5);
     add(each_letter(reversed(words), turned), Form::kTurned, 5);
-    for (const size_t shift : {0, 2})
-      add(each_letter(words, [&](char32_t c) { return key(c, shift); }), Form::kKeys, 6);
     for (Words changed : {words, letters.plain}) {
       for (auto& word : changed) word = pig_latin(word);
       add(changed, Form::kPigLatin, 6);
     }
     Words changed = words;
     for (auto& word : changed) std::erase_if(word, is_vowel);
-    std::erase_if(changed, [](const auto& word) { return word.empty(); });
+    add(changed, Form::kNoVowels, 6);
+    changed = words;
+    for (auto& word : changed) {  // each word's first letter is often kept
+      for (size_t i = word.size(); i-- > 1;)
+        if (is_vowel(word[i])) word.erase(i, 1);
+    }
     add(changed, Form::kNoVowels, 6);
     changed = words;
     for (auto& word : changed) word = squeezed(word);
@@ -223,9 +240,8 @@ class Collector {
 }  // namespace
 
 std::string_view name(Form form) {
-  constexpr std::string_view kNames[] = {"plain",     "reversed",    "rot13",
-                                         "atbash",    "upside down", "pig latin",
-                                         "no vowels", "repeated",    "keyboard"};
+  constexpr std::string_view kNames[] = {"plain",       "reversed",  "rot13",     "atbash",
+                                         "upside down", "pig latin", "no vowels", "repeated"};
   return kNames[static_cast<size_t>(form)];
 }
 

@@ -18,7 +18,6 @@ enum class Form : uint8_t {
   kPigLatin,
   kNoVowels,
   kSqueezed,  // without repeated letters
-  kKeys,      // the neighbouring keys
 };
 std::string_view name(Form form);
 

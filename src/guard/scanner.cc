@@ -78,7 +78,7 @@ Index::Index(std::vector<Target> given) : targets(std::move(given)) {
     if (n >= 5) plain.add(all_coarse(pattern.letters), i);
     const bool is_latin = std::all_of(pattern.letters.begin(), pattern.letters.end(),
                                       [](char32_t c) { return c >= 'a' && c <= 'z'; });
-    if (n < 8 || !is_latin) continue;
+    if (n < (pattern.is_one_word ? 8 : 6) || !is_latin) continue;
     for (const bool mirrored : {false, true}) {
       steps.add(differences(pattern.letters, mirrored), uint32_t(step_patterns.size()));
       step_patterns.push_back(i * 2 + mirrored);

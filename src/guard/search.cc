@@ -45,11 +45,11 @@ void Search::sketches(const View& view) {
   least_ = 8;
   if (const auto drawn = read_joined(view)) pass(*drawn, fold(drawn->text), Reads::kDigits, false);
   least_ = 6;
-  if (const auto other = read_rot47(view)) {
-    const std::vector<Unit> units = fold(other->text);
-    pass(*other, units, Reads::kLetters, false);
-    pass(*other, units, Reads::kSigns, false);
-  }
+  for (const Reader read : {read_rot47, read_keys_left, read_keys_right})
+    if (const auto other = read(view)) {
+      const std::vector<Unit> units = fold(other->text);
+      pass(*other, units, Reads::kLetters, false);
+    }
   least_ = 0;
 }
 
@@ -91,7 +91,8 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
   const bool is_piece = id >= index_.patterns.size();
   const Piece* const piece = is_piece ? &index_.pieces[id - index_.patterns.size()] : nullptr;
   const Pattern& pattern = index_.patterns[piece ? piece->pattern : id];
-  if (hits_[pattern.target] && hits_[pattern.target]->begin <= where_.offset) return;
+  const auto& known = hits_[pattern.target];
+  if (known && known->begin <= where_.offset && known->disguise != "misspelled") return;
   if (pattern.form == Form::kSqueezed && !is_squeezed_) return;
   if (pattern.letters.size() < least_) return;
   std::optional<Place> place;
@@ -100,7 +101,8 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
     --comparisons_;
     place = fuzzy_at(pattern, *piece, units, at, which);
   } else {
-    const Manner manner{.is_cased = facts_.is_cased && !facts_.has_scope[pattern.target]};
+    const Manner manner{.is_cased =
+                            facts_.is_cased && as_.empty() && !facts_.has_scope[pattern.target]};
     place = match_at(pattern, units, at, which, manner);
     if (!place && manner.is_cased && !view.spans.empty()) {
       place = match_at(pattern, units, at, which, {.is_cased = true, .strict = true});
@@ -108,13 +110,11 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
     }
   }
   if (!place) return;
-  if (is_squeezed_) {
-    bool is_stretched = false;
-    for (size_t i = place->first; i <= place->last; ++i)
-      is_stretched = is_stretched || units[i].end - units[i].begin >= 3;
-    if (!is_stretched) return;
-    place->disguise = "stretched";
-  }
+  // What was left out must have stood between the letters.
+  bool is_wide = least_width_ == 0;
+  for (size_t i = place->first; i <= place->last && !is_wide; ++i)
+    is_wide = units[i].end - units[i].begin >= least_width_ && units[i].is_ascii;
+  if (!is_wide) return;
   report(view, units, pattern.target, *place);
 }
 
@@ -133,16 +133,27 @@ void Search::report(const View& view, std::span<const Unit> units, uint32_t targ
   const bool is_other =
       !view.disguise.empty() && !is_copied(view, units[place.first], units[place.last]);
   const Hit hit{target, where_.offset + std::min(a.begin, b.begin),
-                where_.offset + std::max(a.end, b.end), is_other ? view.disguise : place.disguise};
+                where_.offset + std::max(a.end, b.end),
+                is_other      ? view.disguise
+                : as_.empty() ? place.disguise
+                              : as_};
   if (hit.end <= where_.from) return;
   auto& known = hits_[target];
   const bool is_exact = known && hit.begin == known->begin && known->disguise == "misspelled";
   if (!known || hit.begin < known->begin || is_exact) known = hit;
 }
 
-// A name of at least 8 letters under any shift of the alphabet, forwards or backwards, and under
-// any shift of the alphabet backwards: its neighbouring letters differ by the same.
-// Letters with accents are shifted, or left and then not `read`.
+// Whether words end where those of the name do.
+bool is_laid_out(const Pattern& pattern, std::span<const Unit> units,
+                 std::span<const uint32_t> read) {
+  for (size_t i = 1; i < read.size(); ++i)
+    if ((units[read[i]].gap != Gap::kNone) != (pattern.breaks[i] != 0)) return false;
+  return begins_at(units, read.front()) && stops_at(units, read.back());
+}
+
+// A name of at least 8 letters (6 if it has several words) under any shift of the alphabet,
+// forwards or backwards, and under any shift of the alphabet backwards: its neighbouring letters
+// differ by the same. Letters with accents are shifted, or left and then not `read`.
 void Search::shifted(const View& view, std::span<const Unit> units,
                      const std::vector<uint32_t>& read) {
   uint32_t state = Automaton::kStart;
@@ -155,19 +166,22 @@ void Search::shifted(const View& view, std::span<const Unit> units,
       const bool is_mirrored = index_.step_patterns[id] % 2;
       const size_t first = i + 1 - pattern.letters.size();
       if (!is_mirrored && units[read[first]].letter == pattern.letters[0]) return;  // not shifted
+      const auto written = std::span(read).subspan(first, pattern.letters.size());
+      if (pattern.letters.size() < 8 && !is_laid_out(pattern, units, written)) return;
       report(view, units, pattern.target, {read[first], read[i], "shifted"});
     });
   }
 }
 
-// "Baaasil": where a letter stands three times, all repeated ones are one.
+// "Baaasil", "B-B-Basil": where a letter stands three times, all repeated ones are one.
 std::vector<Unit> squeeze(std::span<const Unit> units) {
   std::vector<Unit> out;
   bool any = false;
   size_t run = 0;
   for (const Unit& unit : units) {
     const bool repeats = !out.empty() && unit.letter == out.back().letter &&
-                         unit.kind == Kind::kLetter && unit.gap == Gap::kNone && unit.is_ascii;
+                         unit.kind == Kind::kLetter && unit.is_ascii &&
+                         (unit.gap == Gap::kNone || unit.gap == Gap::kPunctuation);
     run = repeats ? run + 1 : 1;
     if (repeats)
       out.back().end = unit.end;
@@ -183,8 +197,12 @@ void Search::squeezed(const View& view, std::span<const Unit> units) {
   const std::vector<Unit> out = squeeze(units);
   if (out.empty()) return;
   is_squeezed_ = true;
+  least_width_ = 3;
+  as_ = "stretched";
   pass(view, out, Reads::kDigits, false);
   is_squeezed_ = false;
+  least_width_ = 0;
+  as_ = {};
 }
 
 // "BxAxSxIxL": every second character, and every third, of those that are not blank.
@@ -226,10 +244,19 @@ void Search::filled(const View& view, std::span<const Unit> units) {
     const auto filler = static_cast<char32_t>('a' + (most - count.begin()));
     const bool is_filled = *most >= 4 && *most * 5U >= (end - at) * 2;
     any = any || is_filled;
-    for (; at < end; ++at)
-      if (!is_filled || units[at].letter != filler) out.push_back(units[at]);
+    for (size_t first = out.size(); at < end; ++at) {
+      if (!is_filled || units[at].letter != filler)
+        out.push_back(units[at]);
+      else if (out.size() > first)
+        out.back().end = units[at].end;
+    }
   }
-  if (any) pass(view, out, Reads::kDigits, false);
+  if (!any) return;
+  as_ = "interleaved";
+  least_width_ = 2;
+  pass(view, out, Reads::kDigits, false);
+  as_ = {};
+  least_width_ = 0;
 }
 
 void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
@@ -252,10 +279,12 @@ void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
 
 void Search::picked(const View& view, std::span<const Unit> units) {
   const Picks picks = pick(view.text, units);
+  as_ = "spelled out";
   pass(view, picks.alone, Reads::kLetters, false);
   if (picks.alone_but_a.size() < picks.alone.size())
     pass(view, picks.alone_but_a, Reads::kLetters, false);
   if (picks.words.size() >= 3) pass(view, picks.words, Reads::kLetters, false);
+  as_ = {};
   weak(view, picks.lines, 5, "first letters");
   weak(view, picks.sentences, 6, "first letters");
   weak(view, picks.firsts, 8, "first letters");

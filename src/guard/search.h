@@ -54,6 +54,8 @@ class Search {
   size_t budget_ = 0;         // bytes of other readings that may still be looked at
   size_t comparisons_ = 0;    // of misspelled names that may still be made
   size_t least_ = 0;          // letters of a name that counts
+  std::string_view as_ = {};  // the disguise of a pass, if not of the letters
+  uint32_t least_width_ = 0;  // bytes of one of the letters of a name that counts
   bool is_squeezed_ = false;  // letters that are repeated are one
 };
 

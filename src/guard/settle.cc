@@ -58,7 +58,8 @@ class Settling {
     hold_ = encoded_from(tail_);
     const View view{.text = std::string(tail_)};
     letters(view, true);
-    for (const Reader read : {read_escapes, read_markup, read_drawn, read_joined, read_rot47})
+    for (const Reader read : {read_escapes, read_markup, read_drawn, read_joined, read_rot47,
+                              read_keys_left, read_keys_right})
       if (const auto other = read(view))
         letters(*other, read == read_escapes || read == read_markup);
     return hold_;

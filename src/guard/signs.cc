@@ -69,7 +69,7 @@ std::optional<View> draw(const View& in, bool letters) {
 
 // Before the end or another word than signs.
 bool ends_sentence(std::string_view text, size_t after) {
-  while (after < text.size() && (text[after] == ' ' || text[after] == '"')) ++after;
+  while (after < text.size() && std::string_view(" \"/|").find(text[after]) != text.npos) ++after;
   return after == text.size() || dot_or_dash(static_cast<unsigned char>(text[after])) == '\0';
 }
 

@@ -79,6 +79,34 @@ std::optional<View> read_rot47(const View& in) {
   return out;
 }
 
+namespace {
+
+std::optional<View> read_keys(const View& in, ptrdiff_t shift) {
+  static constexpr std::string_view kRows =
+      "`1234567890-=  qwertyuiop[]\\  asdfghjkl;'  zxcvbnm,./ ";
+  static const std::array<std::array<char, 128>, 2> kNeighbours = [] {
+    std::array<std::array<char, 128>, 2> out;
+    for (size_t i = 0; i < 128; ++i) {
+      const char c = i >= 'A' && i <= 'Z' ? static_cast<char>(i | 0x20) : static_cast<char>(i);
+      const size_t at = kRows.find(c);
+      const bool is_key = c > ' ' && at != kRows.npos;
+      out[0][i] = is_key && at > 0 ? kRows[at - 1] : c;
+      out[1][i] = is_key ? kRows[at + 1] : c;
+    }
+    return out;
+  }();
+  View out{.disguise = "keyboard"};
+  out.copy(in, 0, in.text.size());
+  for (char& c : out.text)
+    if (static_cast<unsigned char>(c) < 128) c = kNeighbours[shift > 0][static_cast<size_t>(c)];
+  return out;
+}
+
+}  // namespace
+
+std::optional<View> read_keys_left(const View& in) { return read_keys(in, -1); }
+std::optional<View> read_keys_right(const View& in) { return read_keys(in, 1); }
+
 std::optional<View> read_backwards(const View& in) {
   // Plain words are found backwards as they are: only what is encoded must be turned first.
   if (count_odd(in.text) == 0 && in.text.find_first_of("%\\&=;") == in.text.npos)

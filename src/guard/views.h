@@ -58,6 +58,8 @@ std::optional<View> read_morse(const View& in);
 std::optional<View> read_drawn(const View& in);   // |\/| for M
 std::optional<View> read_joined(const View& in);  // rn for m, and what else is drawn alike
 std::optional<View> read_rot47(const View& in);
+std::optional<View> read_keys_left(const View& in);  // the keys left of those that were pressed
+std::optional<View> read_keys_right(const View& in);
 std::optional<View> read_backwards(const View& in);  // of texts with encoded words
 
 // Words of letters and digits that prose does not have: capitals inside, digits among letters.
