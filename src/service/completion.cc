@@ -114,6 +114,9 @@ struct Writing {
 
   void end(Result<model::Generation> result) {
     if (!result) return on_done(tl::unexpected(std::move(result.error())));
+    // Harnesses that measure a prompt ask for one token after it, and count on it.
+    if (options.echo == CompletionOptions::Echo::kYes && options.n_top && result->end_id)
+      scores.push_back(score(logits, *result->end_id));
     if (options.echo != CompletionOptions::Echo::kOnly) {
       std::string rest = stop.push(decoder.finish().value_or(""));
       rest += stop.finish();

@@ -29,7 +29,8 @@ struct CompletionOptions {
   int64_t max_new_tokens = 256;
   std::vector<std::string> stop = {};  // the reply ends before the first of these
   std::optional<size_t> n_top = {};    // scores are wanted, with as many likeliest tokens (0 to 20)
-  // The prompt's tokens come first, with their scores if those are wanted.
+  // The prompt's tokens come first, with their scores if those are wanted; then the token that ends
+  // the reply has a score too.
   enum class Echo { kNo, kYes, kOnly } echo = Echo::kNo;
 };
 

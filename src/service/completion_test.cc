@@ -98,6 +98,22 @@ TEST_F(Completion, ScoresAreThoseOfAPlainPass) {
   }
 }
 
+// lm-evaluation-harness asks for one token after the prompt and leaves out the last score.
+TEST_F(Completion, WithAnEchoTheTokenThatEndsAReplyIsScored) {
+  const size_t n_prompt = chat_model_->encode_text("hello").value().size();
+  bool has_ended = false;
+  for (uint64_t seed = 0; seed < 500 && !has_ended; ++seed) {
+    const Done done = complete("hello", {.sampling = {.temperature = 3, .seed = seed},
+                                         .max_new_tokens = 8,
+                                         .n_top = 0,
+                                         .echo = Echo::kYes});
+    has_ended = done.completed.ended == Ended::kStop;
+    EXPECT_EQ(done.tokens.size(), n_prompt + done.completed.written_tokens + has_ended);
+    EXPECT_TRUE(done.tokens.back().log_prob);
+  }
+  EXPECT_TRUE(has_ended);
+}
+
 TEST_F(Completion, AnEchoComesFirst) {
   const Done plain = complete("hello", {.sampling = {}, .max_new_tokens = 4});
   EXPECT_EQ(complete("hello", {.sampling = {}, .max_new_tokens = 4, .echo = Echo::kYes}).text,
