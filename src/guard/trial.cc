@@ -65,7 +65,8 @@ base::Result<SelfTest> self_test(const Ask& ask, const base::Job& job) {
     const Audit done = TRY(audit(ask, scanner, {&i, 1}, c.query, c.draft, {}, job));
     ++result.asked;
     result.passed += done.text && !scanner.touches(*done.text) && says(*done.text, c.fact);
-    if (result.asked - result.passed > std::size(kCases) / 4) break;  // it cannot be strong any more
+    if (result.asked - result.passed > std::size(kCases) / 4)
+      break;  // it cannot be strong any more
   }
   return result;
 }
