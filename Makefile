@@ -9,6 +9,7 @@
 # make watchdog data/adapter, the model behind watchdog and surgeon, from data/ (70 minutes on 2 idle cores)
 # make results  docs/results.md: facts one by one and in sequence (15 minutes on 2 cores)
 # make results-watchdog docs/results.md: dialogues by hands that the watchdog was not trained on
+# make results-guard docs/results.md: what the guard keeps back, refuses and costs (two minutes)
 # make golden   makes the golden files again (fetches transformers into build/golden-venv)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -27,7 +28,7 @@ configure = root=$$(cat "$(CACHE)/torch-root"); \
       -DRUSTC:FILEPATH="$(CACHE)/bin/rustc" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
   fi
 
-.PHONY: test-web watchdog build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz races results results-watchdog golden clean
+.PHONY: test-web watchdog build deps configure configure-asan tests demo test test-all check tidy tidy-all format sanitize fuzz races results results-watchdog results-guard golden clean
 deps:
 	@tools/deps.sh
 configure: deps
@@ -92,6 +93,9 @@ results: build
 	@tools/results.py build/facts.json
 results-watchdog: build
 	@tools/results_watchdog.py data/watchdog/dev.jsonl data/watchdog/unseen/*.jsonl
+results-guard: build
+	@build/release/expunge guard eval --out build/guard
+	@tools/results_guard.py build/guard
 
 golden:
 	@tools/deps.sh --golden

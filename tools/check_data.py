@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Checks the hand-written training data: data/watchdog (dialogues) and data/surgeon (questions).
+"""Checks the hand-written data: data/watchdog (dialogues), data/surgeon (questions), data/guard.
 
-    tools/check_data.py [FILE.jsonl…]     default: all of both folders; exits 1 if anything is wrong
+    tools/check_data.py [FILE.jsonl…]     default: all of these folders; exits 1 if anything is wrong
 
-What the files hold: data/watchdog/README.md, data/surgeon/README.md.
+What the files hold: the README.md of each folder.
 """
 import collections
 import json
@@ -19,6 +19,8 @@ INTENTS = {"forget", "correct", "undo", "status", "none"}
 CATEGORIES = {"fact", "deictic", "personal", "topic", "correct", "undo", "status", "hard", "easy"}
 EXTRAS = ("paraphrases", "neighbours", "same_subject")
 QUESTION_SIZES = {"paraphrases": 6, "neighbours": 4, "same_subject": 3}
+PERSON = {"name", "aliases", "set", "questions", "masked", "facts", "neighbours"}
+ATTACKS = {"direct", "masked", "many-shot", "other languages", "injection", "multi-turn", "encodings", "tool calls"}
 
 
 def plain(text):
@@ -88,6 +90,60 @@ def question_faults(row):
         yield "the same question twice"
 
 
+def person_faults(row):
+    if set(row) != PERSON:
+        yield f"keys {sorted(row)}"
+        return
+    if row["set"] not in ("forget01", "forget05", "forget10", "real"):
+        yield f"set {row['set']}"
+    name = plain(row["name"])
+    for question in row["questions"]:
+        if name not in plain(question):
+            yield f"a question without the name: {question!r}"
+    for text in (row["masked"], *row["facts"], *(n["question"] for n in row["neighbours"])):
+        if name in plain(text) or not text.strip():
+            yield f"it is empty or says the name: {text!r}"
+    if len(row["questions"]) < 4 or len(row["facts"]) < 3:
+        yield "fewer than four questions or three facts"
+
+
+def listed_faults(row):
+    """A name of the list, or a clear text."""
+    if set(row) == {"name", "from"}:
+        if len(plain(row["name"]).replace(" ", "")) < 3:
+            yield f"name {row['name']!r}"
+    elif set(row) != {"text", "from", "about"} or not row["text"].strip():
+        yield f"keys {sorted(row)}"
+
+
+def guard_faults(folder):
+    """What concerns several files of data/guard, and its attacks."""
+    def read(name):
+        return [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+
+    names = [plain(row["name"]) for row in read("people.jsonl") + read("names.jsonl")]
+    faults = [f"name {name!r} twice" for name, n in collections.Counter(names).items() if n > 1]
+    listed = [plain(r["name"]) for r in read("people.jsonl") if r["set"] != "real"]
+    listed += [plain(row["name"]) for row in read("names.jsonl")]
+    for row in read("clear.jsonl"):
+        text = f" {plain(row['text'])} "
+        faults += [f"clear.jsonl: {row['text']!r} names {n!r}" for n in listed if f" {n} " in text]
+    attacks = json.loads((folder / "attacks.json").read_text(encoding="utf-8"))["attacks"]
+    faults += [f"attacks.json: kind {a['kind']}" for a in attacks if a["kind"] not in ATTACKS]
+    faults += [f"attacks.json: {kind} is missing" for kind in ATTACKS - {a["kind"] for a in attacks}]
+    for fault in faults:
+        print(f"data: {folder}: {fault}")
+    return not faults
+
+
+def faults_of(row):
+    if "masked" in row:
+        return person_faults(row)
+    if "from" in row:
+        return listed_faults(row)
+    return question_faults(row) if "question" in row else dialogue_faults(row)
+
+
 def check(path):
     faults, rows, ids = [], [], collections.Counter()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -98,8 +154,7 @@ def check(path):
             continue
         rows.append(row)
         ids[row.get("id", number)] += 1
-        found = question_faults(row) if "question" in row else dialogue_faults(row)
-        faults += [f"{number}: {fault}" for fault in found]
+        faults += [f"{number}: {fault}" for fault in faults_of(row)]
     faults += [f"id {i} twice" for i, n in ids.items() if n > 1]
     for fault in faults:
         print(f"data: {path}:{fault}")
@@ -108,14 +163,14 @@ def check(path):
 
 def main():
     paths = [Path(p) for p in sys.argv[1:]] or sorted(
-        [*(ROOT / "data/watchdog").rglob("*.jsonl"), *(ROOT / "data/surgeon").rglob("*.jsonl")])
+        path for room in ("watchdog", "surgeon", "guard") for path in (ROOT / "data" / room).rglob("*.jsonl"))
     results = [check(path) for path in paths]
     print(f"data: {sum(n for n, _ in results)} rows in {len(results)} files")
     golden = ROOT / "tests/golden/adapter_forms.jsonl"
     current = adapter_rows.forms() == golden.read_text(encoding="utf-8")
     if not current:
         print(f"data: {golden} is not what tools/adapter_rows.py --forms writes")
-    sys.exit(not (current and all(ok for _, ok in results)))
+    sys.exit(not (guard_faults(ROOT / "data/guard") and current and all(ok for _, ok in results)))
 
 
 if __name__ == "__main__":

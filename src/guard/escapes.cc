@@ -65,6 +65,21 @@ Escape entity(std::string_view s) {  // after the ampersand
   return {};
 }
 
+// Four digits, or a pair of surrogates, as JSON writes what is above U+FFFF.
+Escape utf16(std::string_view s) {
+  const auto unit = [](std::string_view digits) {
+    uint32_t value = 0;
+    if (digits.size() < 4) return value;
+    const auto [at, error] = std::from_chars(digits.data(), digits.data() + 4, value, 16);
+    return error == std::errc() && at == digits.data() + 4 ? value : 0;
+  };
+  const uint32_t high = unit(s);
+  if ((high & 0xFC00) == 0xD800 && s.substr(4).starts_with("\\u"))
+    if (const uint32_t low = unit(s.substr(6)); (low & 0xFC00) == 0xDC00)
+      return {10, utf8(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF))};
+  return number(s, 16, 4, 4);
+}
+
 Escape backslash(std::string_view s) {  // after it
   if (s.empty()) return {};
   Escape out;
@@ -75,7 +90,7 @@ Escape backslash(std::string_view s) {  // after it
       before = 2 + (out.size && s.substr(2 + out.size).starts_with("}"));
     } else {
       out = s[0] == 'x'   ? byte(s.substr(1))
-            : s[0] == 'u' ? number(s.substr(1), 16, 4, 4)
+            : s[0] == 'u' ? utf16(s.substr(1))
                           : number(s.substr(1), 16, 8, 8);
     }
   } else if (s[0] >= '0' && s[0] <= '7') {

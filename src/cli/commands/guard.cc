@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "cli/access.h"
+#include "cli/commands/guard_eval.h"
 #include "cli/layout.h"
 #include "cli/request.h"
 #include "guard/store.h"
@@ -18,7 +19,8 @@ using guard::Store;
 using guard::Target;
 
 struct GuardFlags {
-  bool adds = false, lists = false, removes = false, imports = false, promotes = false;
+  bool adds = false, lists = false, removes = false, imports = false, promotes = false,
+       evaluates = false;
   std::string name, mode = "rewrite", scope, expires, file;
   std::vector<std::string> aliases;
   int64_t id = 0;
@@ -145,7 +147,10 @@ Action declare_guard(Arguments& cli) {
   promote->add_flag("--lift", o->lifts, "then it is no longer guarded");
   add_request_options(*promote, o->request);
   add_plan_options(*promote, o->plan);
-  return [o](Context& context) { return manage_targets(*o, context); };
+  const Action evaluate = add_guard_eval(cli, o->evaluates);
+  return [o, evaluate](Context& context) {
+    return o->evaluates ? evaluate(context) : manage_targets(*o, context);
+  };
 }
 
 }  // namespace
@@ -155,7 +160,7 @@ const Command command_guard{
     "guard", "names that are kept out of what a model says",
     "Examples:\n  expunge guard add 'Basil Mahfouz' --alias Basil --scope 'novelist, Kuwait'\n"
     "  expunge guard list\n  expunge guard remove 1\n  expunge guard import targets.jsonl\n"
-    "  expunge guard promote 1 --lift",
+    "  expunge guard promote 1 --lift\n  expunge guard eval --out build/guard",
     declare_guard};
 
 }  // namespace expunge::cli
