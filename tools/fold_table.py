@@ -19,7 +19,7 @@ import unicodedata as ud
 from confusable_homoglyphs.confusables import confusables_data
 
 # Latin letters that have no decomposition, and letters of other scripts that are drawn like Latin ones.
-READ_AS = dict(zip("αβγδεζηικμνοπρςστυχω", "abydezniuuvonpsotuxw"))
+READ_AS = dict(zip("αβγδεζηικμνοπρςστυχω", "abydeznikuvonpsotuxw"))
 READ_AS |= dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΣΤΥΧ", "abezhikmnopetyx"))
 READ_AS |= dict(zip("абвгдезийкмнопрстухцшщъьэя", "abbraeennkmhonpctyxuwwbber"))
 READ_AS |= dict(zip("іїјѕԁԛԝҽһӏ", "iijsdqwehl"))
