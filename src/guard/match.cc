@@ -91,6 +91,7 @@ Layout layout_of(const Pattern& pattern, std::span<const Unit> units,
 // Enough letters among digits and signs: "A11" is a room, "B4s1l" a name.
 bool has_letters(const Layout& layout, size_t n) {
   const size_t letters = n - layout.stand_ins;
+  if (n >= 8) return letters > 0 || n >= 12;
   return n <= 4 ? letters * 2 >= n && layout.ends_in_marks == 0 : letters * 3 >= n;
 }
 
@@ -138,7 +139,9 @@ bool is_verb(const Pattern& pattern, std::span<const Unit> units, size_t first, 
       U"the", U"a",   U"an",   U"any",  U"all",  U"each",  U"it",    U"he",    U"she", U"they",
       U"we",  U"you", U"this", U"that", U"your", U"there", U"these", U"those", U"i"};
   if (!pattern.is_one_word || !is_common(pattern.letters)) return false;
-  if (first > 0 && units[first].gap != Gap::kBoth) return false;
+  const bool is_first = first == 0 || units[first].gap == Gap::kBoth ||
+                        (units[first].gap == Gap::kBlank && units[first - 1].kind == Kind::kMark);
+  if (!is_first) return false;
   std::u32string next;
   for (size_t i = last + 1; i < units.size() && units[i].kind == Kind::kLetter; ++i) {
     if (units[i].gap != (next.empty() ? Gap::kBlank : Gap::kNone) || next.size() > 5) break;
@@ -187,7 +190,9 @@ std::optional<Place> match_at(const Pattern& pattern, std::span<const Unit> unit
   if (!has_letters(layout, n) || !is_meant(pattern, layout, n) ||
       !form_allows(pattern, layout, units, places))
     return std::nullopt;
-  if (borders_matter(pattern, layout, n) && !(begins_at(units, at) && stops_at(units, last)))
+  const bool is_free = manner.is_picked && n >= 5;
+  if (!is_free && borders_matter(pattern, layout, n) &&
+      !(begins_at(units, at) && stops_at(units, last)))
     return std::nullopt;
   const bool ordinary = pattern.is_one_word && pattern.form == Form::kPlain &&
                         layout.stand_ins == 0 && layout.inner == 0 && layout.all_ascii &&

@@ -14,8 +14,9 @@ inline bool reads(Reads reads, const Unit& unit) { return int(reads) & int(unit.
 
 // What is known of the whole text: a name that is an ordinary word is judged by it.
 struct Manner {
-  bool is_cased = false;  // it has capitals: a name without one is a word
-  bool strict = false;    // every spelling counts: what was decoded is disguised already
+  bool is_cased = false;   // it has capitals: a name without one is a word
+  bool is_picked = false;  // letters that were picked out: other single letters may stand beside
+  bool strict = false;     // every spelling counts: what was decoded is disguised already
 };
 
 struct Place {

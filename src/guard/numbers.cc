@@ -154,7 +154,7 @@ void read_decimal(const View& in, size_t first, size_t end, View* out) {
       const size_t width = in.text[at] == '1' ? 3 : 2;
       if (at + width > end) break;
       const auto c = value(std::string_view(in.text).substr(at, width), 10);
-      bytes += static_cast<char>(c.value_or(0x1F) < 128 ? *c : 0x1F);
+      bytes += static_cast<char>(c.value_or(0x1F) < 256 ? *c : 0x1F);
       from.push_back(in.span(at, at + width));
       at += width;
     }

@@ -208,6 +208,7 @@ class Collector {
     with_reverse(each_letter(words, atbash), Form::kAtbash, 5);
     with_reverse(each_ascii(letters, atbash), Form::kAtbash, 5);
     add(each_letter(reversed(words), turned), Form::kTurned, 5);
+    add(reversed(each_ascii(letters, turned)), Form::kTurned, 5);
     for (Words changed : {words, letters.plain}) {
       for (auto& word : changed) word = pig_latin(word);
       add(changed, Form::kPigLatin, 6);

@@ -101,8 +101,9 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
     --comparisons_;
     place = fuzzy_at(pattern, *piece, units, at, which);
   } else {
-    const Manner manner{.is_cased =
-                            facts_.is_cased && as_.empty() && !facts_.has_scope[pattern.target]};
+    const Manner manner{
+        .is_cased = facts_.is_cased && as_.empty() && !facts_.has_scope[pattern.target],
+        .is_picked = as_ == "spelled out"};
     place = match_at(pattern, units, at, which, manner);
     if (!place && manner.is_cased && !view.spans.empty()) {
       place = match_at(pattern, units, at, which, {.is_cased = true, .strict = true});
@@ -139,6 +140,7 @@ void Search::report(const View& view, std::span<const Unit> units, uint32_t targ
                               : as_};
   if (hit.end <= where_.from) return;
   auto& known = hits_[target];
+  if (known && is_other && hit.end > known->begin) return;  // the same in another reading
   const bool is_exact = known && hit.begin == known->begin && known->disguise == "misspelled";
   if (!known || hit.begin < known->begin || is_exact) known = hit;
 }

@@ -15,7 +15,10 @@ bool is_prose(std::string_view word) {
   constexpr std::string_view kBefore = "([\"'`*_", kAfter = ".,;:!?)]\"'`*_";
   while (!word.empty() && kBefore.find(word.front()) != kBefore.npos) word.remove_prefix(1);
   while (!word.empty() && kAfter.find(word.back()) != kAfter.npos) word.remove_suffix(1);
-  if (word.size() < 3) return word == "I" || word == "a" || (word.size() == 2 && is_lower(word[1]));
+  if (word.size() < 3)  // two hexadecimal digits are none, nor are signs alone: they may be Morse
+    return word == "I" || word == "a" ||
+           (word.size() == 2 && (is_lower(word[0]) || is_upper(word[0])) && is_lower(word[1]) &&
+            word.find_first_not_of("abcdefABCDEF") != word.npos);
   const bool all_upper = std::none_of(word.begin(), word.end(), is_lower);
   for (size_t i = 0; i < word.size(); ++i) {
     const char c = word[i];
@@ -32,7 +35,7 @@ bool is_prose(std::string_view word) {
 size_t encoded_from(std::string_view text) {
   size_t hold = text.size(), at = text.size();
   size_t prose = 0;
-  for (bool is_last = true; at > 0 && prose < 2; is_last = false) {
+  for (bool is_last = true; at > 0 && prose < 4; is_last = false) {
     while (at > 0 && is_blank(text[at - 1])) --at;
     size_t begin = at;
     while (begin > 0 && !is_blank(text[begin - 1]) &&
@@ -43,7 +46,9 @@ size_t encoded_from(std::string_view text) {
       hold = begin;
       prose = 0;
     } else {
-      ++prose;
+      const bool is_group = (at - begin) % 4 == 0;  // of base64: some look so
+      prose += is_group ? 1 : 2;
+      if (is_group) hold = begin;
     }
     at = begin;
   }

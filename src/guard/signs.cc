@@ -93,7 +93,7 @@ size_t add_morse(const View& in, bool stops, View* result) {
     const size_t size = c.size ? c.size : 1;
     const View::Span span = in.span(at, at + size);
     at += size;
-    const bool is_stop = stops && c.code == '.' && ends_sentence(in.text, at);
+    const bool is_stop = stops && (c.code == '.' || c.code == '-') && ends_sentence(in.text, at);
     if (const char sign = is_stop ? '\0' : dot_or_dash(c.code)) {
       from = signs.empty() ? span : View::Span{from.begin, span.end};
       signs += sign;
