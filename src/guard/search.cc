@@ -286,7 +286,7 @@ void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
       const Pattern& pattern = index_.patterns[id];
       const size_t n = pattern.letters.size();
       const size_t first = i + 1 - n;
-      const bool is_word = disguise == "interleaved" && n >= 5 && pattern.form == Form::kPlain &&
+      const bool is_word = disguise == "interleaved" && n >= 6 && pattern.form == Form::kPlain &&
                            is_one_token(view.text, picked[first].begin, picked[i].end);
       if (n < least && !is_word) return;
       for (size_t k = 0; k < n; ++k)
