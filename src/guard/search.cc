@@ -261,6 +261,21 @@ void Search::filled(const View& view, std::span<const Unit> units) {
   least_width_ = 0;
 }
 
+namespace {
+
+// Whether a word and nothing else stands there; one more letter, the last filler, may follow.
+bool is_one_token(std::string_view text, size_t begin, size_t end) {
+  const auto is_part = [&](size_t at) {
+    return at < text.size() &&
+           ((text[at] | 0x20) < 'a' || (text[at] | 0x20) > 'z' ? text[at] & 0x80 : 1);
+  };
+  if (begin > 0 && is_part(begin - 1)) return false;
+  if (text.substr(begin, end - begin).find_first_of(" \t\r\n") != text.npos) return false;
+  return !is_part(end) || !is_part(end + 1);
+}
+
+}  // namespace
+
 void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
                   std::string_view disguise) {
   uint32_t state = Automaton::kStart;
@@ -270,8 +285,10 @@ void Search::weak(const View& view, std::span<const Unit> picked, size_t least,
     index_.plain.each(state, [&](uint32_t id) {
       const Pattern& pattern = index_.patterns[id];
       const size_t n = pattern.letters.size();
-      if (n < least) return;
       const size_t first = i + 1 - n;
+      const bool is_word = disguise == "interleaved" && n >= 6 && pattern.form == Form::kPlain &&
+                           is_one_token(view.text, picked[first].begin, picked[i].end);
+      if (n < least && !is_word) return;
       for (size_t k = 0; k < n; ++k)
         if (!may_be(picked[first + k], pattern.letters[k])) return;
       report(view, picked, pattern.target, {first, i, disguise});
