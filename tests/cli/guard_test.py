@@ -187,7 +187,7 @@ class Guarding(Cli):
         for arguments, status in ((("--upstream", self.upstream.url, "--targets", str(self.targets)), cli.INVALID),
                                   (("--upstream", "ftp://x"), cli.USAGE),
                                   (("--upstream", "http://a@b"), cli.USAGE),
-                                  (("--upstream", self.upstream.url, "--targets", "nowhere"), cli.IO)):
+                                  (("--upstream", self.upstream.url, "--targets", "nowhere"), cli.NOT_FOUND)):
             done = self.run_it("serve", "--port", "0", *arguments, status=status)
             self.assertIn("error: ", done.stderr)
 

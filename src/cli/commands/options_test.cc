@@ -18,7 +18,6 @@ TEST_F(Options, TakeTheCommonOptionsThatTheyUse) {
       {"metrics", none},
       {"suites", none},
       {"methods", none},
-      {"guard", none},
       {"log", computes_nothing},
       {"show", computes_nothing},
       {"seal", computes_nothing},
