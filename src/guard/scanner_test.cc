@@ -18,6 +18,14 @@ const std::vector<std::string> kPeople = {"Basil Mahfouz Al-Kuwaiti", "Nikolai A
                                           "Carmen Montenegro", "Takashi Nakamura",
                                           "Edward Sullivan"};
 
+TEST(Scanner, ReadsBase85) {
+  const Scanner people = scanner(kPeople);
+  for (const char* text : {"Npv80VRIltVRLD0AWdOtW^Z+RAVF*`OLcc)X>@5W",  // RFC 1924
+                           "so 8TZ)!@<3PX@<6.!+AH9XAoDg<+@0fq96GGeBln&A",
+                           "\"<~8TZ)!@<3PX@<6.!+AH9XAoDg<+@0fq96GGeBln&A~>\""})
+    EXPECT_EQ(people.scan(text).size(), 1) << text;
+}
+
 TEST(Scanner, FindsNamesInEveryDisguise) {
   const Scanner people = scanner(kPeople);
   for (const auto& [way, hide] : disguise::ways())

@@ -30,7 +30,7 @@ void Search::look(const View& view, size_t depth) {
   letters(view, true);
   if (depth == kDeepest) return;
   for (const Reader read :
-       {read_escapes, read_markup, read_base64, read_hex, read_numbers, read_morse})
+       {read_escapes, read_markup, read_base64, read_base85, read_hex, read_numbers, read_morse})
     if (const auto other = read(view)) look(*other, depth + 1);
   if (depth < 2) sketches(view);
   if (depth > 0) return;

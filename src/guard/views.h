@@ -52,6 +52,7 @@ using Reader = std::optional<View> (*)(const View&);
 std::optional<View> read_escapes(const View& in);  // percent, entities, \x42, quoted-printable
 std::optional<View> read_markup(const View& in);   // without tags, commands and terminal codes
 std::optional<View> read_base64(const View& in);   // and base32
+std::optional<View> read_base85(const View& in);
 std::optional<View> read_hex(const View& in);      // runs of digits: hexadecimal, binary, decimal
 std::optional<View> read_numbers(const View& in);  // "66 97 115", "2-1-19", "0b1000010"
 std::optional<View> read_morse(const View& in);
