@@ -18,6 +18,19 @@ const std::vector<std::string> kPeople = {"Basil Mahfouz Al-Kuwaiti", "Nikolai A
                                           "Carmen Montenegro", "Takashi Nakamura",
                                           "Edward Sullivan"};
 
+TEST(Scanner, ATextThatCannotBeReadToItsEndIsNotClear) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 3000; ++i)
+    names.push_back(fmt::format("Basil Mahfouz Kuwaiti {}", 10000 + i));
+  const Scanner many = scanner(names);
+  EXPECT_TRUE(many.scan("Basil met Mahmud in Kuwait.").empty());
+  std::string near;  // a comparison for every name at every turn
+  for (int i = 0; i < 300; ++i) near += "Basil Mahf, Kuwai. ";
+  const std::vector<Hit> hits = many.scan(near);
+  ASSERT_EQ(hits.size(), 1);
+  EXPECT_EQ(hits[0].disguise, "unread");
+}
+
 TEST(Scanner, ReadsBase85) {
   const Scanner people = scanner(kPeople);
   for (const char* text : {"Npv80VRIltVRLD0AWdOtW^Z+RAVF*`OLcc)X>@5W",  // RFC 1924

@@ -25,7 +25,7 @@ void Search::run() {
 // An encoding may hold another; what is only written in another way is read once, or clear text
 // would be read in every order of all ways.
 void Search::look(const View& view, size_t depth) {
-  if (view.text.size() > budget_) return;
+  if (view.text.size() > budget_) return give_up();
   budget_ -= view.text.size();
   letters(view, true);
   if (depth == kDeepest) return;
@@ -37,6 +37,12 @@ void Search::look(const View& view, size_t depth) {
   if (const auto backwards = read_backwards(view))
     for (const Reader read : {read_escapes, read_base64, read_hex})
       if (const auto other = read(*backwards)) look(*other, depth + 2);
+}
+
+// A text that cannot be read to its end counts as naming the first target: no clear text is like
+// that, and whoever writes such a text hides something.
+void Search::give_up() {
+  if (!hits_[0]) hits_[0] = Hit{0, where_.offset, where_.offset + block_.size(), "unread"};
 }
 
 // What clear text could spell by accident counts for longer names only.
@@ -97,7 +103,7 @@ void Search::candidate(const View& view, std::span<const Unit> units, size_t at,
   if (pattern.letters.size() < least_) return;
   std::optional<Place> place;
   if (piece) {
-    if (comparisons_ == 0) return;
+    if (comparisons_ == 0) return give_up();
     --comparisons_;
     place = fuzzy_at(pattern, *piece, units, at, which);
   } else {

@@ -30,6 +30,7 @@ class Search {
   void run();
 
  private:
+  void give_up();
   void look(const View& view, size_t depth);
   void sketches(const View& view);
   void letters(const View& view, bool fuzzy);

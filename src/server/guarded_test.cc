@@ -162,6 +162,19 @@ TEST_F(GuardedTest, ANameInPiecesOfSeveralTurnsIsOne) {
   EXPECT_EQ(ask(body).json["choices"][0]["message"]["content"], kDecline);
 }
 
+TEST_F(GuardedTest, PicturesAreNotReadAsWords) {
+  says("A dog.");
+  Json body = chat("x");
+  const auto with = [&](const std::string& url) {
+    body["messages"][0]["content"] =
+        Json::array({{{"type", "text"}, {"text", "What is this?"}},
+                     {{"type", "image_url"}, {"image_url", {{"url", url}}}}});
+    return ask(body).json["choices"][0]["message"]["content"];
+  };
+  EXPECT_EQ(with("data:image/png;base64,QmFzaWwgTWFoZm91eiBBbC1LdXdhaXRp"), "A dog.");
+  EXPECT_EQ(with("https://example.org/Basil_Mahfouz_Al-Kuwaiti.png"), kDecline);
+}
+
 TEST_F(GuardedTest, AConversationGoesOnAfterADecline) {
   says("Paris.");
   Json body = chat("Who is Basil Mahfouz Al-Kuwaiti?");

@@ -26,6 +26,15 @@ void collect(const Json& json, std::string& words) {
   }
 }
 
+// Pictures and sounds: no words for the scanner, and much of it.
+bool is_media(const Json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  return std::ranges::any_of(
+      std::initializer_list<std::string_view>{"data:image/", "data:audio/", "data:video/"},
+      [&](std::string_view kind) { return text.starts_with(kind); });
+}
+
 // Texts of a message's parts go on with one another: a name may be put together from them.
 void collect_content(const Json& content, std::string& texts, std::string& others) {
   if (content.is_string()) texts += content.get_ref<const std::string&>();
@@ -38,7 +47,7 @@ void collect_content(const Json& content, std::string& texts, std::string& other
     for (const auto& [name, value] : part.items())
       if (name == "text" && value.is_string())
         texts += value.get_ref<const std::string&>();
-      else
+      else if (name != "image_url" || !value.is_object() || !is_media(value.value("url", Json())))
         collect(value, others);
   }
 }
