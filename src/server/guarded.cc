@@ -92,7 +92,7 @@ void Guarded::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
       return exchange->send(scope.error());
     return list_route(request, *exchange);
   }
-  if (options_.others) return options_.others(std::move(request), std::move(exchange));
+  if (options_.others) return other_route(std::move(request), std::move(exchange));
   if (request.path == "/health" && method == "GET")
     return exchange->send(json_response({{"status", "ok"}}));
   if ((request.path == "/v1/models" || request.path.starts_with("/v1/models/")) &&
@@ -103,6 +103,27 @@ void Guarded::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
   }
   exchange->send(refusal(404, fmt::format("{} is not guarded, so it is not served", request.path),
                          "/v1/chat/completions, /v1/completions and /v1/models are"));
+}
+
+// Plans hold what the model says, the ledger what it said: without a key of the scope 'forget', on
+// this machine too, neither shows a target.
+void Guarded::other_route(HttpRequest request, std::shared_ptr<Exchange> exchange) {
+  if (!request.path.starts_with("/v1/") || door_.admit_key(request, Scope::kForget))
+    return options_.others(std::move(request), std::move(exchange));
+  const auto scanner = list_.now();
+  const HttpResponse kept = error_response(
+      {Code::kRefused, "this names what is guarded", "a key of the scope 'forget' may see it", {}});
+  const auto tap = std::make_shared<Tap>(exchange->job);
+  tap->on_response = [=](HttpResponse response) {
+    exchange->send(scanner->touches(response.body) ? kept : std::move(response));
+  };
+  tap->on_begin = [exchange] { exchange->begin_stream(); };
+  tap->on_piece = [=](const std::string& piece) {  // a whole event
+    return exchange->write(scanner->touches(piece) ? "event: error\ndata: " + kept.body + "\n"
+                                                   : piece);
+  };
+  tap->on_end = [exchange] { exchange->end(); };
+  options_.others(std::move(request), tap);
 }
 
 void Guarded::models_route(HttpRequest request, std::shared_ptr<Exchange> exchange, Scope scope) {

@@ -21,7 +21,8 @@ using Inner = std::function<void(HttpRequest, std::shared_ptr<Exchange>, service
 
 struct GuardOptions {
   Inner inner;
-  // Routes that are not guarded: the page, the ledger. Null: they are not served.
+  // Everything else: the page, the ledger. Null: it is not served. Who has no key of the scope
+  // 'forget' is not shown there what names a target.
   Handler others = {};
   // The agents, for a request with these headers, to this model; null: nothing is rewritten.
   std::function<guard::Ask(const HttpRequest&, const std::string& model)> agents = {};
@@ -58,6 +59,7 @@ class Guarded {
   void answer(const TurnPtr& turn, const base::Json& clean);
   void fail(const TurnPtr& turn, HttpResponse response);
   void list_route(const HttpRequest& request, Exchange& exchange);
+  void other_route(HttpRequest request, std::shared_ptr<Exchange> exchange);
   void models_route(HttpRequest request, std::shared_ptr<Exchange> exchange, service::Scope scope);
   std::string metrics_text() const;
   bool may_rewrite(const Turn& turn) const;

@@ -41,6 +41,7 @@ class GuardedTest : public testing::Test {
       inner_(r, *e);
     };
     if (ask) options.agents = [ask](const HttpRequest&, const std::string&) { return ask; };
+    options.others = others_;
     guarded_ = std::make_unique<Guarded>(*list_, *door_, std::move(options));
     guarded_->set_rewrites(static_cast<bool>(ask));
   }
@@ -109,6 +110,7 @@ class GuardedTest : public testing::Test {
   std::unique_ptr<GuardList> list_;
   std::unique_ptr<Door> door_;
   std::function<void(const HttpRequest&, Exchange&)> inner_;
+  Handler others_;
   std::vector<Json> asked_;
   std::unique_ptr<Guarded> guarded_;
 };
@@ -300,6 +302,36 @@ TEST_F(GuardedTest, TheListIsTheOperatorsAndHot) {
   EXPECT_EQ(says_now(), "Paula Smithers-Brown is here.");
   EXPECT_EQ(call_it("DELETE", "/v1/guard/targets/99", "", key).status, 404);
   EXPECT_EQ(call_it("POST", "/v1/embeddings", "{}", chat_key).status, 404);
+}
+
+TEST_F(GuardedTest, PlansAndTheLedgerShowATargetToKeysOnly) {
+  std::string says = "Paris";
+  others_ = [&](const HttpRequest&, const std::shared_ptr<Exchange>& e) {
+    if (says != "stream") return e->send(json_response({{"plan", says}}));
+    e->begin_stream();
+    e->write(event("progress", {{"stage", "editing"}}));
+    e->write(event("outcome", {{"answer", kName}}));
+    e->end();
+  };
+  start(true);
+  const auto status = [&](const std::string& key) {
+    const auto sent = std::make_shared<Sent>();
+    guarded_->handle(request("POST", "/v1/expunge/plans", "{}", key), sent);
+    return sent->response().status;
+  };
+  EXPECT_EQ(status(""), 200);
+  says = kName;
+  EXPECT_EQ(status(""), 403);
+  const std::string key =
+      service::Keys::open(keys()).value().create(Scope::kForget, "").value().secret;
+  EXPECT_EQ(status(key), 200);
+  says = "stream";
+  const auto sent = std::make_shared<Sent>();
+  guarded_->handle(request("POST", "/v1/expunge/requests", "{}"), sent);
+  const std::string stream = sent->stream();
+  EXPECT_THAT(stream, HasSubstr("editing"));
+  EXPECT_THAT(stream, HasSubstr("event: error"));
+  EXPECT_THAT(stream, Not(HasSubstr("Kuwaiti")));
 }
 
 TEST_F(GuardedTest, ATargetThatIsNotKnownIsAnsweredSo) {
