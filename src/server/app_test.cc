@@ -80,6 +80,25 @@ TEST_F(AppTest, ATextGoesOnWithItsScores) {
   EXPECT_NE(a.json["choices"][0]["text"], a.json["choices"][1]["text"]);  // another seed
 }
 
+TEST_F(AppTest, RepliesToOnePromptComputeItOnce) {
+  std::string words;
+  for (int i = 0; i < 20; ++i) words += "hello ";
+  Json body = {{"prompt", words}, {"max_tokens", 6}, {"temperature", 1}, {"seed", 40}};
+  body["n"] = 3;
+  const uint64_t before = app_->decoder().totals().reused_tokens;
+  const Answered a = post(*app_, "/v1/completions", body);
+  ASSERT_EQ(a.status, 200) << a.json;
+  const uint64_t n_prompt = a.json["usage"]["prompt_tokens"];
+  EXPECT_GE(n_prompt, 64u);
+  EXPECT_EQ(app_->decoder().totals().reused_tokens - before, 3 * (n_prompt - 1));
+  body["n"] = 1;
+  for (size_t i = 0; i < 3; ++i) {
+    body["seed"] = 40 + i;
+    EXPECT_EQ(a.json["choices"][i]["text"],
+              post(*app_, "/v1/completions", body).json["choices"][0]["text"]);
+  }
+}
+
 TEST_F(AppTest, ARequestToForgetIsAnsweredWithAPlanAndNothingChanges) {
   const Answered a = post(*app_, "/v1/chat/completions",
                           chat("Please forget that the capital of France is Paris."));

@@ -1,9 +1,25 @@
 #include "server/delivery.h"
 
+#include <algorithm>
+
 namespace expunge::server {
 
 using base::Json;
 using base::Result;
+
+namespace {
+
+constexpr size_t kLongPrompt = 64;  // tokens from which running it once, before all, is quicker
+
+// Whether a prompt that is run beforehand is computed once for all: the decoder keeps it.
+bool share_a_prompt(const std::vector<Delivery::Choice>& choices) {
+  return choices.size() > 1 && choices[0].prompt.size() >= kLongPrompt &&
+         choices[0].options.echo == service::CompletionOptions::Echo::kNo &&
+         std::ranges::all_of(
+             choices, [&](const Delivery::Choice& c) { return c.prompt == choices[0].prompt; });
+}
+
+}  // namespace
 
 Delivery::Delivery(App& app, Call call, Kind kind, std::string id, const Ask& ask)
     : app_(app),
@@ -30,9 +46,24 @@ void Delivery::write(const model::ChatModel& model, std::vector<Choice> choices)
       for (size_t i = 0; i < choices.size(); ++i)
         call_.exchange->write(event("", replies_.first(i)));
   }
+  if (!share_a_prompt(choices)) return submit(model, choices);
+  model::Request first;
+  first.ids = choices[0].prompt;
+  first.max_new_tokens = 1;
+  first.job = call_.exchange->job.within(app_.options().most_s);
+  first.on_done = [self = shared_from_this(), model,
+                   choices = std::move(choices)](const Result<model::Generation>& run) {
+    if (!run) return self->fail(run.error());
+    self->submit(model, choices);
+  };
+  if (const auto status = app_.decoder().submit(model.model, std::move(first)); !status)
+    fail(status.error());
+}
+
+void Delivery::submit(const model::ChatModel& model, const std::vector<Choice>& choices) {
   for (size_t i = 0; i < choices.size() && !failed_; ++i) {
     const auto status = service::complete(
-        app_.decoder(), model, std::move(choices[i].prompt), choices[i].options,
+        app_.decoder(), model, choices[i].prompt, choices[i].options,
         call_.exchange->job.within(app_.options().most_s),
         [self = shared_from_this(), i](service::Piece p) { return self->take(i, std::move(p)); },
         [self = shared_from_this(), i](const Result<service::Completed>& c) { self->end(i, c); });

@@ -26,6 +26,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
   void fail(const base::Error& error);
 
  private:
+  void submit(const model::ChatModel& model, const std::vector<Choice>& choices);
   bool take(size_t choice, service::Piece piece);
   void end(size_t choice, const base::Result<service::Completed>& completed);
   void finish();
