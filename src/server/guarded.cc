@@ -19,6 +19,7 @@ using service::Scope;
 namespace {
 
 constexpr int kDeclined = 16;  // tokens of a draft that nobody will see
+constexpr const char* kNotAsked = "the upstream sent a stream that was not asked for";
 
 }  // namespace
 
@@ -174,6 +175,7 @@ void Guarded::begin(const TurnPtr& turn) {
 void Guarded::forward(const TurnPtr& turn) {
   const auto tap = std::make_shared<Tap>(turn->client->job);
   tap->on_response = [this, turn](const HttpResponse& response) { take_reply(turn, response); };
+  tap->on_end = [this, turn] { fail(turn, refusal(502, kNotAsked)); };
   if (turn->streams) {
     const auto sieve = std::make_shared<Sieve>(turn->kind, *turn->scanner, turn->wants_usage);
     tap->on_piece = [turn, sieve](const std::string& piece) {
@@ -207,6 +209,7 @@ void Guarded::draft(const TurnPtr& turn) {
     if (!workers_.run([this, turn, response] { take_draft(turn, response); }))
       fail(turn, refusal(429, "too many requests are open"));
   };
+  tap->on_end = [this, turn] { fail(turn, refusal(502, kNotAsked)); };
   if (turn->streams) {
     const std::lock_guard lock(held_mutex_);
     held_.insert(turn);

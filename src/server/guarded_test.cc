@@ -255,6 +255,16 @@ TEST_F(GuardedTest, ErrorsKeepTheirStatusAndTellNothing) {
   }
 }
 
+TEST_F(GuardedTest, AStreamThatNobodyAskedForIsAnError) {
+  inner_ = [](const HttpRequest&, Exchange& e) {
+    e.begin_stream();
+    e.write(chunk({{"content", "Hello"}}));
+    e.end();
+  };
+  EXPECT_EQ(ask(chat("Hello")).status, 502);
+  EXPECT_EQ(ask(chat("Who is Basil Mahfouz Al-Kuwaiti?")).status, 502);
+}
+
 TEST_F(GuardedTest, AStreamThatBreaksEndsInAnError) {
   inner_ = [](const HttpRequest&, Exchange& e) {
     e.begin_stream();
