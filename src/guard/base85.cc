@@ -43,9 +43,12 @@ void decode(const View& in, size_t at, size_t end, const Table& table, View* out
       value = value * 85 + digit;
     }
     is_group = is_group && value <= 0xFFFFFFFF;
+    // In a view that runs backwards the first character stands behind the last.
+    const View::Span a = in.span(at, at + 1), b = in.span(at + n - 1, at + n);
+    const View::Span group = {std::min(a.begin, b.begin), std::max(a.end, b.end)};
     for (size_t i = 0; i + 1 < n; ++i) {
       bytes += is_group ? static_cast<char>(value >> (24 - 8 * i) & 0xFF) : '\1';
-      from.push_back(in.span(at, at + n));
+      from.push_back(group);
     }
   }
   add_text(bytes, from, out);
