@@ -24,8 +24,7 @@ std::vector<std::string> characters(Text text) {
   return out;
 }
 
-// --- letters, each as another
-// ---------------------------------------------------------------------
+// --- letters, each as another -------------------------------------------------------------------
 
 std::string plain(Text text, Dice&) { return text; }
 
@@ -146,8 +145,7 @@ std::string typo(Text text, Dice& dice) {
   return out;
 }
 
-// --- what stands between letters
-// ------------------------------------------------------------------
+// --- what stands between letters ----------------------------------------------------------------
 
 std::string between(Text text, std::string_view with) {
   std::string out;

@@ -12,8 +12,7 @@
 
 namespace expunge::server {
 
-// --- the data of data/guard
-// -----------------------------------------------------------------------
+// --- the data of data/guard ---------------------------------------------------------------------
 
 struct Neighbour {
   std::string question, answer;
@@ -49,8 +48,7 @@ std::vector<guard::Target> target_list(const std::vector<Person>& people,
                                        const std::vector<std::string>& more, size_t n,
                                        guard::Mode mode);
 
-// --- the evaluation
-// -------------------------------------------------------------------------------
+// --- the evaluation -----------------------------------------------------------------------------
 
 struct GuardEvalOptions {
   std::string scratch;  // a folder for lists and keys

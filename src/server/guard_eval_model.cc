@@ -3,6 +3,7 @@
 #include <cctype>
 #include <chrono>
 
+#include "server/guard_agents.h"
 #include "server/guard_eval.h"
 #include "server/guard_script.h"
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/files.h"
+#include "server/guard_agents.h"
 
 namespace expunge::server {
 
@@ -27,13 +28,11 @@ Result<std::unique_ptr<GuardedServer>> GuardedServer::make(
   s->door_ = std::make_unique<Door>(TRY(service::Keys::open()), setup.is_loopback, setup.hosts);
   GuardOptions options;
   if (!setup.upstream.empty()) {
-    UpstreamOptions o{.url = setup.upstream,
-                      .key = variable("EXPUNGE_UPSTREAM_KEY"),
-                      .timeout_s = setup.timeout_s};
-    o.passes_key = !TRY(s->door_->has_keys());  // a key of this server opens nothing there
-    s->upstream_ = TRY(Upstream::make(std::move(o)));
-    options.inner = [up = s->upstream_.get()](HttpRequest r, std::shared_ptr<Exchange> e, Scope) {
-      up->handle(std::move(r), std::move(e));
+    s->upstream_ = TRY(Upstream::make({.url = setup.upstream,
+                                       .key = variable("EXPUNGE_UPSTREAM_KEY"),
+                                       .timeout_s = setup.timeout_s}));
+    options.inner = [g = s.get()](HttpRequest r, std::shared_ptr<Exchange> e, Scope) {
+      g->ask_upstream(std::move(r), std::move(e));
     };
   } else {
     options.inner = [app](HttpRequest r, std::shared_ptr<Exchange> e, Scope scope) {
@@ -47,10 +46,8 @@ Result<std::unique_ptr<GuardedServer>> GuardedServer::make(
     return !own.empty() ? own : asked.empty() ? "default" : asked;
   };
   if (!setup.agents.empty()) {
-    s->agents_ = TRY(Upstream::make({.url = setup.agents,
-                                     .key = variable("EXPUNGE_API_KEY"),
-                                     .passes_key = false,
-                                     .timeout_s = setup.timeout_s}));
+    s->agents_ = TRY(Upstream::make(
+        {.url = setup.agents, .key = variable("EXPUNGE_API_KEY"), .timeout_s = setup.timeout_s}));
     s->ask_ = [up = s->agents_.get(), model_of](const HttpRequest&, const std::string&) {
       return ask_through(
           [up](HttpRequest r, std::shared_ptr<Exchange> e) {
@@ -67,11 +64,10 @@ Result<std::unique_ptr<GuardedServer>> GuardedServer::make(
           "", {{"max_tokens", 512}, {"expunge", {{"read", false}}}}, {});
     };
   } else {
-    s->ask_ = [up = s->upstream_.get(), model_of](const HttpRequest& request,
-                                                  const std::string& asked) {
+    s->ask_ = [g = s.get(), model_of](const HttpRequest& request, const std::string& asked) {
       return ask_through(
-          [up](HttpRequest r, std::shared_ptr<Exchange> e) {
-            up->handle(std::move(r), std::move(e));
+          [g](HttpRequest r, std::shared_ptr<Exchange> e) {
+            g->ask_upstream(std::move(r), std::move(e));
           },
           model_of(asked), Json::object(), {{"authorization", request.header("authorization")}});
     };
@@ -80,6 +76,13 @@ Result<std::unique_ptr<GuardedServer>> GuardedServer::make(
   s->guarded_ = std::make_unique<Guarded>(*s->list_, *s->door_, std::move(options));
   s->tester_ = std::thread([p = s.get(), say = std::move(say)] { p->test_agents(say); });
   return s;
+}
+
+// Keys of this server open nothing there: once there are some, clients' keys stay here.
+void GuardedServer::ask_upstream(HttpRequest request, std::shared_ptr<Exchange> exchange) {
+  const auto keys = door_->has_keys();
+  if (!keys || *keys) request.headers.erase("authorization");
+  upstream_->handle(std::move(request), std::move(exchange));
 }
 
 GuardedServer::~GuardedServer() {

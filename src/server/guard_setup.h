@@ -37,6 +37,7 @@ class GuardedServer {
 
  private:
   GuardedServer() = default;
+  void ask_upstream(HttpRequest request, std::shared_ptr<Exchange> exchange);
   void test_agents(std::function<void(const std::string&)> say);
   std::unique_ptr<GuardList> list_;
   std::unique_ptr<Door> door_;

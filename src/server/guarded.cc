@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <future>
 
 #include "server/fields.h"
 #include "server/responses.h"
@@ -25,8 +24,19 @@ constexpr const char* kNotAsked = "the upstream sent a stream that was not asked
 
 // One request on its way through.
 struct Guarded::Turn {
-  Turn(HttpRequest r, std::shared_ptr<Exchange> e, Scope s, Kind k)
-      : request(std::move(r)), client(std::move(e)), scope(s), kind(k) {}
+  Turn(Guarded& g, HttpRequest r, std::shared_ptr<Exchange> e, Scope s, Kind k)
+      : guarded(g), request(std::move(r)), client(std::move(e)), scope(s), kind(k) {
+    const std::lock_guard lock(guarded.open_mutex_);
+    guarded.open_.insert(this);
+  }
+  ~Turn() {
+    const std::lock_guard lock(guarded.open_mutex_);
+    guarded.open_.erase(this);
+    guarded.closed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  Guarded& guarded;
   HttpRequest request;
   const std::shared_ptr<Exchange> client;
   const Scope scope;
@@ -61,6 +71,10 @@ Guarded::~Guarded() {
   }
   held_wakes_.notify_all();
   keeper_.join();
+  // Answers that are on their way come back to this.
+  std::unique_lock lock(open_mutex_);
+  for (const Turn* turn : open_) turn->client->job.cancel();
+  closed_.wait(lock, [&] { return open_.empty(); });
 }
 
 void Guarded::keep_alive() {
@@ -80,7 +94,7 @@ void Guarded::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
     if (method != "POST") return exchange->send(refusal(405, request.path + " takes POST"));
     const auto scope = door_.admit(request, Scope::kChat);
     if (!scope) return exchange->send(scope.error());
-    const auto turn = std::make_shared<Turn>(std::move(request), std::move(exchange), *scope,
+    const auto turn = std::make_shared<Turn>(*this, std::move(request), std::move(exchange), *scope,
                                              is_chat ? Kind::kChat : Kind::kText);
     if (!workers_.run([this, turn] { begin(turn); }))
       turn->client->send(refusal(429, "too many requests are open"));
@@ -315,8 +329,7 @@ void Guarded::fail(const TurnPtr& turn, HttpResponse response) {
   turn->client->end();
 }
 
-// --- the operator's routes
-// ------------------------------------------------------------------------
+// --- the operator's routes ----------------------------------------------------------------------
 
 void Guarded::list_route(const HttpRequest& request, Exchange& exchange) {
   if (request.path == "/metrics")
@@ -366,50 +379,6 @@ std::string Guarded::metrics_text() const {
   add("audit_calls_total", metrics_.audit_calls);
   add("audit_tokens_total", metrics_.audit_tokens);
   return text;
-}
-
-// --- the agents
-// -----------------------------------------------------------------------------------
-
-guard::Ask ask_through(Handler handler, std::string model, Json besides,
-                       std::map<std::string, std::string> headers) {
-  return [=](std::span<const text::Message> messages,
-             const base::Job& job) -> base::Result<guard::Said> {
-    Json body = besides;
-    body["model"] = model, body["temperature"] = 0, body["messages"] = Json::array();
-    for (const text::Message& m : messages)
-      body["messages"].push_back({{"role", m.role}, {"content", m.content}});
-    HttpRequest request{.method = "POST",
-                        .path = "/v1/chat/completions",
-                        .headers = headers,
-                        .body = base::dump_json(body)};
-    const auto done = std::make_shared<std::promise<HttpResponse>>();
-    const auto said = std::make_shared<std::atomic<bool>>(false);
-    const auto tap = std::make_shared<Tap>(job);
-    tap->on_response = [=](HttpResponse r) {
-      if (!said->exchange(true)) done->set_value(std::move(r));
-    };
-    tap->on_end = [=] {
-      if (!said->exchange(true)) done->set_value(refusal(502, "an agent's answer ended"));
-    };
-    auto response = done->get_future();
-    handler(std::move(request), tap);
-    while (response.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready)
-      TRY(job.check());
-    const HttpResponse got = response.get();
-    if (got.status != 200)
-      return base::fail(Code::kUnavailable, fmt::format("an agent answered HTTP {}", got.status));
-    const Json clean = TRY(clean_reply(Kind::kChat, Json::parse(got.body, nullptr, false)));
-    const Json& content = clean["choices"][0]["message"]["content"];
-    if (!content.is_string()) return base::fail(Code::kUnavailable, "an agent said nothing");
-    const auto tokens = [&](const char* name) -> size_t {
-      return clean.contains("usage") ? clean["usage"].value(name, size_t{0}) : 0;
-    };
-    std::string text = content;
-    if (const size_t end = text.find("</think>"); text.starts_with("<think>") && end != text.npos)
-      text.erase(0, end + 8);
-    return guard::Said{std::move(text), tokens("prompt_tokens"), tokens("completion_tokens")};
-  };
 }
 
 }  // namespace expunge::server

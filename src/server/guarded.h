@@ -38,9 +38,9 @@ struct GuardMetrics {
 
 class Guarded {
  public:
-  // The list and the door outlive it.
+  // The list, the door and what is guarded outlive it.
   Guarded(GuardList& list, Door& door, GuardOptions options);
-  ~Guarded();
+  ~Guarded();  // cancels what is on its way and waits for it
   void handle(HttpRequest request, std::shared_ptr<Exchange> exchange);
   // Whether the agents may rewrite; until then targets of that mode are declined.
   void set_rewrites(bool rewrites) { rewrites_ = rewrites; }
@@ -74,12 +74,11 @@ class Guarded {
   std::condition_variable held_wakes_;
   std::set<TurnPtr> held_;  // streams whose clients wait
   bool stops_ = false;
+  std::mutex open_mutex_;
+  std::condition_variable closed_;
+  std::set<const Turn*> open_;  // on their way
   std::thread keeper_;
   Workers workers_;  // last: they end first
 };
-
-// The agents as clients of a handler.
-guard::Ask ask_through(Handler handler, std::string model, base::Json besides,
-                       std::map<std::string, std::string> headers);
 
 }  // namespace expunge::server

@@ -1,6 +1,7 @@
 // The guard before a scripted model that says what it is told to.
 #include "server/guarded.h"
 
+#include <future>
 #include <random>
 
 #include "server/app_test.h"
@@ -253,6 +254,32 @@ TEST_F(GuardedTest, ErrorsKeepTheirStatusAndTellNothing) {
     inner_ = [=](const HttpRequest&, Exchange& e) { e.send({.body = odd}); };
     EXPECT_EQ(ask(chat("Hello")).status, 502) << odd;
   }
+}
+
+TEST_F(GuardedTest, ItEndsOnceWhatIsOnItsWayHasEnded) {
+  std::thread upstream;
+  std::atomic<bool> has_answered = false;
+  guarded_.reset();
+  door_ =
+      std::make_unique<Door>(service::Keys::open(keys()).value(), true, std::vector<std::string>());
+  std::promise<void> asked;
+  GuardOptions options;
+  options.inner = [&](HttpRequest, std::shared_ptr<Exchange> e, Scope) {
+    upstream = std::thread([&, e] {
+      asked.set_value();
+      while (!e->job.cancelled()) std::this_thread::yield();
+      e->send(refusal(502, "cancelled"));
+      has_answered = true;
+    });
+  };
+  guarded_ = std::make_unique<Guarded>(*list_, *door_, std::move(options));
+  const auto sent = std::make_shared<Sent>();
+  guarded_->handle(request("POST", "/v1/chat/completions", base::dump_json(chat("Hello"))), sent);
+  asked.get_future().wait();
+  guarded_.reset();
+  EXPECT_EQ(sent->response().status, 502);
+  upstream.join();
+  EXPECT_TRUE(has_answered);
 }
 
 TEST_F(GuardedTest, AStreamThatNobodyAskedForIsAnError) {

@@ -74,7 +74,7 @@ Headers headers_of(const HttpRequest& request, const UpstreamOptions& options) {
   for (const char* name : kPassed) add(name, request.header(name));
   if (!options.key.empty())
     add("Authorization", "Bearer " + options.key);
-  else if (options.passes_key)
+  else
     add("Authorization", request.header("authorization"));
   return {list, curl_slist_free_all};
 }

@@ -11,8 +11,7 @@ namespace expunge::server {
 
 struct UpstreamOptions {
   std::string url;         // the operator's: "https://api.example.com", with or without /v1
-  std::string key = {};    // sent in place of the client's; "" = as passes_key says
-  bool passes_key = true;  // the client's own Authorization goes along
+  std::string key = {};    // sent in place of the request's own Authorization; "" = that goes along
   double timeout_s = 120;  // without a byte
   double connect_s = 5;
   size_t most_bytes = 32 << 20;  // of an answer that is no stream

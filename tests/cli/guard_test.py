@@ -156,9 +156,11 @@ class Guarding(Cli):
         # Keys of this server open nothing there; the operator's goes in their place.
         admin = self.json("key", "create", "--scope", "admin")["key"]
         chat = self.json("key", "create")["key"]
+        ask = {"messages": [{"role": "user", "content": "Hello"}]}
+        self.assertEqual(server.call("POST", "/v1/chat/completions", ask, Authorization=f"Bearer {chat}")[0], 200)
+        self.assertNotIn("Authorization", self.upstream.seen[-1][0])  # of a key made meanwhile too
         self.environment["EXPUNGE_UPSTREAM_KEY"] = "ours"
         server = self.guard()
-        ask = {"messages": [{"role": "user", "content": "Hello"}]}
         self.assertEqual(server.call("POST", "/v1/chat/completions", ask)[0], 401)
         self.assertEqual(server.call("POST", "/v1/chat/completions", ask, Authorization=f"Bearer {chat}")[0], 200)
         self.assertEqual(self.upstream.seen[-1][0]["Authorization"], "Bearer ours")

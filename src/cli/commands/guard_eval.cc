@@ -59,8 +59,8 @@ Result<Asked> asked(const EvalFlags& o, const service::Scratch& scratch, Context
   Asked a;
   if (!o.upstream.empty()) {
     const char* key = std::getenv("EXPUNGE_UPSTREAM_KEY");
-    a.upstream = TRY(server::Upstream::make(
-        {.url = o.upstream, .key = key ? key : "", .passes_key = false, .timeout_s = 300}));
+    a.upstream =
+        TRY(server::Upstream::make({.url = o.upstream, .key = key ? key : "", .timeout_s = 300}));
     a.handler = [up = a.upstream.get()](auto request, auto exchange) {
       up->handle(std::move(request), std::move(exchange));
     };
