@@ -39,7 +39,8 @@ def short(scripted):
 
 
 def main():
-    out = ["# The guard", "", "Made by `make results-guard` (docs/guard.md says what is measured).", ""]
+    out = ["# The guard", "", "Made by `make results-guard`. The scripted part has development figures: the scanner was mended by what "
+           "it found. docs/guard.md says what is measured, and what came through that the scanner had not seen.", ""]
     for folder in map(Path, sys.argv[1:]):
         out.append((folder / "guard.md").read_text(encoding="utf-8"))
         data = json.loads((folder / "guard.json").read_text(encoding="utf-8"))
